@@ -1,0 +1,96 @@
+# What people and CI run. Everything lives in .venv and target; `make clean` removes both.
+# Needs Python >= 3.11 (PYTHON=python3.12 chooses one) and a Rust toolchain.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+# Stamps say how far .venv is: `runtime` can run Helio, `dev` can also check and test it.
+RUNTIME := $(VENV)/stamp-runtime
+DEV := $(VENV)/stamp-dev
+NATIVE := $(VENV)/stamp-native
+
+# The binding is built against the interpreter of .venv, by whatever cargo command.
+export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check fmt bench proof lint types contracts rust-lint rust-test fast-test lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(NATIVE) ## a tour: demo tools, Helio before them, a scripted agent (ONCE=1 ends after it)
+	@$(BIN)/helio demo $(if $(filter-out 0,$(ONCE)),--once)
+
+test: rust-test $(NATIVE) $(DEV) ## every test, Rust and Python
+	$(BIN)/pytest
+
+check: lint types contracts rust-lint fast-test ## what must hold before a commit: linters, types, contracts, fast tests
+
+fmt: $(DEV) ## format Python and Rust
+	$(BIN)/ruff check --fix-only --quiet
+	$(BIN)/ruff format --quiet
+	cargo fmt
+
+bench: $(NATIVE) $(DEV) ## latency and throughput, direct and through Helio
+	$(BIN)/helio bench
+
+proof: $(NATIVE) $(DEV) ## the long property tests and crash tests (minutes)
+	HELIO_PROOF=1 $(BIN)/pytest tests/properties tests/audit
+
+lint: $(DEV)
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --quiet --check
+
+types: $(NATIVE) $(DEV)
+	$(BIN)/mypy
+	$(BIN)/stubtest helio._core
+
+contracts: $(NATIVE) $(DEV)
+	$(BIN)/lint-imports --no-logo
+
+rust-lint: $(RUNTIME)
+	cargo fmt --check
+	cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
+
+rust-test: $(RUNTIME)
+	cargo test --locked --quiet --workspace
+
+fast-test: $(NATIVE) $(DEV)
+	$(BIN)/pytest --quiet -m 'not slow and not end_to_end'
+
+lock: $(DEV) ## choose dependency versions anew and write the locks
+	$(LOCK) --upgrade --group build --output-file requirements/runtime.lock
+	$(LOCK) --upgrade --group dev --constraints requirements/runtime.lock --output-file requirements/dev.lock
+	cargo update
+	cd tests/clients && npm update --ignore-scripts
+
+clean: ## remove .venv, target and everything else that was made
+	rm -rf $(VENV) target .demo tests/clients/node_modules
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find python tests benches -name __pycache__ -prune -exec rm -rf {} +
+	rm -f python/helio/_core*.so
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Helio needs Python 3.11 or newer: make PYTHON=python3.12 …' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements/runtime.lock | $(BIN)/python
+	$(INSTALL) --require-hashes -r $<
+	@touch $@
+
+$(DEV): requirements/dev.lock | $(RUNTIME)
+	$(INSTALL) --require-hashes -r $<
+	@touch $@
+
+# An editable install: Python sources are used in place, the extension is built in release. It waits for
+# the other installations, because two of them must not write into .venv at once.
+$(NATIVE): $(RUST_SOURCES) pyproject.toml $(RUNTIME) | $(if $(filter-out demo,$(MAKECMDGOALS)),$(DEV))
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
