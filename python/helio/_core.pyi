@@ -89,8 +89,9 @@ class Demand:
 class Decision:
     """What the rules say of one call.
 
-    `rule` is the deciding rule's index in the file, -1 for the default. `restricting` are the rules whose
-    limits, evidence, requires or approval apply. `indeterminate` holds `(rule, condition, detail)` for what
+    `rule` is the deciding rule's index in the file, -1 for the default. `restricting` are the indeterminate
+    rules whose limits, evidence, requires or approval are added to it (it is not among them); see "What a
+    decision reports" in docs/architecture.md for all fields. `indeterminate` holds `(rule, condition, detail)` for what
     could not be judged. `shadow` holds `(rule, action)` of the shadow rules that matched.
     `fault` is why the demands could not be computed: `("invalid_amount", rule, field, found)` or
     `("session_unresolved", rule, key, "")`, else None; `shadow_faults` the same for shadow rules.
@@ -188,7 +189,8 @@ class Windows:
         self, decision: Decision, now: int, *, enforce: bool = True
     ) -> tuple[int, list[Breach]]: ...
     def check(self, decision: Decision, now: int) -> list[Breach]: ...
-    def commit(self, reservation: int, now: int) -> list[tuple[str, str, str]]: ...
+    def charges(self, reservation: int) -> list[tuple[str, str, str, str, int]]: ...
+    def commit(self, reservation: int, now: int) -> None: ...
     def release(self, reservation: int) -> None: ...
     def charge(
         self, limit: str, key: str, kind: str, amount: str, window_ms: int, at: int, now: int
