@@ -1,2 +1,6 @@
 //! The pure core of Helio: no clock, no I/O, no Python, no panics.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+pub mod json;
+pub mod number;
+pub mod truth;

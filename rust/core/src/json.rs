@@ -1,0 +1,422 @@
+//! Strict JSON: one pass over the bytes gives a tape of nodes with byte spans; nothing is copied.
+//!
+//! Above: `call`, `path`, `compare`, `evaluate`, `graph`. Below: nothing. Pure. RFC 8259, and stricter where
+//! two readers could disagree: valid UTF-8 without lone surrogates, no byte order mark, no two keys of an
+//! object that are equal or that differ by case only, nothing after the value, and bounds on nesting and on
+//! the length of numbers.
+//!
+//! A tape knows spans, not bytes. Whoever keeps it keeps the bytes beside it, and a [`Value`] brings the
+//! two together. With other bytes than those parsed, a value's content is wrong or missing, never a panic.
+
+mod canonical;
+mod parse;
+mod text;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+pub use canonical::{canonical, write_string};
+pub use text::fold;
+
+/// The deepest nesting of arrays and objects.
+pub const DEPTH: usize = 128;
+/// The most characters of a number.
+pub const NUMBER_LENGTH: usize = 400;
+/// The most digits of a number's exponent, without its sign.
+pub const EXPONENT_LENGTH: usize = 18;
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool,
+    /// A number.
+    Number,
+    /// A string.
+    String,
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Null => "null",
+            Self::Bool => "boolean",
+            Self::Number => "number",
+            Self::String => "string",
+            Self::Array => "array",
+            Self::Object => "object",
+        })
+    }
+}
+
+/// A node's place on its tape. The nodes of a subtree follow each other, parents first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(u32);
+
+impl NodeId {
+    /// The place as an index, below [`Tape::len`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tag {
+    Null,
+    False,
+    True,
+    /// A number without fraction and exponent.
+    Integer,
+    Number,
+    /// A string without escapes.
+    Plain,
+    Escaped,
+    /// A key without escapes; its value is the next node.
+    PlainKey,
+    EscapedKey,
+    Array,
+    Object,
+}
+
+/// Sixteen bytes: four nodes share a cache line.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    start: u32,
+    end: u32,
+    /// Of an array or object: the node after its subtree. Of a key: the hash of its folded text.
+    link: u32,
+    tag: Tag,
+}
+
+/// Why bytes were refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseError {
+    /// `parse_error`, `too_deep`, `number_too_long` or `duplicate_key`.
+    pub reason: &'static str,
+    /// The offset of the byte where it showed.
+    pub at: usize,
+    /// What was wrong there, for people.
+    pub detail: &'static str,
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} at byte {}", self.detail, self.at)
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+/// A parsed text: its nodes, parents before children.
+#[derive(Clone, Debug)]
+pub struct Tape {
+    nodes: Vec<Node>,
+}
+
+impl Tape {
+    /// Parses a whole text of at most 4 GiB.
+    ///
+    /// # Errors
+    /// `parse_error` what is not JSON, `too_deep` nesting over [`DEPTH`], `number_too_long` a number beyond
+    /// [`NUMBER_LENGTH`] or [`EXPONENT_LENGTH`], `duplicate_key` two keys of an object that fold alike.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        Self::parse_or_partial(bytes).map_err(|(error, _)| error)
+    }
+
+    /// Parses; a failure comes with the tape up to it, whose open arrays and objects end where it ends.
+    pub(crate) fn parse_or_partial(bytes: &[u8]) -> Result<Self, (ParseError, Self)> {
+        parse::parse(bytes)
+    }
+
+    /// The whole value over the bytes that were parsed.
+    #[must_use]
+    pub fn root<'a>(&'a self, bytes: &'a [u8]) -> Value<'a> {
+        self.value(bytes, NodeId(0))
+    }
+
+    /// The value at a node of this tape.
+    #[must_use]
+    pub fn value<'a>(&'a self, bytes: &'a [u8], id: NodeId) -> Value<'a> {
+        Value { nodes: &self.nodes, bytes, id: id.0 }
+    }
+
+    /// How many nodes there are, keys included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are no nodes, which no parsed tape is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+}
+
+/// Stands for a node that is not there, which happens only with another tape's id.
+const NULL: Node = Node { start: 0, end: 0, link: 0, tag: Tag::Null };
+const EMPTY_OBJECT: Node = Node { start: 0, end: 2, link: 1, tag: Tag::Object };
+
+/// A value on a tape, with its bytes. Cheap to copy.
+#[derive(Clone, Copy)]
+pub struct Value<'a> {
+    nodes: &'a [Node],
+    bytes: &'a [u8],
+    id: u32,
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&String::from_utf8_lossy(self.raw()))
+    }
+}
+
+impl<'a> Value<'a> {
+    /// The object without members, for what is absent.
+    #[must_use]
+    pub fn empty_object() -> Value<'static> {
+        Value { nodes: &[EMPTY_OBJECT], bytes: b"{}", id: 0 }
+    }
+
+    fn node(&self) -> Node {
+        self.nodes.get(self.id as usize).copied().unwrap_or(NULL)
+    }
+
+    fn at(&self, id: u32) -> Self {
+        Self { id, ..*self }
+    }
+
+    /// The node after this one's subtree.
+    fn after(&self) -> u32 {
+        let node = self.node();
+        match node.tag {
+            // On a partial tape what is open ends with the tape.
+            Tag::Array | Tag::Object => node.link.min(self.nodes.len() as u32).max(self.id + 1),
+            _ => self.id + 1,
+        }
+    }
+
+    /// Where it stands on its tape.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        NodeId(self.id)
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self.node().tag {
+            Tag::Null => Kind::Null,
+            Tag::False | Tag::True => Kind::Bool,
+            Tag::Integer | Tag::Number => Kind::Number,
+            Tag::Plain | Tag::Escaped | Tag::PlainKey | Tag::EscapedKey => Kind::String,
+            Tag::Array => Kind::Array,
+            Tag::Object => Kind::Object,
+        }
+    }
+
+    /// Its bytes' place; a string's quotes are included.
+    #[must_use]
+    pub fn span(&self) -> Range<usize> {
+        let node = self.node();
+        node.start as usize..node.end as usize
+    }
+
+    /// Its bytes as they came; a string's quotes are included.
+    #[must_use]
+    pub fn raw(&self) -> &'a [u8] {
+        self.bytes.get(self.span()).unwrap_or_default()
+    }
+
+    fn raw_text(&self) -> &'a str {
+        std::str::from_utf8(self.raw()).unwrap_or_default()
+    }
+
+    /// The text of a string, decoded; none for other kinds.
+    #[must_use]
+    pub fn as_str(&self) -> Option<Cow<'a, str>> {
+        match self.node().tag {
+            Tag::Plain | Tag::PlainKey => Some(Cow::Borrowed(text::unquote(self.raw_text()))),
+            Tag::Escaped | Tag::EscapedKey => {
+                Some(Cow::Owned(text::decode(text::unquote(self.raw_text()))))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it is a string of exactly this text; does not allocate for strings without escapes.
+    #[must_use]
+    pub fn is_text(&self, expected: &str) -> bool {
+        match self.node().tag {
+            Tag::Plain | Tag::PlainKey => text::unquote_bytes(self.raw()) == expected.as_bytes(),
+            Tag::Escaped | Tag::EscapedKey => {
+                text::decode(text::unquote(self.raw_text())) == expected
+            }
+            _ => false,
+        }
+    }
+
+    /// The lexeme of a number; none for other kinds.
+    #[must_use]
+    pub fn number_text(&self) -> Option<&'a str> {
+        matches!(self.node().tag, Tag::Integer | Tag::Number).then(|| self.raw_text())
+    }
+
+    /// Whether it is a number written without fraction and exponent.
+    #[must_use]
+    pub fn is_integer(&self) -> bool {
+        self.node().tag == Tag::Integer
+    }
+
+    /// The value of a boolean; none for other kinds.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        match self.node().tag {
+            Tag::True => Some(true),
+            Tag::False => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The members of an object in the order of the text; none for other kinds.
+    #[must_use]
+    pub fn members(&self) -> Members<'a> {
+        Members { children: self.children(Tag::Object) }
+    }
+
+    /// The elements of an array; none for other kinds.
+    #[must_use]
+    pub fn elements(&self) -> Elements<'a> {
+        Elements { children: self.children(Tag::Array) }
+    }
+
+    fn children(&self, tag: Tag) -> Children<'a> {
+        let end = if self.node().tag == tag { self.after() } else { 0 };
+        Children { next: self.at(self.id + 1), end }
+    }
+
+    /// The elements of an array or the members' values of an object; none for other kinds.
+    pub fn nested(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
+        let members = self.members().children.map(|key| key.at(key.id + 1));
+        self.elements().chain(members)
+    }
+
+    /// The member of an object by its decoded key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Value<'a>> {
+        self.members().children.find(|name| name.is_text(key)).map(|name| name.at(name.id + 1))
+    }
+
+    /// How many elements or members there are; zero for other kinds. Costs a step for each.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self.node().tag {
+            Tag::Array => self.elements().count(),
+            Tag::Object => self.members().count(),
+            _ => 0,
+        }
+    }
+
+    /// Whether [`Value::len`] is zero.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.after() <= self.id + 1
+    }
+
+    /// It and all values inside it, parents first, in the order of the text.
+    #[must_use]
+    pub fn descendants(&self) -> Descendants<'a> {
+        Descendants { next: *self, end: self.after() }
+    }
+}
+
+/// Steps over the direct children of an array or the keys of an object.
+#[derive(Clone)]
+struct Children<'a> {
+    next: Value<'a>,
+    end: u32,
+}
+
+impl<'a> Iterator for Children<'a> {
+    type Item = Value<'a>;
+
+    fn next(&mut self) -> Option<Value<'a>> {
+        if self.next.id >= self.end {
+            return None;
+        }
+        let child = self.next;
+        let value = match child.node().tag {
+            Tag::PlainKey | Tag::EscapedKey => child.at(child.id + 1),
+            _ => child,
+        };
+        self.next.id = value.after();
+        Some(child)
+    }
+}
+
+/// The members of an object: decoded key and value.
+#[derive(Clone)]
+pub struct Members<'a> {
+    children: Children<'a>,
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (Cow<'a, str>, Value<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let key = self.children.next()?;
+        Some((key.as_str().unwrap_or_default(), key.at(key.id + 1)))
+    }
+}
+
+/// The elements of an array.
+#[derive(Clone)]
+pub struct Elements<'a> {
+    children: Children<'a>,
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Value<'a>;
+
+    fn next(&mut self) -> Option<Value<'a>> {
+        self.children.next()
+    }
+}
+
+/// A value and all values inside it.
+#[derive(Clone)]
+pub struct Descendants<'a> {
+    next: Value<'a>,
+    end: u32,
+}
+
+impl Descendants<'_> {
+    /// Leaves out what is inside the value that came last.
+    pub fn skip_inside(&mut self, last: Value<'_>) {
+        self.next.id = self.next.id.max(last.after());
+    }
+}
+
+impl<'a> Iterator for Descendants<'a> {
+    type Item = Value<'a>;
+
+    fn next(&mut self) -> Option<Value<'a>> {
+        if matches!(self.next.node().tag, Tag::PlainKey | Tag::EscapedKey) {
+            self.next.id += 1;
+        }
+        if self.next.id >= self.end {
+            return None;
+        }
+        let value = self.next;
+        self.next.id += 1;
+        Some(value)
+    }
+}

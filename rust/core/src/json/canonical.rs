@@ -1,0 +1,63 @@
+//! The canonical text of a value: one text for all texts that mean the same. Above: `json`. Pure.
+
+use super::{Kind, Value};
+use crate::number;
+
+/// Appends the canonical text of a value.
+///
+/// No spaces; keys in the order of their code points; numbers by [`number::canonical`]; in strings only
+/// `"`, `\` and control characters are escaped, as `\b \f \n \r \t` or else `\u00xx` in lower case.
+pub fn canonical(value: Value<'_>, out: &mut Vec<u8>) {
+    match value.kind() {
+        Kind::Null | Kind::Bool => out.extend_from_slice(value.raw()),
+        Kind::Number => {
+            let lexeme = value.number_text().unwrap_or_default();
+            out.extend_from_slice(number::canonical(lexeme).as_bytes());
+        }
+        Kind::String => write_string(&value.as_str().unwrap_or_default(), out),
+        Kind::Array => {
+            out.push(b'[');
+            for (index, element) in value.elements().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                canonical(element, out);
+            }
+            out.push(b']');
+        }
+        Kind::Object => {
+            // UTF-8 sorts as its code points do.
+            let mut members: Vec<_> = value.members().collect();
+            members.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+            out.push(b'{');
+            for (index, (key, member)) in members.into_iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                write_string(&key, out);
+                out.push(b':');
+                canonical(member, out);
+            }
+            out.push(b'}');
+        }
+    }
+}
+
+/// Appends a text as a JSON string, quoted, with the escapes that [`canonical`] uses.
+pub fn write_string(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    for byte in text.bytes() {
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x0C => out.extend_from_slice(b"\\f"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x00..0x20 => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
+}
