@@ -1,0 +1,46 @@
+"""Bytes of the JSON-RPC answers that Helio makes itself.
+
+Used by the transport and the pipeline's feedback. Ids are raw JSON as the agent wrote them: they
+are spliced in byte for byte, so that no number or escape changes on the way back. Pure.
+"""
+
+from typing import Final
+
+import orjson
+
+PARSE_ERROR: Final = -32700
+INVALID_REQUEST: Final = -32600
+METHOD_NOT_FOUND: Final = -32601
+INVALID_PARAMS: Final = -32602
+INTERNAL_ERROR: Final = -32603
+
+_NULL: Final = b"null"
+
+
+def error_answer(identifier: bytes | None, code: int, message: str, data: object = None) -> bytes:
+    """An error answer (JSON-RPC 2.0, section 5.1).
+
+    `identifier` is the raw JSON of the request's id, None when none could be read (then `null`).
+    `data` is any value that orjson serialises and is left out when None. Raises `TypeError` for
+    data that is not JSON.
+    """
+    error: dict[str, object] = {"code": code, "message": message}
+    if data is not None:
+        error["data"] = data
+    return _answer(identifier, b"error", error)
+
+
+def result_answer(identifier: bytes, result: object) -> bytes:
+    """A result answer; `identifier` is the raw JSON of the request's id.
+
+    Raises `TypeError` for a result that is not JSON.
+    """
+    return _answer(identifier, b"result", result)
+
+
+def _answer(identifier: bytes | None, member: bytes, value: object) -> bytes:
+    return b'{"jsonrpc":"2.0","id":%b,"%b":%b}' % (
+        _NULL if identifier is None else identifier,
+        member,
+        orjson.dumps(value),
+    )

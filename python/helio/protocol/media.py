@@ -1,0 +1,49 @@
+"""Media types by their essence, never by substring (RFC 9110, sections 8.3.1 and 12.5.1).
+
+Used by the transport's guards and by the upstream room. Pure; results for recent header texts are
+remembered.
+"""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+JSON: Final = "application/json"
+EVENT_STREAM: Final = "text/event-stream"
+
+_NAME: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_ESSENCE: Final = re.compile(rf"[ \t]*({_NAME}/{_NAME})[ \t]*(?:;|\Z)")
+_WEIGHT: Final = re.compile(r";[ \t]*[qQ]=([01](?:\.[0-9]{0,3})?)[ \t]*(?:;|\Z)")
+
+
+@lru_cache(maxsize=128)
+def essence(content_type: str | None) -> str | None:
+    """`type/subtype` in lower case, without parameters; None when absent or not a media type."""
+    if content_type is None:
+        return None
+    found = _ESSENCE.match(content_type)
+    return found[1].lower() if found else None
+
+
+@lru_cache(maxsize=128)
+def accepts(accept: str | None, media_type: str) -> bool:
+    """Whether an `Accept` header takes a media type (given by its essence, in lower case).
+
+    An absent or empty header takes everything. The most specific range that covers the type counts,
+    and weight 0 refuses; other weights and parameters are not compared. Ranges that cannot be read
+    take nothing.
+    """
+    if accept is None or not accept.strip(" \t,"):
+        return True
+    main_type = media_type.split("/", 1)[0]
+    specificity = {media_type: 3, f"{main_type}/*": 2, "*/*": 1}
+    best, verdict = 0, False
+    for member in accept.split(","):
+        rank = specificity.get(essence(member) or "", 0)
+        if rank == 0 or rank < best:
+            continue
+        weighted = _WEIGHT.search(member)
+        taken = weighted is None or float(weighted[1]) > 0
+        verdict = taken if rank > best else verdict or taken
+        best = rank
+    return verdict
