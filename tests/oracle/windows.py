@@ -1,0 +1,137 @@
+"""Sliding windows as lists of entries: the oracle for `helio._core.Windows`.
+
+A window keeps every entry it ever counted and asks each one for its age. Above it the tests; below
+it nothing. Pure; times are nanoseconds on one clock, amounts are decimals.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from typing import Protocol
+
+EXACT = Context(prec=200)
+Key = tuple[str, str]
+
+
+class Demanded(Protocol):
+    """What the windows need of a demand: `oracle.demands.Demand` or `helio.evaluator.Demand`."""
+
+    @property
+    def limit(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def amount(self) -> str: ...
+    @property
+    def maximum(self) -> str: ...
+    @property
+    def window_ms(self) -> int: ...
+    @property
+    def enforced(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One committed amount."""
+
+    key: Key
+    amount: Decimal
+    at: int
+    window_ns: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """One amount that is reserved and not yet committed."""
+
+    key: Key
+    amount: Decimal
+    window_ns: int
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A demand, by its position, without room."""
+
+    position: int
+    current: Decimal
+    reset_ns: int | None
+
+
+class Windows:
+    """All windows; the same operations as `helio._core.Windows`."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.reservations: dict[int, list[Held]] = {}
+        self.latest: int | None = None
+
+    def advance(self, now: int) -> int:
+        """Return the time to judge by: the clock never runs backwards."""
+        self.latest = now if self.latest is None else max(now, self.latest)
+        return self.latest
+
+    def counted(self, key: Key, now: int) -> list[Entry]:
+        """Return the entries of a window that have not left it; one of its full age has left."""
+        return [e for e in self.entries if e.key == key and now - e.at < e.window_ns]
+
+    def reserved(self, key: Key) -> Decimal:
+        held = [h for group in self.reservations.values() for h in group if h.key == key]
+        return sum((one.amount for one in held), Decimal(0))
+
+    def current(self, key: Key, now: int) -> Decimal:
+        return sum((entry.amount for entry in self.counted(key, now)), Decimal(0))
+
+    def breaches(self, demands: Sequence[Demanded], now: int) -> list[Breach]:
+        """Return the demands without room, as they would be reserved one after the other."""
+        found: list[Breach] = []
+        wanted: dict[Key, Decimal] = {}
+        for position, demand in enumerate(demands):
+            key = (demand.limit, demand.key)
+            amount = Decimal(demand.amount)
+            pending = self.reserved(key) + wanted.get(key, Decimal(0))
+            current = self.current(key, now) + pending
+            if EXACT.add(current, amount) > Decimal(demand.maximum):
+                found.append(Breach(position, current, self.reset(demand, pending, now)))
+            else:
+                wanted[key] = wanted.get(key, Decimal(0)) + amount
+        return found
+
+    def reset(self, demand: Demanded, pending: Decimal, now: int) -> int | None:
+        """Return how long until enough entries have left, or None if that is never enough."""
+        key = (demand.limit, demand.key)
+        room = Decimal(demand.maximum) - pending - Decimal(demand.amount)
+        for leaving in sorted(e.at + e.window_ns for e in self.counted(key, now)):
+            if self.current(key, leaving) <= room:
+                return leaving - now
+        return None
+
+    def reserve(
+        self, reservation: int, demands: Sequence[Demanded], now: int, *, enforce: bool
+    ) -> list[Breach]:
+        """Reserve all enforced demands or, if one has no room, nothing; return the breaches."""
+        now = self.advance(now)
+        found = self.breaches(demands, now)
+        without_room = {breach.position for breach in found}
+        if enforce and any(demands[position].enforced for position in without_room):
+            return found
+        self.reservations[reservation] = [
+            Held((demand.limit, demand.key), Decimal(demand.amount), demand.window_ms * 1_000_000)
+            for position, demand in enumerate(demands)
+            if position not in without_room
+        ]
+        return found
+
+    def check(self, demands: Sequence[Demanded], now: int) -> list[Breach]:
+        """Return what `reserve` would return, and reserve nothing."""
+        return self.breaches(demands, self.advance(now))
+
+    def commit(self, reservation: int, now: int) -> None:
+        """Count what was reserved, from now on."""
+        now = self.advance(now)
+        for held in self.reservations.pop(reservation):
+            self.entries.append(Entry(held.key, held.amount, now, held.window_ns))
+
+    def release(self, reservation: int) -> None:
+        """Give back what was reserved."""
+        del self.reservations[reservation]
