@@ -1,0 +1,215 @@
+//! What a decision is made of: actions, demands on limits, faults, what could not be judged.
+//!
+//! Above: `evaluate` fills these in, `window` counts demands, the binding shows them. Below: `number`. Pure
+//! data; "What a decision reports" in docs/architecture.md says what each field means.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::number::Amount;
+
+/// What a rule does with a call that it matches, and what the default does with the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// The call goes on.
+    Allow,
+    /// The call is blocked.
+    Deny,
+    /// A person is asked.
+    RequireApproval,
+    /// The call goes on while the rule's limits have room.
+    RateLimit,
+    /// The call goes on while the rule's limits have room.
+    SpendLimit,
+    /// The call is answered with what would have happened.
+    DryRun,
+}
+
+impl Action {
+    /// The name in policies and in the rule graph.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::RequireApproval => "require_approval",
+            Self::RateLimit => "rate_limit",
+            Self::SpendLimit => "spend_limit",
+            Self::DryRun => "dry_run",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+/// What a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitKind {
+    /// Calls.
+    Rate,
+    /// Amounts found in the arguments.
+    Spend,
+}
+
+impl LimitKind {
+    /// The name in the rule graph and in snapshots.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::Spend => "spend",
+        }
+    }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "rate" => Some(Self::Rate),
+            "spend" => Some(Self::Spend),
+            _ => None,
+        }
+    }
+}
+
+/// One limit that a call must have room in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// The limit's identity across reloads.
+    pub limit: Arc<str>,
+    /// The index in the file of the rule that carries the limit.
+    pub rule: u32,
+    /// What is counted.
+    pub kind: LimitKind,
+    /// Which of the limit's windows: the key's parts as text.
+    pub key: Arc<str>,
+    /// What the call adds: 1 for `rate`.
+    pub amount: Amount,
+    /// The largest total that passes.
+    pub maximum: Amount,
+    /// The window's length in milliseconds.
+    pub window_ms: i64,
+    /// The currency of a `spend` limit.
+    pub currency: Option<Arc<str>>,
+    /// Whether a lack of room blocks; false for shadow rules.
+    pub enforced: bool,
+}
+
+/// Why a demand could not be computed. A call whose enforced demands cannot be computed is blocked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The amount is not there, not a single one, or not an amount.
+    InvalidAmount {
+        /// The rule's index in the file.
+        rule: u32,
+        /// Where the amount was looked for, as readable JSONPath.
+        field: Arc<str>,
+        /// What was there instead, at most 80 characters.
+        found: String,
+    },
+    /// Who or what the limit is keyed on is unknown.
+    SessionUnresolved {
+        /// The rule's index in the file.
+        rule: u32,
+        /// The part of the key: `session`, `agent` or `sender_id`.
+        key: &'static str,
+    },
+}
+
+/// A condition that could not be judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unjudged {
+    /// The rule's index in the file.
+    pub rule: u32,
+    /// The condition, as the listing writes it.
+    pub condition: Arc<str>,
+    /// Why, for people.
+    pub detail: String,
+}
+
+/// An MCP tool annotation, in the order in which a packed mask holds them (two bits each: known, value).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+pub enum Hint {
+    /// The tool changes nothing.
+    #[serde(rename = "readOnlyHint")]
+    ReadOnly,
+    /// What the tool changes cannot be undone.
+    #[serde(rename = "destructiveHint")]
+    Destructive,
+    /// A second call with the same arguments changes nothing more.
+    #[serde(rename = "idempotentHint")]
+    Idempotent,
+    /// The tool reaches beyond a closed domain.
+    #[serde(rename = "openWorldHint")]
+    OpenWorld,
+}
+
+impl Hint {
+    /// All of them, in order.
+    pub const ALL: [Self; 4] = [
+        Self::ReadOnly,
+        Self::Destructive,
+        Self::Idempotent,
+        Self::OpenWorld,
+    ];
+
+    /// The name in MCP.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "readOnlyHint",
+            Self::Destructive => "destructiveHint",
+            Self::Idempotent => "idempotentHint",
+            Self::OpenWorld => "openWorldHint",
+        }
+    }
+}
+
+/// What the rules say of one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The deciding rule's index in the file, none for the default.
+    pub rule: Option<u32>,
+    /// What is to be done.
+    pub action: Action,
+    /// The indeterminate rules whose restrictions are added.
+    pub restricting: Vec<u32>,
+    /// What could not be judged.
+    pub indeterminate: Vec<Unjudged>,
+    /// The shadow rules that matched, and what they would have done.
+    pub shadow: Vec<(u32, Action)>,
+    /// Unknown annotations whose default was used, in [`Hint::ALL`]'s order.
+    pub assumed_hints: Vec<Hint>,
+    /// The limits that the call must have room in.
+    pub demands: Vec<Demand>,
+    /// The first enforced demand that could not be computed.
+    pub fault: Option<Fault>,
+    /// The demands of shadow rules that could not be computed.
+    pub shadow_faults: Vec<Fault>,
+}
+
+impl Decision {
+    /// A decision that reports nothing but what is to be done.
+    #[must_use]
+    pub fn plain(rule: Option<u32>, action: Action) -> Self {
+        Self {
+            rule,
+            action,
+            restricting: Vec::new(),
+            indeterminate: Vec::new(),
+            shadow: Vec::new(),
+            assumed_hints: Vec::new(),
+            demands: Vec::new(),
+            fault: None,
+            shadow_faults: Vec::new(),
+        }
+    }
+}
