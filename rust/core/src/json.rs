@@ -145,7 +145,11 @@ impl Tape {
     /// The value at a node of this tape.
     #[must_use]
     pub fn value<'a>(&'a self, bytes: &'a [u8], id: NodeId) -> Value<'a> {
-        Value { nodes: &self.nodes, bytes, id: id.0 }
+        Value {
+            nodes: &self.nodes,
+            bytes,
+            id: id.0,
+        }
     }
 
     /// How many nodes there are, keys included.
@@ -162,8 +166,18 @@ impl Tape {
 }
 
 /// Stands for a node that is not there, which happens only with another tape's id.
-const NULL: Node = Node { start: 0, end: 0, link: 0, tag: Tag::Null };
-const EMPTY_OBJECT: Node = Node { start: 0, end: 2, link: 1, tag: Tag::Object };
+const NULL: Node = Node {
+    start: 0,
+    end: 0,
+    link: 0,
+    tag: Tag::Null,
+};
+const EMPTY_OBJECT: Node = Node {
+    start: 0,
+    end: 2,
+    link: 1,
+    tag: Tag::Object,
+};
 
 /// A value on a tape, with its bytes. Cheap to copy.
 #[derive(Clone, Copy)]
@@ -183,7 +197,11 @@ impl<'a> Value<'a> {
     /// The object without members, for what is absent.
     #[must_use]
     pub fn empty_object() -> Value<'static> {
-        Value { nodes: &[EMPTY_OBJECT], bytes: b"{}", id: 0 }
+        Value {
+            nodes: &[EMPTY_OBJECT],
+            bytes: b"{}",
+            id: 0,
+        }
     }
 
     fn node(&self) -> Node {
@@ -202,6 +220,11 @@ impl<'a> Value<'a> {
             Tag::Array | Tag::Object => node.link.min(self.nodes.len() as u32).max(self.id + 1),
             _ => self.id + 1,
         }
+    }
+
+    /// How many nodes it and all inside it take, keys included.
+    pub(crate) fn extent(&self) -> usize {
+        (self.after() - self.id) as usize
     }
 
     /// Where it stands on its tape.
@@ -289,18 +312,29 @@ impl<'a> Value<'a> {
     /// The members of an object in the order of the text; none for other kinds.
     #[must_use]
     pub fn members(&self) -> Members<'a> {
-        Members { children: self.children(Tag::Object) }
+        Members {
+            children: self.children(Tag::Object),
+        }
     }
 
     /// The elements of an array; none for other kinds.
     #[must_use]
     pub fn elements(&self) -> Elements<'a> {
-        Elements { children: self.children(Tag::Array) }
+        Elements {
+            children: self.children(Tag::Array),
+        }
     }
 
     fn children(&self, tag: Tag) -> Children<'a> {
-        let end = if self.node().tag == tag { self.after() } else { 0 };
-        Children { next: self.at(self.id + 1), end }
+        let end = if self.node().tag == tag {
+            self.after()
+        } else {
+            0
+        };
+        Children {
+            next: self.at(self.id + 1),
+            end,
+        }
     }
 
     /// The elements of an array or the members' values of an object; none for other kinds.
@@ -312,7 +346,10 @@ impl<'a> Value<'a> {
     /// The member of an object by its decoded key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Value<'a>> {
-        self.members().children.find(|name| name.is_text(key)).map(|name| name.at(name.id + 1))
+        self.members()
+            .children
+            .find(|name| name.is_text(key))
+            .map(|name| name.at(name.id + 1))
     }
 
     /// How many elements or members there are; zero for other kinds. Costs a step for each.
@@ -334,7 +371,10 @@ impl<'a> Value<'a> {
     /// It and all values inside it, parents first, in the order of the text.
     #[must_use]
     pub fn descendants(&self) -> Descendants<'a> {
-        Descendants { next: *self, end: self.after() }
+        Descendants {
+            next: *self,
+            end: self.after(),
+        }
     }
 }
 

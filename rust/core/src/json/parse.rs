@@ -9,10 +9,21 @@ const FEW_KEYS: usize = 16;
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Tape, (ParseError, Tape)> {
     let nodes = Vec::with_capacity((bytes.len() / 10 + 4).min(4096));
-    let mut parser = Parser { bytes, at: 0, nodes };
+    let mut parser = Parser {
+        bytes,
+        at: 0,
+        nodes,
+    };
     match parser.document() {
-        Ok(()) => Ok(Tape { nodes: parser.nodes }),
-        Err(error) => Err((error, Tape { nodes: parser.nodes })),
+        Ok(()) => Ok(Tape {
+            nodes: parser.nodes,
+        }),
+        Err(error) => Err((
+            error,
+            Tape {
+                nodes: parser.nodes,
+            },
+        )),
     }
 }
 
@@ -62,7 +73,12 @@ impl Parser<'_> {
 
     fn push(&mut self, start: usize, tag: Tag, link: u32) {
         // INVARIANT: `document` refused texts whose offsets do not fit.
-        self.nodes.push(Node { start: start as u32, end: self.at as u32, link, tag });
+        self.nodes.push(Node {
+            start: start as u32,
+            end: self.at as u32,
+            link,
+            tag,
+        });
     }
 
     fn value(&mut self, depth: usize) -> Parsed<()> {
@@ -140,7 +156,11 @@ impl Parser<'_> {
             self.close(index);
             return Ok(());
         }
-        let mut keys = Keys { first: index + 1, count: 0, filter: 0 };
+        let mut keys = Keys {
+            first: index + 1,
+            count: 0,
+            filter: 0,
+        };
         loop {
             self.key(&mut keys)?;
             self.skip_space();
@@ -171,9 +191,17 @@ impl Parser<'_> {
             return self.unexpected("expected a key in double quotes");
         }
         let escaped = self.string()?;
-        let tag = if escaped { Tag::EscapedKey } else { Tag::PlainKey };
+        let tag = if escaped {
+            Tag::EscapedKey
+        } else {
+            Tag::PlainKey
+        };
         let inside = self.bytes.get(start + 1..self.at - 1).unwrap_or_default();
-        let ascii = if escaped { None } else { text::folded_hash(inside) };
+        let ascii = if escaped {
+            None
+        } else {
+            text::folded_hash(inside)
+        };
         let hash = match ascii {
             Some(hash) => hash,
             None => text::folded_hash_of_text(&decoded(inside, escaped)),
@@ -206,8 +234,9 @@ impl Parser<'_> {
     /// Compares all keys of an object, given the index of its first: sorted by hash, then by folded text, so
     /// that keys chosen to collide cost no more than a sort.
     fn check_many(&self, first: usize) -> Parsed<()> {
-        let mut keys: Vec<&Node> =
-            KeyIndices::new(&self.nodes, first).filter_map(|index| self.nodes.get(index)).collect();
+        let mut keys: Vec<&Node> = KeyIndices::new(&self.nodes, first)
+            .filter_map(|index| self.nodes.get(index))
+            .collect();
         keys.sort_unstable_by_key(|key| key.link);
         for alike in keys.chunk_by_mut(|left, right| left.link == right.link) {
             if alike.len() < 2 {
@@ -226,7 +255,9 @@ impl Parser<'_> {
     }
 
     fn inside(&self, key: &Node) -> &[u8] {
-        self.bytes.get(key.start as usize + 1..key.end as usize - 1).unwrap_or_default()
+        self.bytes
+            .get(key.start as usize + 1..key.end as usize - 1)
+            .unwrap_or_default()
     }
 
     fn folded(&self, key: &Node) -> String {
@@ -364,7 +395,11 @@ impl Parser<'_> {
             return fault("number_too_long", start, "a number over 400 characters");
         }
         if exponent > EXPONENT_LENGTH {
-            return fault("number_too_long", start, "a number with an exponent over 18 digits");
+            return fault(
+                "number_too_long",
+                start,
+                "a number with an exponent over 18 digits",
+            );
         }
         self.push(start, tag, 0);
         Ok(())
@@ -407,12 +442,20 @@ impl Iterator for KeyIndices<'_> {
 }
 
 fn duplicate<T>(key: &Node) -> Parsed<T> {
-    fault("duplicate_key", key.start as usize, "a key that the object already has, case aside")
+    fault(
+        "duplicate_key",
+        key.start as usize,
+        "a key that the object already has, case aside",
+    )
 }
 
 fn decoded(inside: &[u8], escaped: bool) -> String {
     let inside = std::str::from_utf8(inside).unwrap_or_default();
-    if escaped { text::decode(inside) } else { inside.to_owned() }
+    if escaped {
+        text::decode(inside)
+    } else {
+        inside.to_owned()
+    }
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;

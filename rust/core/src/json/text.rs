@@ -2,12 +2,16 @@
 
 /// The inside of a quoted string.
 pub(super) fn unquote(quoted: &str) -> &str {
-    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default()
+    quoted
+        .get(1..quoted.len().saturating_sub(1))
+        .unwrap_or_default()
 }
 
 /// The inside of a quoted string, as bytes.
 pub(super) fn unquote_bytes(quoted: &[u8]) -> &[u8] {
-    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default()
+    quoted
+        .get(1..quoted.len().saturating_sub(1))
+        .unwrap_or_default()
 }
 
 /// Decodes the inside of a string that was parsed; what no parsed string holds becomes U+FFFD.
@@ -56,7 +60,10 @@ fn take_unit(rest: &mut &str) -> u32 {
 /// Folds case: every character in upper case, then that in lower case. `K` (Kelvin) and `k` fold alike.
 #[must_use]
 pub fn fold(text: &str) -> String {
-    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+    text.chars()
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -76,7 +83,9 @@ pub(super) fn folded_hash(ascii: &[u8]) -> Option<u32> {
     for word in words {
         mix(u64::from_le_bytes(*word));
     }
-    mix(rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+    mix(rest
+        .iter()
+        .fold(0, |word, byte| word << 8 | u64::from(*byte)));
     (seen & 0x8080_8080_8080_8080 == 0).then_some((hash >> 32) as u32)
 }
 
