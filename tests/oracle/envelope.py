@@ -1,12 +1,12 @@
 """The strict envelope: which messages of an agent are taken, and why the others are refused.
 
-The oracle's reading of docs/architecture.md, "The strict envelope". The rows of that table are
-tried from top to bottom: the first that applies is the reason. Above it the tests; below it
+The oracle's reading of docs/architecture.md, "The strict envelope". Above it the tests; below it
 `strict_json`. Pure.
 """
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -82,23 +82,36 @@ def parse_message(body: bytes) -> Message:
 def kind_of(message: dict[str, Json]) -> Kind:
     """Tell requests, notifications and responses apart, or raise `Refused`."""
     answers = [name for name in ("result", "error") if name in message]
-    is_response = "method" not in message and len(answers) == 1
-    if "id" in message and not valid_id(message["id"], null_allowed=is_response):
-        raise Refused("invalid_id")
-    if "method" in message and not isinstance(message["method"], str):
-        raise Refused("invalid_method")
-    if is_response and "id" in message:
-        return "response"
-    if "method" not in message or answers:
+    if "method" not in message:
+        return response_kind(message, answers)
+    if answers:
         raise Refused("invalid_request")
-    return "request" if "id" in message else "notification"
+    if not isinstance(message["method"], str):
+        raise Refused("invalid_method")
+    if "id" not in message:
+        return "notification"
+    if not valid_id(message["id"]):
+        raise Refused("invalid_id")
+    return "request"
 
 
-def valid_id(value: Json, *, null_allowed: bool) -> bool:
-    """Tell whether an id is a text or an integer literal, or null where a response may have it."""
+def response_kind(message: dict[str, Json], answers: Sequence[str]) -> Kind:
+    """Accept a response: one answer, with the id of the request, which only errors may not know."""
+    unknown_id = message.get("id") is None
+    if len(answers) != 1 or ("id" not in message and answers == ["result"]):
+        raise Refused("invalid_request")
+    if unknown_id and answers == ["error"]:
+        return "response"
+    if not valid_id(message["id"]):
+        raise Refused("invalid_id")
+    return "response"
+
+
+def valid_id(value: Json) -> bool:
+    """Tell whether an id is a text or an integer literal."""
     if isinstance(value, Number):
         return INTEGER.fullmatch(value.text) is not None
-    return isinstance(value, str) or (value is None and null_allowed)
+    return isinstance(value, str)
 
 
 def tools_call(kind: Kind, message: dict[str, Json]) -> Message:

@@ -4,6 +4,7 @@ Above it `envelope` reads messages and `graph` reads operands. Pure. Values are 
 `Number` (which keeps its lexeme), list and dict (whose keys keep their order).
 """
 
+import re
 from typing import TypeAlias
 
 from oracle.numbers import LEXEME, Number
@@ -18,7 +19,6 @@ ESCAPES = {
     '"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t",
 }  # fmt: skip
 HEXADECIMAL = set("0123456789abcdefABCDEF")
-NUMBER_CHARACTERS = set("0123456789+-.eE")
 
 
 class JsonError(ValueError):
@@ -137,14 +137,21 @@ class Reader:
         match = LEXEME.match(self.text, self.position)
         if match is None:
             raise self.fail()
-        end = match.end()
-        if end < len(self.text) and self.text[end] in NUMBER_CHARACTERS:
+        if self.continues(match):
             raise self.fail()
         exponent = (match.group(4) or "").lstrip("+-")
         if len(match.group()) > MAX_NUMBER_CHARACTERS or len(exponent) > MAX_EXPONENT_DIGITS:
             raise self.fail("number_too_long")
-        self.position = end
+        self.position = match.end()
         return Number(match.group())
+
+    def continues(self, number: re.Match[str]) -> bool:
+        """Tell whether a number goes on where it may not: a leading zero, an unfinished part."""
+        after = self.text[number.end() : number.end() + 1]
+        _, _, fraction, exponent = number.groups()
+        if after == ".":
+            return fraction is None and exponent is None
+        return after.isdecimal() or (after in ("e", "E") and exponent is None)
 
     def string(self) -> str:
         self.expect('"')

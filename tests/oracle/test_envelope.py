@@ -22,6 +22,10 @@ REQUEST = '{"jsonrpc":"2.0","id":%s,"method":"ping"}'
         ('{"jsonrpc":2.0,"id":1,"method":"ping"}', "invalid_version"),
         *((REQUEST % i, "invalid_id") for i in ("1.0", "1e2", "null", "true", "{}", "[]")),
         ('{"jsonrpc":"2.0","id":1.5,"result":{}}', "invalid_id"),
+        ('{"jsonrpc":"2.0","id":null,"result":{}}', "invalid_id"),
+        ('{"jsonrpc":"2.0","id":false,"error":{}}', "invalid_id"),
+        ('{"jsonrpc":"2.0","id":1.5,"method":7}', "invalid_method"),
+        ('{"jsonrpc":"2.0","id":1.5,"method":7,"error":{}}', "invalid_request"),
         ('{"jsonrpc":"2.0","id":1,"method":7}', "invalid_method"),
         ('{"jsonrpc":"2.0","id":1,"method":null}', "invalid_method"),
         ('{"jsonrpc":"2.0","id":1}', "invalid_request"),
@@ -62,5 +66,10 @@ def test_taken() -> None:
     for identity in ('""', "-0", "9" * 400):
         assert parse_message((REQUEST % identity).encode()).kind == "request"
     assert parse_message(b'{"jsonrpc":"2.0","method":"a","params":[]}').kind == "notification"
-    for answer in ('"id":1,"result":null', '"id":null,"error":{}', '"id":"x","error":1'):
+    for answer in (
+        '"id":1,"result":null',
+        '"id":null,"error":{}',
+        '"id":"x","error":1',
+        '"error":1',
+    ):
         assert parse_message(f'{{"jsonrpc":"2.0",{answer}}}'.encode()).kind == "response"

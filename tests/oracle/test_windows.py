@@ -1,7 +1,7 @@
 """The oracle's windows, by hand."""
 
 from dataclasses import replace
-from decimal import Decimal
+from fractions import Fraction
 
 from oracle.demands import Demand
 from oracle.windows import Breach, Windows
@@ -22,7 +22,7 @@ def filled(*times: int) -> Windows:
 
 def test_a_total_equal_to_the_maximum_passes() -> None:
     windows = filled(0, 10)
-    assert windows.check([RATE], 20) == [Breach(0, Decimal(2), SECOND - 20)]
+    assert windows.check([RATE], 20) == [Breach(0, Fraction(2), SECOND - 20)]
 
 
 def test_an_entry_of_full_age_has_left() -> None:
@@ -34,7 +34,7 @@ def test_an_entry_of_full_age_has_left() -> None:
 def test_what_is_reserved_takes_room_and_what_is_released_does_not() -> None:
     windows = filled(0)
     assert windows.reserve(9, [RATE], 5, enforce=True) == []
-    assert windows.check([RATE], 6) == [Breach(0, Decimal(2), SECOND - 6)]
+    assert windows.check([RATE], 6) == [Breach(0, Fraction(2), SECOND - 6)]
     windows.release(9)
     assert windows.check([RATE], 7) == []
 
@@ -61,12 +61,26 @@ def test_one_window_asked_twice_sums() -> None:
     assert windows.check([SPEND, SPEND], 0) == []
     twice = [SPEND, replace(SPEND, amount="2.6")]
     assert [b.position for b in windows.check(twice, 0)] == [1]
-    assert windows.check([replace(SPEND, amount="5")], 0) == [Breach(0, Decimal(0), None)]
+    assert windows.check([replace(SPEND, amount="5")], 0) == [Breach(0, Fraction(0), None)]
 
 
 def test_the_clock_never_runs_backwards() -> None:
     windows = filled(10 * SECOND)
     assert windows.reserve(9, [RATE], 0, enforce=True) == []
     windows.commit(9, 0)
-    assert windows.check([RATE], 0) == [Breach(0, Decimal(2), SECOND)]
+    assert windows.check([RATE], 0) == [Breach(0, Fraction(2), SECOND)]
     assert windows.check([RATE], 11 * SECOND) == []
+
+
+def test_what_is_reserved_leaves_one_window_from_now() -> None:
+    windows = filled(0)
+    assert windows.reserve(9, [SPEND, RATE], 5, enforce=True) == []
+    assert windows.check([replace(SPEND, amount="3")], 6) == [
+        Breach(0, Fraction("1.5"), 2 * SECOND)
+    ]
+
+
+def test_what_blocks_is_judged_before_what_only_advises() -> None:
+    windows = filled(0)
+    advisory = replace(RATE, enforced=False)
+    assert windows.check([advisory, RATE], 1) == [Breach(0, Fraction(2), SECOND - 1)]

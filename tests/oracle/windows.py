@@ -1,15 +1,15 @@
 """Sliding windows as lists of entries: the oracle for `helio._core.Windows`.
 
 A window keeps every entry it ever counted and asks each one for its age. Above it the tests; below
-it nothing. Pure; times are nanoseconds on one clock, amounts are decimals.
+it nothing. Pure; times are nanoseconds on one clock, amounts are exact fractions.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from fractions import Fraction
 from typing import Protocol
 
-EXACT = Context(prec=200)
+NANOSECONDS = 1_000_000
 Key = tuple[str, str]
 
 
@@ -35,7 +35,7 @@ class Entry:
     """One committed amount."""
 
     key: Key
-    amount: Decimal
+    amount: Fraction
     at: int
     window_ns: int
 
@@ -45,7 +45,7 @@ class Held:
     """One amount that is reserved and not yet committed."""
 
     key: Key
-    amount: Decimal
+    amount: Fraction
     window_ns: int
 
 
@@ -54,7 +54,7 @@ class Breach:
     """A demand, by its position, without room."""
 
     position: int
-    current: Decimal
+    current: Fraction
     reset_ns: int | None
 
 
@@ -75,48 +75,55 @@ class Windows:
         """Return the entries of a window that have not left it; one of its full age has left."""
         return [e for e in self.entries if e.key == key and now - e.at < e.window_ns]
 
-    def reserved(self, key: Key) -> Decimal:
+    def reserved(self, key: Key) -> Fraction:
         held = [h for group in self.reservations.values() for h in group if h.key == key]
-        return sum((one.amount for one in held), Decimal(0))
+        return sum((one.amount for one in held), Fraction(0))
 
-    def current(self, key: Key, now: int) -> Decimal:
-        return sum((entry.amount for entry in self.counted(key, now)), Decimal(0))
+    def current(self, key: Key, now: int) -> Fraction:
+        return sum((entry.amount for entry in self.counted(key, now)), Fraction(0))
 
-    def breaches(self, demands: Sequence[Demanded], now: int) -> list[Breach]:
-        """Return the demands without room, as they would be reserved one after the other."""
+    def breaches(self, demands: Sequence[Demanded], now: int, *, enforce: bool) -> list[Breach]:
+        """Return the demands without room, those first that block, each after what came before."""
         found: list[Breach] = []
-        wanted: dict[Key, Decimal] = {}
-        for position, demand in enumerate(demands):
+        wanted: dict[Key, Fraction] = {}
+        blocking = [p for p, demand in enumerate(demands) if enforce and demand.enforced]
+        for position in blocking + [p for p in range(len(demands)) if p not in blocking]:
+            demand = demands[position]
             key = (demand.limit, demand.key)
-            amount = Decimal(demand.amount)
-            pending = self.reserved(key) + wanted.get(key, Decimal(0))
+            pending = self.reserved(key) + wanted.get(key, Fraction(0))
             current = self.current(key, now) + pending
-            if EXACT.add(current, amount) > Decimal(demand.maximum):
+            if current + Fraction(demand.amount) > Fraction(demand.maximum):
                 found.append(Breach(position, current, self.reset(demand, pending, now)))
             else:
-                wanted[key] = wanted.get(key, Decimal(0)) + amount
+                wanted[key] = wanted.get(key, Fraction(0)) + Fraction(demand.amount)
         return found
 
-    def reset(self, demand: Demanded, pending: Decimal, now: int) -> int | None:
-        """Return how long until enough entries have left, or None if that is never enough."""
+    def reset(self, demand: Demanded, pending: Fraction, now: int) -> int | None:
+        """Return how long until there is room, or None if there never is.
+
+        Each entry leaves at its time; what is reserved is taken to leave one window from now.
+        """
+        room = Fraction(demand.maximum) - Fraction(demand.amount)
+        if room < 0:
+            return None
         key = (demand.limit, demand.key)
-        room = Decimal(demand.maximum) - pending - Decimal(demand.amount)
         for leaving in sorted(e.at + e.window_ns for e in self.counted(key, now)):
-            if self.current(key, leaving) <= room:
+            if self.current(key, leaving) + pending <= room:
                 return leaving - now
-        return None
+        return demand.window_ms * NANOSECONDS
 
     def reserve(
         self, reservation: int, demands: Sequence[Demanded], now: int, *, enforce: bool
     ) -> list[Breach]:
         """Reserve all enforced demands or, if one has no room, nothing; return the breaches."""
-        now = self.advance(now)
-        found = self.breaches(demands, now)
+        found = self.breaches(demands, self.advance(now), enforce=enforce)
         without_room = {breach.position for breach in found}
         if enforce and any(demands[position].enforced for position in without_room):
             return found
         self.reservations[reservation] = [
-            Held((demand.limit, demand.key), Decimal(demand.amount), demand.window_ms * 1_000_000)
+            Held(
+                (demand.limit, demand.key), Fraction(demand.amount), demand.window_ms * NANOSECONDS
+            )
             for position, demand in enumerate(demands)
             if position not in without_room
         ]
@@ -124,7 +131,7 @@ class Windows:
 
     def check(self, demands: Sequence[Demanded], now: int) -> list[Breach]:
         """Return what `reserve` would return, and reserve nothing."""
-        return self.breaches(demands, self.advance(now))
+        return self.breaches(demands, self.advance(now), enforce=True)
 
     def commit(self, reservation: int, now: int) -> None:
         """Count what was reserved, from now on."""
