@@ -1,0 +1,1 @@
+"""Helio: a governance proxy for AI agents that speak MCP."""
