@@ -1,0 +1,146 @@
+"""Fixtures that several rooms share: free ports, upstreams, and Helio as a process."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+from processes import (
+    LOOPBACK,
+    SECRET,
+    HelioProcess,
+    choose_free_port,
+    end_process,
+    listens,
+    start_demo_upstream,
+    wait_until,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+CLIENTS = ROOT / "tests" / "clients"
+EVERYTHING = CLIENTS / "node_modules/@modelcontextprotocol/server-everything/dist/index.js"
+
+
+@pytest.fixture
+def free_port() -> int:
+    """One free port of loopback."""
+    return choose_free_port()
+
+
+@pytest.fixture(scope="session")
+def demo_upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The demo upstream (an `mcp` server) as a process; gives its MCP URL. Its shop keeps what
+    earlier tests did: a test that counts payments starts its own with `start_demo_upstream`.
+    """
+    log = tmp_path_factory.mktemp("demo-upstream") / "log"
+    process, url = start_demo_upstream(log)
+    yield url
+    end_process(process)
+
+
+@pytest.fixture(scope="session")
+def everything_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """npm's server-everything over streamable HTTP, as a process; gives its MCP URL."""
+    node = _node()
+    if not EVERYTHING.exists():
+        _install_clients()
+    port = choose_free_port()
+    log = tmp_path_factory.mktemp("server-everything") / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [node, str(EVERYTHING), "streamableHttp"],
+            env={**os.environ, "PORT": str(port)},
+            stdout=output,
+            stderr=output,
+        )
+    url = f"http://{LOOPBACK}:{port}/mcp"
+    try:
+        wait_until(lambda: listens(port), process, log)
+        yield url
+    finally:
+        end_process(process)
+
+
+def _node() -> str:
+    node = shutil.which("node")
+    if node is None or shutil.which("npm") is None:
+        reason = "Node and npm are not installed, so npm's server-everything cannot be run"
+        if os.environ.get("HELIO_REQUIRE_NODE"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return node
+
+
+def _install_clients() -> None:
+    subprocess.run(
+        ["npm", "ci", "--ignore-scripts", "--no-progress"],
+        cwd=CLIENTS,
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+
+
+HelioFactory = Callable[..., HelioProcess]
+
+
+@pytest.fixture
+def helio(tmp_path: Path) -> Iterator[HelioFactory]:
+    """Starts Helio: `helio(text, upstream=url)` gives a `HelioProcess` that is healthy.
+
+    `text` is the YAML of helio.yaml. `version`, `upstream`, `listen` and `dashboard` are put in
+    front of it where it does not hold them itself; one that it holds may say '${HELIO_TEST_PORT}',
+    '${HELIO_TEST_OPERATOR_PORT}' and '${HELIO_TEST_UPSTREAM}'. Further keywords: `arguments` of
+    `helio start`, and `environment` variables.
+    """
+    started: list[HelioProcess] = []
+
+    def start(
+        text: str = "",
+        *,
+        upstream: str,
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> HelioProcess:
+        directory = tmp_path / f"helio-{len(started)}"
+        directory.mkdir()
+        mcp_port, operator_port = choose_free_port(), choose_free_port()
+        config = directory / "helio.yaml"
+        config.write_text(_with_head(text), "utf-8")
+        process = HelioProcess(
+            config=config,
+            mcp_port=mcp_port,
+            operator_port=operator_port,
+            arguments=arguments,
+            environment={
+                "HELIO_TEST_PORT": str(mcp_port),
+                "HELIO_TEST_OPERATOR_PORT": str(operator_port),
+                "HELIO_TEST_UPSTREAM": upstream,
+                **(environment or {}),
+            },
+        )
+        started.append(process)
+        return process.start()
+
+    yield start
+    for process in started:
+        if process.process is not None:
+            process.stop()
+
+
+def _with_head(text: str) -> str:
+    head = {
+        "version": "version: '1'",
+        "upstream": "upstream: { url: '${HELIO_TEST_UPSTREAM}' }",
+        "listen": "listen: { port: '${HELIO_TEST_PORT}' }",
+        "dashboard": (
+            f"dashboard: {{ port: '${{HELIO_TEST_OPERATOR_PORT}}', api_secret: '{SECRET}' }}"
+        ),
+    }
+    held = yaml.safe_load(text) or {}
+    lines = [line for section, line in head.items() if section not in held]
+    return "\n".join([*lines, text])

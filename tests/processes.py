@@ -1,0 +1,190 @@
+"""Processes that tests start: upstreams and Helio itself.
+
+Everything listens on loopback, waits for readiness by asking, and is ended by its own id.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LOOPBACK = "127.0.0.1"
+READY_WITHIN = 30.0
+"""Seconds that a process may take until it serves."""
+GONE_WITHIN = 15.0
+"""Seconds that a process may take to end after SIGTERM."""
+SECRET = "a-secret-for-the-operator-port-of-tests"
+
+
+def choose_free_port() -> int:
+    """A loopback port that nothing listened on a moment ago."""
+    with socket.create_server((LOOPBACK, 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether something accepts connections on the loopback port."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def start_demo_upstream(log: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """A demo upstream of one's own: the process (end it with `end_process`) and its MCP URL."""
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "helio.demo.upstream"], stdout=subprocess.PIPE, stderr=errors
+        )
+    assert process.stdout is not None
+    with process.stdout as output:
+        url = output.readline().decode().strip()
+    if not url:
+        process.wait(GONE_WITHIN)
+        pytest.fail(f"The demo upstream did not start:\n{log.read_text()}")
+    return process, url
+
+
+def wait_until(
+    ready: Callable[[], bool],
+    process: subprocess.Popen[bytes],
+    log: Path,
+    within: float = READY_WITHIN,
+) -> None:
+    """Asks `ready` until it holds. Fails with the log when the process ends or takes too long."""
+    deadline = time.monotonic() + within
+    while not ready():
+        if process.poll() is not None:
+            pytest.fail(f"The process ended with {process.returncode}:\n{log.read_text()}")
+        if time.monotonic() > deadline:
+            end_process(process)
+            pytest.fail(f"The process was not ready within {within} s:\n{log.read_text()}")
+        time.sleep(0.02)
+
+
+def end_process(process: subprocess.Popen[bytes]) -> int:
+    """SIGTERM, then SIGKILL for one that does not listen; the exit code."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(GONE_WITHIN)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(GONE_WITHIN)
+    return process.returncode
+
+
+@dataclass
+class HelioProcess:
+    """One `helio start` as a process, in a directory of its own.
+
+    `config` may be edited while it runs (hot reload). After `kill()` or `stop()`, `start()` serves
+    again from the same directory and on the same ports.
+    """
+
+    config: Path
+    mcp_port: int
+    operator_port: int
+    arguments: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    secret: str = SECRET
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def directory(self) -> Path:
+        """Where the configuration, the audit and the log are."""
+        return self.config.parent
+
+    @property
+    def log(self) -> Path:
+        """What Helio wrote to stdout and stderr, over all its starts."""
+        return self.directory / "helio.log"
+
+    @property
+    def audit_dir(self) -> Path:
+        """The audit's directory, where the configuration names none."""
+        return self.directory / "helio-audit"
+
+    @property
+    def mcp_url(self) -> str:
+        """Where agents connect."""
+        return f"http://{LOOPBACK}:{self.mcp_port}/mcp"
+
+    @property
+    def operator_url(self) -> str:
+        """The operator port, without a path."""
+        return f"http://{LOOPBACK}:{self.operator_port}"
+
+    def start(self) -> "HelioProcess":
+        """Starts it and waits until it is healthy."""
+        assert self.process is None, "it runs already"
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "helio", "start", "-c", str(self.config), *self.arguments],
+                cwd=self.directory,
+                env={**os.environ, **self.environment},
+                stdout=output,
+                stderr=output,
+            )
+        wait_until(lambda: self.health() is not None, self.process, self.log)
+        return self
+
+    def health(self) -> dict[str, Any] | None:
+        """The answer of `/api/health`; None while nothing answers with 200."""
+        try:
+            with urllib.request.urlopen(f"{self.operator_url}/api/health", timeout=2) as answer:
+                return json.load(answer)
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            return None
+
+    def export(self, *options: str) -> list[dict[str, Any]]:
+        """The audit's rows, from `helio export -f json`, while it runs or after it stopped."""
+        exported = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "helio",
+                "export",
+                "-c",
+                str(self.config),
+                "-f",
+                "json",
+                *options,
+            ],
+            cwd=self.directory,
+            env={**os.environ, **self.environment},
+            check=False,
+            capture_output=True,
+            timeout=60,
+        )
+        assert exported.returncode == 0, exported.stderr.decode()
+        return json.loads(exported.stdout)
+
+    def calls(self, *options: str) -> list[dict[str, Any]]:
+        """The rows of tool calls, oldest first."""
+        return [row for row in self.export(*options) if row["record_kind"] == "tool_call"]
+
+    def stop(self) -> int:
+        """Ends it with SIGTERM; the exit code."""
+        process, self.process = self.process, None
+        assert process is not None, "it does not run"
+        return end_process(process)
+
+    def kill(self) -> None:
+        """Ends it with SIGKILL, as a crash would."""
+        process, self.process = self.process, None
+        assert process is not None, "it does not run"
+        process.kill()
+        process.wait(GONE_WITHIN)
