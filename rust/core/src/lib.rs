@@ -1,6 +1,20 @@
 //! The pure core of Helio: no clock, no I/O, no Python, no panics.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
 
+pub mod call;
+pub mod compare;
+pub mod glob;
 pub mod json;
 pub mod number;
+pub mod outcome;
+pub mod path;
 pub mod truth;
+pub mod window;

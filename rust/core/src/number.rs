@@ -37,13 +37,31 @@ impl<'a> Parts<'a> {
         if whole.is_empty() {
             let digits = fraction.trim_start_matches('0');
             let zeros = fraction.len() - digits.len();
-            let point = if digits.is_empty() { 0 } else { exponent - zeros as i64 };
+            let point = if digits.is_empty() {
+                0
+            } else {
+                exponent - zeros as i64
+            };
             let negative = negative && !digits.is_empty();
-            return Self { negative, whole: "", fraction: digits, point };
+            return Self {
+                negative,
+                whole: "",
+                fraction: digits,
+                point,
+            };
         }
         let point = exponent + whole.len() as i64;
-        let whole = if fraction.is_empty() { whole.trim_end_matches('0') } else { whole };
-        Self { negative, whole, fraction, point }
+        let whole = if fraction.is_empty() {
+            whole.trim_end_matches('0')
+        } else {
+            whole
+        };
+        Self {
+            negative,
+            whole,
+            fraction,
+            point,
+        }
     }
 
     fn digits(&self) -> impl Iterator<Item = u8> {
@@ -59,7 +77,10 @@ impl<'a> Parts<'a> {
             (0, 0) => Ordering::Equal,
             (0, _) => Ordering::Less,
             (_, 0) => Ordering::Greater,
-            _ => self.point.cmp(&other.point).then_with(|| self.digits().cmp(other.digits())),
+            _ => self
+                .point
+                .cmp(&other.point)
+                .then_with(|| self.digits().cmp(other.digits())),
         }
     }
 }
@@ -92,7 +113,11 @@ fn small_integer(lexeme: &str) -> Option<i64> {
         }
         value = value * 10 + i64::from(byte - b'0');
     }
-    Some(if unsigned.len() == lexeme.len() { value } else { -value })
+    Some(if unsigned.len() == lexeme.len() {
+        value
+    } else {
+        -value
+    })
 }
 
 /// The one text of a lexeme's value.
@@ -110,7 +135,9 @@ pub fn canonical(lexeme: &str) -> String {
     let length = digits.len() as i64;
     let zeros = |count: i64| "0".repeat(usize::try_from(count).unwrap_or(0));
     match parts.point {
-        point if length <= point && point <= 21 => format!("{sign}{digits}{}", zeros(point - length)),
+        point if length <= point && point <= 21 => {
+            format!("{sign}{digits}{}", zeros(point - length))
+        }
         point @ 1..=21 => {
             let (whole, fraction) = digits.split_at(usize::try_from(point).unwrap_or(0));
             format!("{sign}{whole}.{fraction}")
@@ -174,7 +201,9 @@ impl Amount {
             return Err(AmountError::TooManyDigits);
         }
         let zeros = u32::try_from(-scale).unwrap_or(0);
-        let digits = parts.digits().fold(0_i128, |sum, digit| sum * 10 + i128::from(digit - b'0'));
+        let digits = parts
+            .digits()
+            .fold(0_i128, |sum, digit| sum * 10 + i128::from(digit - b'0'));
         let scale = u32::try_from(scale).unwrap_or(0);
         Decimal::try_from_i128_with_scale(digits * 10_i128.pow(zeros), scale)
             .map(|decimal| Self(decimal.normalize()))
@@ -204,6 +233,12 @@ impl Amount {
         (fits && !rounded).then_some(Self(result))
     }
 
+    /// The whole number of units and the scale: the amount is `units / 10^scale`, and `scale` is 28 at most.
+    #[must_use]
+    pub fn parts(self) -> (i128, u32) {
+        (self.0.mantissa(), self.0.scale())
+    }
+
     /// Whether it is nothing.
     #[must_use]
     pub fn is_zero(self) -> bool {
@@ -229,7 +264,10 @@ fn is_lexeme(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.strip_prefix(['+', '-']).unwrap_or(exponent)),
+        Some((mantissa, exponent)) => (
+            mantissa,
+            exponent.strip_prefix(['+', '-']).unwrap_or(exponent),
+        ),
         None => (unsigned, "0"),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));

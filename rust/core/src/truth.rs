@@ -28,7 +28,10 @@ impl Truth {
 
     /// True and false change places; indeterminate stays.
     #[must_use]
-    #[expect(clippy::should_implement_trait, reason = "`and`, `or` and `not` belong together")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "`and`, `or` and `not` belong together"
+    )]
     pub fn not(self) -> Self {
         match self {
             Self::False => Self::True,
