@@ -1,7 +1,7 @@
 """Requests per second and CPU per request: Helio's upstream client beside aiohttp's, in one run.
 
-Both send the same POST to one echo server in a process of its own (a bare asyncio protocol, so that the
-server costs little), over 1 and 16 connections, on uvloop; rounds alternate, and the median counts.
+Both send the same POST to one echo server in a process of its own (a bare asyncio protocol, so that
+the server costs little), over 1 and 16 connections, on uvloop; rounds alternate; medians count.
 
     python benches/upstream.py [--seconds 2] [--rounds 3] [--json]
 """

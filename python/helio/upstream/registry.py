@@ -1,0 +1,149 @@
+"""The upstreams by name: each with its client, what of an agent's headers it gets, and its health.
+
+Above: `helio.runtime`, `helio.transport`, `helio.app`. Below: the client (`helio.upstream.http`).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from helio.errors import UpstreamFailed
+from helio.protocol.headers import ForwardRules, forward_rules
+from helio.upstream.http import HttpUpstream
+from helio.upstream.request import Header
+from helio.upstream.response import UpstreamResponse
+
+DEFAULT_NAME = "default"
+"""The name of the one upstream of a configuration that has `upstream` and not `upstreams`."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamSettings:
+    """What one upstream needs; timeouts in seconds. `open_mode`: `auth.mode` is none.
+
+    `headers` are the operator's own and may hold secrets: they are left out of the representation.
+    """
+
+    name: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    forward_headers: Sequence[str] = ()
+    connect_timeout: float = 10.0
+    request_timeout: float = 30.0
+    open_mode: bool = True
+
+
+class Health:
+    """What is known of an upstream's state. Times are ISO 8601 UTC, None when it never happened.
+
+    `status` is `unknown` until the first request ends one way or the other.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._last_success: datetime | None = None
+        self._last_failure: datetime | None = None
+        self.status: Literal["unknown", "up", "down"] = "unknown"
+        self.last_error: str | None = None
+
+    def answered(self) -> None:
+        """The upstream answered a request, whatever it said."""
+        self.status = "up"
+        self._last_success = self._now()
+
+    def failed(self, failure: UpstreamFailed) -> None:
+        """A request got no whole answer."""
+        self.status = "down"
+        self._last_failure = self._now()
+        self.last_error = str(failure)
+
+    @property
+    def last_success(self) -> str | None:
+        """When a request was last answered."""
+        return _iso(self._last_success)
+
+    @property
+    def last_failure(self) -> str | None:
+        """When a request last failed."""
+        return _iso(self._last_failure)
+
+
+class Upstream:
+    """One named upstream. Raises `ValueError` for settings that cannot be used."""
+
+    def __init__(self, settings: UpstreamSettings, now: Callable[[], datetime]) -> None:
+        self.name = settings.name
+        self.client = HttpUpstream(
+            settings.url,
+            headers=settings.headers,
+            connect_timeout=settings.connect_timeout,
+            request_timeout=settings.request_timeout,
+        )
+        self.rules: ForwardRules = forward_rules(
+            operator_names=settings.headers,
+            patterns=settings.forward_headers,
+            open_mode=settings.open_mode,
+        )
+        self.health = Health(now)
+
+    async def send(
+        self,
+        method: str,
+        headers: Sequence[Header],
+        body: bytes | memoryview | None,
+        *,
+        path_suffix: str = "",
+        timeout: float | None,  # noqa: ASYNC109 - between bytes, not around the call
+    ) -> UpstreamResponse:
+        """`HttpUpstream.send`, with the result taken down in `health`.
+
+        A failure while the body is read is the reader's to report (`health.failed`).
+        """
+        try:
+            response = await self.client.send(
+                method, headers, body, path_suffix=path_suffix, timeout=timeout
+            )
+        except UpstreamFailed as failure:
+            if failure.sent or failure.reason in ("connect_failed", "connect_timeout"):
+                self.health.failed(failure)
+            raise
+        self.health.answered()
+        return response
+
+
+class Upstreams:
+    """All upstreams of one configuration, in its order. Raises `ValueError` for two of one name."""
+
+    def __init__(
+        self,
+        settings: Iterable[UpstreamSettings],
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._by_name: dict[str, Upstream] = {}
+        for each in settings:
+            if each.name in self._by_name:
+                raise ValueError(f"two upstreams are named {each.name!r}")
+            self._by_name[each.name] = Upstream(each, now)
+
+    def __getitem__(self, name: str) -> Upstream:
+        """The upstream of this name. Raises `KeyError`."""
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[Upstream]:
+        return iter(self._by_name.values())
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    async def aclose(self) -> None:
+        """Closes every client."""
+        for upstream in self:
+            await upstream.client.aclose()
+
+
+def _iso(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
