@@ -35,7 +35,7 @@ Keep = Annotated[
         "--keep",
         file_okay=False,
         show_default="a temporary one, removed at the end",
-        help="Directory for the policy, the audit and the logs; it stays.",
+        help="New directory for the policy, the audit and the logs; it stays.",
     ),
 ]
 

@@ -143,4 +143,7 @@ def _directory(keep: Path | None) -> Iterator[Path]:
             yield Path(made)
     else:
         keep.mkdir(parents=True, exist_ok=True)
+        if any(keep.iterdir()):
+            # An older audit's spending would count, and the story would take another path.
+            raise FileExistsError(f"{keep} is not empty. The tour needs a new directory.")
         yield keep.resolve()
