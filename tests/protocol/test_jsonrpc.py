@@ -1,0 +1,37 @@
+import json
+
+import pytest
+
+from helio.protocol.jsonrpc import PARSE_ERROR, error_answer, result_answer
+
+RAW_IDS = [b"7", b'"a"', b'"\\u00e9"', b"12345678901234567890123", b"-0"]
+
+
+@pytest.mark.parametrize("identifier", RAW_IDS)
+def test_ids_come_back_byte_for_byte(identifier: bytes) -> None:
+    assert b'"id":' + identifier + b"," in result_answer(identifier, {})
+    assert b'"id":' + identifier + b"," in error_answer(identifier, -31001, "no")
+
+
+def test_an_error_without_a_readable_id_carries_null() -> None:
+    answer = json.loads(error_answer(None, PARSE_ERROR, 'say "what"\n'))
+    assert answer == {
+        "jsonrpc": "2.0",
+        "id": None,
+        "error": {"code": -32700, "message": 'say "what"\n'},
+    }
+
+
+def test_error_data_is_kept() -> None:
+    answer = json.loads(error_answer(b"1", -31001, "no", {"blocked": True}))
+    assert answer["error"]["data"] == {"blocked": True}
+
+
+def test_a_result_is_kept() -> None:
+    answer = json.loads(result_answer(b"1", {"isError": True, "content": []}))
+    assert answer == {"jsonrpc": "2.0", "id": 1, "result": {"isError": True, "content": []}}
+
+
+def test_what_is_not_json_is_refused() -> None:
+    with pytest.raises(TypeError):
+        result_answer(b"1", {"when": object()})
