@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from helio import evaluator
 from oracle.envelope import Refused
 from oracle.envelope import parse_message as oracle_parse_message
 from oracle.strict_json import JsonError, parse
-
-from helio import evaluator
 
 Reason = Callable[[bytes], str | None]
 

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from helio import evaluator
 from oracle.jsonpath import PathError, parse_path
 from oracle.jsonpath import select as oracle_select
 from oracle.strict_json import Json, parse
 from oracle.text import write
-
-from helio import evaluator
 
 Select = Callable[[str, bytes], list[Json]]
 QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
@@ -38,7 +38,7 @@ def has_filter(selector: str) -> bool:
 def test_the_suite_of_rfc_9535(select: Select, path_case: dict[str, Any]) -> None:
     selector = path_case["selector"]
     if has_filter(selector):
-        with pytest.raises((evaluator.PatternError, PathError), match="(?i)filter"):
+        with pytest.raises((evaluator.PatternError, PathError), match="filter"):
             select(selector, b"{}")
     elif path_case.get("invalid_selector"):
         with pytest.raises((evaluator.PatternError, PathError)):

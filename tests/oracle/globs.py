@@ -6,9 +6,11 @@ it can reach. Above it `graph`. Pure.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import prod
 from typing import TypeAlias
 
-MAX_NESTING = 64
+MAX_CHARACTERS = 1000
+MAX_EXPANSIONS = 1024
 
 
 class GlobError(ValueError):
@@ -58,11 +60,22 @@ def reach(sequence: Sequence, name: str, positions: set[int]) -> set[int]:
 
 
 def parse_glob(pattern: str) -> Sequence:
-    """Read a glob; raise `GlobError` where a bracket, a brace or an escape is not finished."""
-    sequence, position = parse_sequence(pattern, 0, depth=0)
-    if position != len(pattern):
-        raise GlobError(f"unexpected {pattern[position]!r} at {position}")
+    """Read a glob; raise `GlobError` where a bracket, a brace or an escape is not paired."""
+    if not 0 < len(pattern) <= MAX_CHARACTERS:
+        raise GlobError("empty or too long")
+    sequence, _ = parse_sequence(pattern, 0, depth=0)
+    if expansions(sequence) > MAX_EXPANSIONS:
+        raise GlobError("braces that stand for too many texts")
     return sequence
+
+
+def expansions(sequence: Sequence) -> int:
+    """Return how many texts without braces a sequence stands for."""
+    return prod(
+        sum(expansions(choice) for choice in part.choices)
+        for part in sequence
+        if isinstance(part, Alternatives)
+    )
 
 
 def parse_sequence(pattern: str, position: int, depth: int) -> tuple[Sequence, int]:
@@ -80,6 +93,8 @@ def parse_sequence(pattern: str, position: int, depth: int) -> tuple[Sequence, i
         elif character == "[":
             part, position = parse_set(pattern, position)
             sequence.append(part)
+        elif character in "]}":
+            raise GlobError(f"a {character!r} that closes nothing")
         elif character == "{":
             alternatives, position = parse_braces(pattern, position, depth + 1)
             sequence.append(alternatives)
@@ -104,8 +119,6 @@ def escaped(pattern: str, position: int) -> tuple[str, int]:
 
 def parse_braces(pattern: str, position: int, depth: int) -> tuple[Alternatives, int]:
     """Read `a,b}` after its opening brace."""
-    if depth > MAX_NESTING:
-        raise GlobError("braces too deep")
     alternatives = Alternatives()
     while True:
         choice, position = parse_sequence(pattern, position, depth)
@@ -121,6 +134,8 @@ def parse_set(pattern: str, position: int) -> tuple[One, int]:
     """Read `a-z_]` or `!a-z]` after its opening bracket."""
     negated = pattern.startswith("!", position)
     position += negated
+    if pattern.startswith("^", position):
+        raise GlobError("a negated set is written [!…]")
     ranges: list[tuple[str, str]] = []
     while not pattern.startswith("]", position):
         first, position = set_character(pattern, position)

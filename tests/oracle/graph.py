@@ -5,6 +5,7 @@ first to the last, judging every condition anew. Above it the tests; below it `c
 `globs` and `jsonpath`. Pure, slow and plain.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,7 +44,10 @@ class Facts:
 
 @dataclass
 class Decision:
-    """What the rules say; fields as in `helio._core.Decision`, `indeterminate` with rules only."""
+    """What the rules say; fields as in `helio._core.Decision`.
+
+    `indeterminate` holds the rule's index once for each of its conditions that could not be judged.
+    """
 
     rule: int
     action: str
@@ -60,11 +64,17 @@ class Graph:
     """A rule graph that can decide."""
 
     def __init__(self, text: str | bytes) -> None:
-        document = json.loads(text)
-        self.nodes: list[dict[str, Any]] = document["nodes"]
-        self.rules = [self.nodes[index] for index in document["rules"]]
-        self.settings: dict[str, Any] = document["settings"]
+        self.document: dict[str, Any] = json.loads(text)
+        self.nodes: list[dict[str, Any]] = self.document["nodes"]
+        self.rules = [self.nodes[index] for index in self.document["rules"]]
+        self.settings: dict[str, Any] = self.document["settings"]
         self.paths: dict[int, list[Segment]] = {}
+
+    def digest(self) -> str:
+        """Return the sha256 of the canonical text without the source."""
+        kept = {key: value for key, value in self.document.items() if key != "source"}
+        text = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
     def decide(self, facts: Facts) -> Decision:
         """Walk the rules in file order (the table under "The three values")."""
@@ -72,11 +82,11 @@ class Graph:
         applying: list[dict[str, Any]] = []
         shadows: list[dict[str, Any]] = []
         for rule in self.rules:
-            result = every(self.condition(index, facts) for index in rule["conditions"])
+            judged = [self.condition(index, facts) for index in rule["conditions"]]
+            result = every(judged)
             if result is Truth.FALSE:
                 continue
-            if result is Truth.INDETERMINATE:
-                decision.indeterminate.append(rule["index"])
+            decision.indeterminate += [rule["index"]] * judged.count(Truth.INDETERMINATE)
             if rule["shadow"]:
                 decision.shadow.append((rule["index"], rule["action"]))
                 shadows.append(rule)

@@ -1,0 +1,71 @@
+"""The evaluator decides as the oracle does, in every field that a decision reports."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helio import evaluator
+from oracle.demands import Demand, Fault
+from oracle.graph import Decision, Graph
+from oracle.numbers import Number, amount_text
+from properties.policies import Call, calls, graphs
+
+
+def as_oracle(decision: evaluator.Decision) -> Decision:
+    """Return a native decision as the oracle would write it."""
+    assert decision.panicked is None
+    assert decision.has_demands == bool(decision.demands)
+    return Decision(
+        rule=decision.rule,
+        action=decision.action,
+        restricting=list(decision.restricting),
+        indeterminate=[rule for rule, _, _ in decision.indeterminate],
+        shadow=list(decision.shadow),
+        assumed_hints=list(decision.assumed_hints),
+        demands=[demand_as_oracle(demand) for demand in decision.demands],
+        fault=None if decision.fault is None else Fault(*decision.fault),
+        shadow_faults=[Fault(*fault) for fault in decision.shadow_faults],
+    )
+
+
+def demand_as_oracle(demand: evaluator.Demand) -> Demand:
+    fields: dict[str, Any] = {
+        name: getattr(demand, name) for name in Demand.__dataclass_fields__ if name != "maximum"
+    }
+    return Demand(**fields, maximum=str(amount_text(Number(demand.maximum))))
+
+
+@given(graph=graphs(), asked=st.lists(calls(), min_size=1, max_size=4))
+def test_the_evaluator_decides_as_the_oracle(graph: bytes, asked: list[Call]) -> None:
+    fast, plain = evaluator.Evaluator(graph), Graph(graph)
+    for call in asked:
+        decision = fast.decide(call.message, call.upstream, call.hints, **call.native)
+        assert as_oracle(decision) == plain.decide(call.facts)
+
+
+@given(graph=graphs(max_rules=40), asked=st.lists(calls(), min_size=1, max_size=2))
+def test_many_rules_decide_alike_and_do_so_again(graph: bytes, asked: list[Call]) -> None:
+    fast, plain = evaluator.Evaluator(graph), Graph(graph)
+    for call in asked * 2:
+        decision = fast.decide(call.message, call.upstream, call.hints, **call.native)
+        assert as_oracle(decision) == plain.decide(call.facts)
+
+
+@given(graph=graphs(), call=calls())
+def test_bytes_are_judged_as_the_message_that_they_are(graph: bytes, call: Call) -> None:
+    fast = evaluator.Evaluator(graph)
+    judged = fast.judge(call.message.body, call.upstream, call.hints)
+    decided = fast.decide(call.message, call.upstream, call.hints)
+    assert as_oracle(judged) == as_oracle(decided)
+
+
+@given(graph=graphs())
+def test_a_graph_tells_what_it_holds(graph: bytes) -> None:
+    fast, plain = evaluator.Evaluator(graph), Graph(graph)
+    assert fast.rule_count == len(plain.rules)
+    assert fast.digest == evaluator.graph_digest(graph)
+    assert fast.digest == plain.digest()
+    needs = {"labels", "called", "not_called"}
+    asks = any(plain.nodes[c]["node"] in needs for rule in plain.rules for c in rule["conditions"])
+    assert fast.needs_session_facts == asks

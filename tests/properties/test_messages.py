@@ -1,0 +1,110 @@
+"""The envelope takes and refuses what the oracle takes and refuses, for the same reason."""
+
+import hashlib
+import random
+
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from helio import evaluator
+from oracle.compare import Truth, equal
+from oracle.envelope import CODES, Refused, parse_message
+from oracle.strict_json import Json, JsonError, parse
+from oracle.text import write
+from properties.messages import bodies, respelled, spellings
+from properties.vocabulary import arguments, assigned_text, objects, scalars
+
+
+def refusal(body: bytes) -> str | None:
+    """Return the oracle's reason against a body."""
+    try:
+        parse_message(body)
+    except Refused as error:
+        return error.reason
+    return None
+
+
+@given(bodies())
+@example(b"")
+@example(b"[]")
+@example(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Name":"b"}}')
+def test_the_same_bodies_are_refused_for_the_same_reason(body: bytes) -> None:
+    reason = refusal(body)
+    try:
+        message = evaluator.parse_message(body)
+    except evaluator.MalformedMessage as error:
+        assert error.args[0] == reason
+        assert error.args[1] == CODES[reason]
+        assert error.args[3]
+        return
+    assert reason is None
+    assert message.body == body
+    expected = parse_message(body)
+    assert (message.kind, message.method, message.tool) == (
+        expected.kind,
+        expected.method,
+        expected.tool,
+    )
+    assert parse(message.arguments) == expected.arguments
+    assert message.id is None or message.id in body
+
+
+@given(
+    st.lists(assigned_text(3) | st.sampled_from("kKsS\u212a\u017fßİıΣςσ"), max_size=40), st.data()
+)
+def test_keys_that_fold_together_are_refused_in_small_and_large_objects(
+    keys: list[str], data: st.DataObject
+) -> None:
+    spelled = [data.draw(spellings(key)) for key in keys]
+    params = "{" + ",".join(f"{key}:1" for key in spelled) + "}"
+    body = f'{{"jsonrpc":"2.0","id":1,"method":"ping","params":{params}}}'.encode()
+    reason = refusal(body)
+    try:
+        evaluator.parse_message(body)
+        assert reason is None
+    except evaluator.MalformedMessage as error:
+        assert error.args[0] == reason == "duplicate_key"
+
+
+def hashed(text: str) -> tuple[bytes, str]:
+    message = evaluator.tool_call("pay", text.encode())
+    return message.canonical_arguments(), message.arguments_hash()
+
+
+@given(arguments(), st.integers(0, 2**32))
+def test_equal_arguments_have_one_canonical_text(value: dict[str, Json], seed: int) -> None:
+    other = respelled(value, random.Random(seed))
+    try:
+        parse(other.encode())
+    except JsonError:
+        assume(False)  # a spelling that went over the length of a number
+    canonical, digest = hashed(write(value))
+    assert hashed(other) == (canonical, digest)
+    assert digest == hashlib.sha256(canonical).hexdigest()
+    assert equal(parse(canonical), value) is Truth.TRUE
+    assert b" " not in canonical or " " in write(value)
+
+
+@given(objects(scalars()), objects(scalars()))
+def test_different_arguments_have_different_texts(
+    left: dict[str, Json], right: dict[str, Json]
+) -> None:
+    same = equal(left, right) is Truth.TRUE
+    assert (hashed(write(left)) == hashed(write(right))) == same
+
+
+@given(bodies())
+def test_what_is_answered_is_read_or_nothing(body: bytes) -> None:
+    answer = evaluator.inspect_answer(body)
+    try:
+        value = parse(body)
+    except JsonError:
+        assert answer is None
+        return
+    names = {"method", "result", "error"}
+    if isinstance(value, dict) and names & value.keys():
+        assert answer is not None
+        result = value.get("result")
+        assert answer.is_error == (isinstance(result, dict) and result.get("isError") is True)
+    else:
+        assert answer is None
