@@ -27,10 +27,10 @@ NAMES = [
     "x\u0000",
 ]
 FRAGMENTS = [
-    b'"', b"{", b"}", b"[", b"]", b",", b":", b"\\", b" ", b"\n", b"\x00", b"\xff", b"\xc3", b"e", b"-",
-    b".", b"0", b"1", b"null", b"true", b'"id":1,', b'"ID":1,', b'"name":"x",', b"\\u0061", b"\\ud800",
-    b"\\ud83d\\ude00", b"\xef\xbb\xbf", b"\xe2\x84\xaa", b'"k":1,', b"1e999", b"9" * 401, b"1e" + b"9" * 19,
-    b"[" * 130, b"/**/", b"NaN",
+    b'"', b"{", b"}", b"[", b"]", b",", b":", b"\\", b" ", b"\n", b"\x00", b"\xff", b"\xc3", b"e",
+    b"-", b".", b"0", b"1", b"null", b"true", b'"id":1,', b'"ID":1,', b'"name":"x",', b"\\u0061",
+    b"\\ud800", b"\\ud83d\\ude00", b"\xef\xbb\xbf", b"\xe2\x84\xaa", b'"k":1,', b"1e999", b"NaN",
+    b"9" * 401, b"1e" + b"9" * 19, b"[" * 130, b"/**/",
 ]  # fmt: skip
 
 
@@ -134,7 +134,7 @@ def respelled_number(text: str, chance: random.Random) -> str:
 
 
 def respelled(value: Json, chance: random.Random) -> str:
-    """Return another JSON text of an equal value: keys moved, numbers and texts spelled otherwise."""
+    """Return another JSON text of an equal value: keys moved, the rest spelled otherwise."""
     if isinstance(value, dict):
         items = list(value.items())
         chance.shuffle(items)

@@ -25,6 +25,7 @@ BYTES_IN = [
     lambda noise: evaluator.select("$..*", noise),
     lambda noise: evaluator.Windows().restore(noise, 0, 0),
 ]
+OPERATIONS = ["reserve", "check", "commit", "release", "charge", "sweep", "levels"]
 TEXT_IN = [
     evaluator.normalize_path,
     evaluator.check_glob,
@@ -81,9 +82,7 @@ def test_graphs_that_were_tampered_with(graph: bytes, call: Call, data: st.DataO
 
 
 @given(
-    st.lists(
-        st.sampled_from(["reserve", "check", "commit", "release", "charge", "sweep", "levels"])
-    ),
+    st.lists(st.sampled_from(OPERATIONS)),
     st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1),
     st.data(),
 )

@@ -93,10 +93,11 @@ class Counting(RuleBasedStateMachine):
         if reservation:
             assert reservation not in self.open
             self.open.append(reservation)
-            charges = self.native.charges(reservation)
-            assert sorted(
-                (limit, key, Fraction(amount)) for limit, key, _, amount, _ in charges
-            ) == (sorted((*one.key, one.amount) for one in held))
+            charged = [
+                (limit, key, Fraction(amount))
+                for limit, key, _, amount, _ in self.native.charges(reservation)
+            ]
+            assert sorted(charged) == sorted((*one.key, one.amount) for one in held)
         else:
             assert held == []
             self.plain.reservations.pop(key, None)

@@ -27,9 +27,8 @@ HINTS = ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"]
 KEYS = ["amount", "items", "o", "tags", "é", "b c", "0", "x"]
 PATHS = [
     "$", "amount", "$.amount", "items", "items[*]", "items[0]", "items[-1]", "items[::2]",
-    "items[1:]", "$.items[*].amount", "$..amount", "$..x", "$.o.x", "o['b c']", "$.*", "$.é", "$['0']",
-    "$.items[0,1]",
-    "$..*", "$.o[*]", "tags", "tags[*]", "$['amount','x']",
+    "items[1:]", "$.items[*].amount", "$..amount", "$..x", "$.o.x", "o['b c']", "$.*", "$.é",
+    "$['0']", "$.items[0,1]", "$..*", "$.o[*]", "tags", "tags[*]", "$['amount','x']",
 ]  # fmt: skip
 
 NUMBERS = [
