@@ -199,14 +199,14 @@ struct Members<'a> {
 impl<'a> Members<'a> {
     fn of(root: Value<'a>) -> Self {
         let mut found = Self::default();
-        for (key, value) in root.members() {
-            match key.as_ref() {
-                "jsonrpc" => found.jsonrpc = Some(value),
-                "id" => found.id = Some(value),
-                "method" => found.method = Some(value),
-                "params" => found.params = Some(value),
-                "result" => found.result = Some(value),
-                "error" => found.error = Some(value),
+        for (key, value) in root.keyed() {
+            match key.text_bytes().unwrap_or_default().as_ref() {
+                b"jsonrpc" => found.jsonrpc = Some(value),
+                b"id" => found.id = Some(value),
+                b"method" => found.method = Some(value),
+                b"params" => found.params = Some(value),
+                b"result" => found.result = Some(value),
+                b"error" => found.error = Some(value),
                 _ => {}
             }
         }

@@ -275,16 +275,28 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The decoded text of a string as bytes, which spares a second check of their encoding.
+    pub(crate) fn text_bytes(&self) -> Option<Cow<'a, [u8]>> {
+        match self.node().tag {
+            Tag::Plain | Tag::PlainKey => Some(Cow::Borrowed(text::unquote_bytes(self.raw()))),
+            Tag::Escaped | Tag::EscapedKey => {
+                let decoded = text::decode(text::unquote(self.raw_text()));
+                Some(Cow::Owned(decoded.into_bytes()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it is a string that holds no escapes.
+    fn is_plain(&self) -> bool {
+        matches!(self.node().tag, Tag::Plain | Tag::PlainKey)
+    }
+
     /// Whether it is a string of exactly this text; does not allocate for strings without escapes.
     #[must_use]
     pub fn is_text(&self, expected: &str) -> bool {
-        match self.node().tag {
-            Tag::Plain | Tag::PlainKey => text::unquote_bytes(self.raw()) == expected.as_bytes(),
-            Tag::Escaped | Tag::EscapedKey => {
-                text::decode(text::unquote(self.raw_text())) == expected
-            }
-            _ => false,
-        }
+        self.text_bytes()
+            .is_some_and(|text| *text == *expected.as_bytes())
     }
 
     /// The lexeme of a number; none for other kinds.
@@ -325,6 +337,12 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The members with keys that are not decoded yet.
+    pub(crate) fn keyed(&self) -> impl Iterator<Item = (Value<'a>, Value<'a>)> + use<'a> {
+        self.children(Tag::Object)
+            .map(|key| (key, key.at(key.id + 1)))
+    }
+
     fn children(&self, tag: Tag) -> Children<'a> {
         let end = if self.node().tag == tag {
             self.after()
@@ -339,8 +357,8 @@ impl<'a> Value<'a> {
 
     /// The elements of an array or the members' values of an object; none for other kinds.
     pub fn nested(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
-        let members = self.members().children.map(|key| key.at(key.id + 1));
-        self.elements().chain(members)
+        self.elements()
+            .chain(self.keyed().map(|(_, member)| member))
     }
 
     /// The member of an object by its decoded key.
@@ -357,7 +375,7 @@ impl<'a> Value<'a> {
     pub fn len(&self) -> usize {
         match self.node().tag {
             Tag::Array => self.elements().count(),
-            Tag::Object => self.members().count(),
+            Tag::Object => self.keyed().count(),
             _ => 0,
         }
     }

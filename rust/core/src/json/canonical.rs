@@ -10,11 +10,8 @@ use crate::number;
 pub fn canonical(value: Value<'_>, out: &mut Vec<u8>) {
     match value.kind() {
         Kind::Null | Kind::Bool => out.extend_from_slice(value.raw()),
-        Kind::Number => {
-            let lexeme = value.number_text().unwrap_or_default();
-            out.extend_from_slice(number::canonical(lexeme).as_bytes());
-        }
-        Kind::String => write_string(&value.as_str().unwrap_or_default(), out),
+        Kind::Number => write_number(value, out),
+        Kind::String => write_text(value, out),
         Kind::Array => {
             out.push(b'[');
             for (index, element) in value.elements().enumerate() {
@@ -27,19 +24,41 @@ pub fn canonical(value: Value<'_>, out: &mut Vec<u8>) {
         }
         Kind::Object => {
             // UTF-8 sorts as its code points do.
-            let mut members: Vec<_> = value.members().collect();
-            members.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+            let mut members: Vec<_> = value
+                .keyed()
+                .map(|(key, member)| (key.text_bytes().unwrap_or_default(), key, member))
+                .collect();
+            members.sort_unstable_by(|(left, ..), (right, ..)| left.cmp(right));
             out.push(b'{');
-            for (index, (key, member)) in members.into_iter().enumerate() {
+            for (index, (_, key, member)) in members.into_iter().enumerate() {
                 if index > 0 {
                     out.push(b',');
                 }
-                write_string(&key, out);
+                write_text(key, out);
                 out.push(b':');
                 canonical(member, out);
             }
             out.push(b'}');
         }
+    }
+}
+
+/// Most numbers are short integers, which are canonical as they are.
+fn write_number(value: Value<'_>, out: &mut Vec<u8>) {
+    if value.is_integer() && value.raw().len() <= 18 && value.raw() != b"-0" {
+        out.extend_from_slice(value.raw());
+        return;
+    }
+    let lexeme = value.number_text().unwrap_or_default();
+    out.extend_from_slice(number::canonical(lexeme).as_bytes());
+}
+
+/// A string without escapes holds nothing that needs one.
+fn write_text(value: Value<'_>, out: &mut Vec<u8>) {
+    if value.is_plain() {
+        out.extend_from_slice(value.raw());
+    } else {
+        write_string(&value.as_str().unwrap_or_default(), out);
     }
 }
 

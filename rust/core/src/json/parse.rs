@@ -2,7 +2,10 @@
 
 use super::{DEPTH, EXPONENT_LENGTH, NUMBER_LENGTH, Node, ParseError, Tag, Tape, text};
 
-type Parsed<T> = Result<T, ParseError>;
+/// A failure; its [`ParseError`] waits in the parser, so that results stay small enough for registers.
+struct Failed;
+
+type Parsed<T> = Result<T, Failed>;
 
 /// Up to so many keys, an object's keys are compared as they come; beyond, they are sorted at its end.
 const FEW_KEYS: usize = 16;
@@ -13,17 +16,15 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Tape, (ParseError, Tape)> {
         bytes,
         at: 0,
         nodes,
+        error: NO_ERROR,
     };
-    match parser.document() {
-        Ok(()) => Ok(Tape {
-            nodes: parser.nodes,
-        }),
-        Err(error) => Err((
-            error,
-            Tape {
-                nodes: parser.nodes,
-            },
-        )),
+    let parsed = parser.document();
+    let tape = Tape {
+        nodes: parser.nodes,
+    };
+    match parsed {
+        Ok(()) => Ok(tape),
+        Err(Failed) => Err((parser.error, tape)),
     }
 }
 
@@ -31,22 +32,25 @@ struct Parser<'a> {
     bytes: &'a [u8],
     at: usize,
     nodes: Vec<Node>,
+    error: ParseError,
 }
 
-fn fault<T>(reason: &'static str, at: usize, detail: &'static str) -> Parsed<T> {
-    Err(ParseError { reason, at, detail })
-}
+const NO_ERROR: ParseError = ParseError {
+    reason: "",
+    at: 0,
+    detail: "",
+};
 
 impl Parser<'_> {
     fn document(&mut self) -> Parsed<()> {
         if u32::try_from(self.bytes.len()).is_err() {
-            return fault("parse_error", 0, "a text over 4 GiB");
+            return self.fault("parse_error", 0, "a text over 4 GiB");
         }
         if let Err(error) = std::str::from_utf8(self.bytes) {
-            return fault("parse_error", error.valid_up_to(), "invalid UTF-8");
+            return self.fault("parse_error", error.valid_up_to(), "invalid UTF-8");
         }
         if self.bytes.starts_with("\u{feff}".as_bytes()) {
-            return fault("parse_error", 0, "a byte order mark");
+            return self.fault("parse_error", 0, "a byte order mark");
         }
         self.skip_space();
         self.value(0)?;
@@ -57,20 +61,30 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn unexpected<T>(&self, detail: &'static str) -> Parsed<T> {
-        fault("parse_error", self.at, detail)
+    #[cold]
+    fn fault<T>(&mut self, reason: &'static str, at: usize, detail: &'static str) -> Parsed<T> {
+        self.error = ParseError { reason, at, detail };
+        Err(Failed)
     }
 
+    #[cold]
+    fn unexpected<T>(&mut self, detail: &'static str) -> Parsed<T> {
+        self.fault("parse_error", self.at, detail)
+    }
+
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
+    #[inline]
     fn skip_space(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.at += 1;
         }
     }
 
+    #[inline]
     fn push(&mut self, start: usize, tag: Tag, link: u32) {
         // INVARIANT: `document` refused texts whose offsets do not fit.
         self.nodes.push(Node {
@@ -113,7 +127,7 @@ impl Parser<'_> {
     /// Opens an array or object; its node is finished by `close`, and until then ends where it starts.
     fn open(&mut self, tag: Tag, depth: usize) -> Parsed<usize> {
         if depth > DEPTH {
-            return fault("too_deep", self.at, "nesting over 128");
+            return self.fault("too_deep", self.at, "nesting over 128");
         }
         let index = self.nodes.len();
         self.push(self.at, tag, u32::MAX);
@@ -179,8 +193,10 @@ impl Parser<'_> {
             self.skip_space();
         }
         self.close(index);
-        if keys.count > FEW_KEYS {
-            self.check_many(keys.first)?;
+        if keys.count > FEW_KEYS
+            && let Some(at) = self.repeated(keys.first)
+        {
+            return self.fault("duplicate_key", at, DUPLICATE);
         }
         Ok(())
     }
@@ -210,30 +226,26 @@ impl Parser<'_> {
         keys.count += 1;
         // A key whose bit is not set yet is new; only the others are compared.
         let bit = 1_u64 << (hash >> 26);
-        if keys.count <= FEW_KEYS && keys.filter & bit != 0 {
-            self.check_last(keys.first)?;
+        if keys.count <= FEW_KEYS && keys.filter & bit != 0 && self.last_repeats(keys.first) {
+            return self.fault("duplicate_key", start, DUPLICATE);
         }
         keys.filter |= bit;
         Ok(())
     }
 
-    /// Compares the key that was pushed last with those of its object before it.
-    fn check_last(&self, first: usize) -> Parsed<()> {
+    /// Whether the key that was pushed last folds like one of its object before it.
+    fn last_repeats(&self, first: usize) -> bool {
         let Some((last, before)) = self.nodes.split_last() else {
-            return Ok(());
+            return false;
         };
-        for index in KeyIndices::new(before, first) {
-            let Some(key) = before.get(index) else { break };
-            if key.link == last.link && self.same(key, last) {
-                return duplicate(last);
-            }
-        }
-        Ok(())
+        KeyIndices::new(before, first)
+            .filter_map(|index| before.get(index))
+            .any(|key| key.link == last.link && self.same(key, last))
     }
 
-    /// Compares all keys of an object, given the index of its first: sorted by hash, then by folded text, so
-    /// that keys chosen to collide cost no more than a sort.
-    fn check_many(&self, first: usize) -> Parsed<()> {
+    /// The place of a key that folds like another, given the index of an object's first key: they are sorted
+    /// by hash, then by folded text, so that keys chosen to collide cost no more than a sort.
+    fn repeated(&self, first: usize) -> Option<usize> {
         let mut keys: Vec<&Node> = KeyIndices::new(&self.nodes, first)
             .filter_map(|index| self.nodes.get(index))
             .collect();
@@ -247,11 +259,11 @@ impl Parser<'_> {
                 if let [left, right] = pair
                     && self.same(left, right)
                 {
-                    return duplicate(right);
+                    return Some(right.start as usize);
                 }
             }
         }
-        Ok(())
+        None
     }
 
     fn inside(&self, key: &Node) -> &[u8] {
@@ -296,10 +308,9 @@ impl Parser<'_> {
     }
 
     /// Moves to the next quote, backslash or control character, eight bytes at a time.
+    #[inline]
     fn skip_ordinary(&mut self) {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let (words, tail) = rest.as_chunks::<8>();
-        for word in words {
+        while let Some(word) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
             let marks = special(u64::from_le_bytes(*word));
             if marks != 0 {
                 self.at += marks.trailing_zeros() as usize / 8;
@@ -307,8 +318,12 @@ impl Parser<'_> {
             }
             self.at += 8;
         }
-        let ordinary = |byte: &&u8| **byte >= 0x20 && **byte != b'"' && **byte != b'\\';
-        self.at += tail.iter().take_while(ordinary).count();
+        while let Some(byte) = self.peek() {
+            if byte < 0x20 || byte == b'"' || byte == b'\\' {
+                return;
+            }
+            self.at += 1;
+        }
     }
 
     fn escape(&mut self) -> Parsed<()> {
@@ -336,14 +351,14 @@ impl Parser<'_> {
     }
 
     /// The value of `\uXXXX` at an offset.
-    fn unit(&self, at: usize) -> Parsed<u32> {
+    fn unit(&mut self, at: usize) -> Parsed<u32> {
         let Some([b'\\', b'u', digits @ ..]) = self.bytes.get(at..at + 6) else {
-            return fault("parse_error", at, "an incomplete escape");
+            return self.fault("parse_error", at, "an incomplete escape");
         };
         let mut unit = 0;
         for digit in digits {
             let Some(digit) = char::from(*digit).to_digit(16) else {
-                return fault("parse_error", at, "an incomplete escape");
+                return self.fault("parse_error", at, "an incomplete escape");
             };
             unit = unit << 4 | digit;
         }
@@ -369,7 +384,7 @@ impl Parser<'_> {
         match self.digits() {
             0 => return self.unexpected("expected a digit"),
             2.. if leading_zero => {
-                return fault("parse_error", start, "a number with a leading zero");
+                return self.fault("parse_error", start, "a number with a leading zero");
             }
             _ => {}
         }
@@ -392,10 +407,10 @@ impl Parser<'_> {
             }
         }
         if self.at - start > NUMBER_LENGTH {
-            return fault("number_too_long", start, "a number over 400 characters");
+            return self.fault("number_too_long", start, "a number over 400 characters");
         }
         if exponent > EXPONENT_LENGTH {
-            return fault(
+            return self.fault(
                 "number_too_long",
                 start,
                 "a number with an exponent over 18 digits",
@@ -441,13 +456,7 @@ impl Iterator for KeyIndices<'_> {
     }
 }
 
-fn duplicate<T>(key: &Node) -> Parsed<T> {
-    fault(
-        "duplicate_key",
-        key.start as usize,
-        "a key that the object already has, case aside",
-    )
-}
+const DUPLICATE: &str = "a key that the object already has, case aside";
 
 fn decoded(inside: &[u8], escaped: bool) -> String {
     let inside = std::str::from_utf8(inside).unwrap_or_default();
