@@ -15,6 +15,14 @@ class ProgrammingError(HelioError):
     """Helio used one of its own parts in a way that cannot be meant. The text says how."""
 
 
+class StartFailed(HelioError):  # noqa: N818
+    """Helio cannot start. `hint` says what to do."""
+
+    def __init__(self, why: str, hint: str) -> None:
+        super().__init__(why)
+        self.hint = hint
+
+
 UpstreamFailure: TypeAlias = Literal[
     "connect_failed", "connect_timeout", "timeout", "closed", "protocol_error", "too_large"
 ]
@@ -39,3 +47,27 @@ class UpstreamFailed(HelioError):  # noqa: N818
 
 class CatalogueError(HelioError):
     """An upstream answered, but its tools could not be listed. The text says why."""
+
+
+class JournalLocked(HelioError):  # noqa: N818
+    """Another process keeps its audit in this directory. `pid` is None when it did not say."""
+
+    def __init__(self, directory: str, pid: int | None) -> None:
+        owner = "another process" if pid is None else f"process {pid}"
+        super().__init__(f"{directory} is in use by {owner}")
+        self.directory = directory
+        self.pid = pid
+
+
+class JournalDamaged(HelioError):  # noqa: N818
+    """A journal that is not what was written. `segment` is a file's name, `line` counts from 1."""
+
+    def __init__(self, segment: str, line: int, why: str) -> None:
+        super().__init__(f"{segment}, line {line}: {why}")
+        self.segment = segment
+        self.line = line
+        self.why = why
+
+
+class JournalUnavailable(HelioError):  # noqa: N818
+    """The journal cannot keep a record now. The text says why."""

@@ -1,0 +1,387 @@
+"""The journal: what happened, in order, on disk before it is acted on.
+
+Above: `helio.runtime` appends, `helio.app` opens and closes. Below: `writer` (the thread),
+`segment`, `recovery`, `lock`. Lives on one event loop. All thinking is done here, on the loop:
+numbering, the chain, rotation, checkpoints, what follows a failure; the thread only writes. A
+record costs the loop a few µs, and one hand-over for all records of one turn of the loop.
+
+After a failed write or sync the segment is never written again. Appends fail at once until a new
+segment opens; it goes on behind the last record that is known to be on the disk. Records behind
+that one which were acknowledged, and outcomes, are carried over: written again, marked `carried`.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from helio.audit import recovery
+from helio.audit.file_system import FileSystem
+from helio.audit.lock import DirectoryLock
+from helio.audit.pending import Need, Pending, Record
+from helio.audit.recovery import Recovered
+from helio.audit.segment import FORMAT, Encoder, Position, encode_data, path_of
+from helio.audit.writer import Open, Stop, Write, Writer
+from helio.errors import JournalUnavailable
+
+logger = logging.getLogger(__name__)
+
+Durability = Literal["full", "intent", "relaxed"]
+State = Callable[[], Mapping[str, object]]
+
+UNKNOWN_OUTCOME = "Helio stopped before the outcome was recorded"
+"""The `upstream_error` of a call that was open when its process ended."""
+
+_OUTCOME_NEEDS = {"full": Need.DURABLE, "intent": Need.WRITTEN, "relaxed": Need.QUEUED}
+_MAX_QUEUED = 65_536
+"""Records that may wait for the writer before appends are refused."""
+_MAX_UNSYNCED = 1024 * 1024
+"""Bytes that may wait for a sync that nobody asked for."""
+_FIRST_RETRY = 0.2
+_LAST_RETRY = 2.0
+"""Seconds between attempts to open a new segment; the pause doubles."""
+
+
+class Journal:
+    """One process's journal in one directory: `open`, `start`, appends, `close`.
+
+    The appends return a future; the record is queued when they return, whether it is awaited or
+    not, and its data may change afterwards. They raise TypeError for data that JSON cannot hold,
+    and `JournalUnavailable`, at once or from the future, when the record is not safe.
+    """
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        *,
+        durability: Durability = "intent",
+        node: str | None = None,
+        max_segment_bytes: int = 64 * 1024 * 1024,
+        file_system: FileSystem | None = None,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> Self:
+        """Locks the directory (made if missing), checks the journal's end and cuts a torn tail.
+
+        `clock` gives wall time in ns. What was found is in `recovered`. Raises `JournalLocked`,
+        `JournalDamaged`, and `JournalUnavailable` when the disk refuses.
+        """
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = DirectoryLock(directory)
+            try:
+                recovered = recovery.recover(directory, clock())
+                recovery.cut(directory, recovered)
+            except BaseException:
+                lock.release()
+                raise
+        except OSError as error:
+            raise JournalUnavailable(f"{directory}: {error.strerror or error}") from error
+        for tail in recovered.cuts:
+            name = path_of(directory, tail.segment).name
+            logger.warning("%s: cut a torn tail of %d bytes", name, tail.lost)
+        return cls(
+            directory,
+            lock,
+            recovered,
+            durability=durability,
+            node=node,
+            max_segment_bytes=max_segment_bytes,
+            file_system=file_system or FileSystem(),
+            clock=clock,
+        )
+
+    def __init__(
+        self,
+        directory: Path,
+        lock: DirectoryLock,
+        recovered: Recovered,
+        *,
+        durability: Durability,
+        node: str | None,
+        max_segment_bytes: int,
+        file_system: FileSystem,
+        clock: Callable[[], int],
+    ) -> None:
+        """Use `open`."""
+        self.directory = directory
+        self.recovered = recovered
+        self._lock = lock
+        self._node = node
+        self._max_segment_bytes = max_segment_bytes
+        self._clock = clock
+        self._intent_need = Need.QUEUED if durability == "relaxed" else Need.DURABLE
+        self._outcome_need = _OUTCOME_NEEDS[durability]
+        self._writer = Writer(
+            file_system,
+            lambda written, synced: self._tell(self._progress, written, synced),
+            lambda reason: self._tell(self._fail, reason),
+            lambda: self._tell(self._stop),
+        )
+        self._end = recovered.end
+        self._encoder = Encoder(recovered.sequence, recovered.digest)
+        self._pending = Pending(_last_record(recovered))
+        # The state that `start` is given counts their charges already: they bring none.
+        self._open_calls: dict[str, tuple[int, object]] = {
+            call.call_id: (call.at, ()) for call in recovered.open_calls
+        }
+        self._outbox: list[bytes] = []
+        self._outbox_scheduled = False
+        self._report_wanted = False
+        self._sync_wanted = False
+        self._unasked_bytes = 0
+        self._unavailable: str | None = "the journal is not started"
+        self._carried: list[Record] = []
+        self._late: list[Record] = []
+        self._retry: asyncio.TimerHandle | None = None
+        self._pause = _FIRST_RETRY
+        self._stopped: asyncio.Future[None] | None = None
+        self._closing = False
+
+    @property
+    def unavailable(self) -> str | None:
+        """Why records cannot be kept now; None while they can."""
+        return self._unavailable
+
+    @property
+    def written(self) -> Position:
+        """How far the files hold what was written and will stay. Any thread may ask."""
+        return self._pending.written
+
+    async def start(self, state: State) -> None:
+        """Starts the thread and opens a segment of this process's own.
+
+        `state()` is the checkpoint of a new segment, a JSON object. It is called on the loop
+        between two appends and must count exactly the calls whose outcome was appended; here, that
+        is what `recovered` holds, its charges included. Raises `JournalUnavailable`.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._state = state
+        self._nothing = self._loop.create_future()
+        self._nothing.set_result(None)
+        self._stopped = self._loop.create_future()
+        self._writer.start()
+        opened = self._loop.create_future()
+        self._open_segment(opened)
+        try:
+            await opened
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close_open_intents(self, cause: str = "restart") -> int:
+        """Gives every call that `recovered` found open its outcome, `indeterminate`; their number.
+
+        Raises `JournalUnavailable`.
+        """
+        closed = [
+            self.append_durable(
+                "outcome",
+                {
+                    "call_id": call.call_id,
+                    "status": "indeterminate",
+                    "cause": cause,
+                    "upstream_error": UNKNOWN_OUTCOME,
+                },
+            )
+            for call in self.recovered.open_calls
+            if call.call_id in self._open_calls
+        ]
+        await asyncio.gather(*closed)
+        return len(closed)
+
+    def append_intent(self, data: Mapping[str, object]) -> asyncio.Future[None]:
+        """A call that will be forwarded; `data` holds `call_id` and what it charges (`charges`).
+
+        Safe on the disk when the future is done; under `relaxed` queued.
+        """
+        return self._append("intent", data, self._intent_need)
+
+    def append_outcome(self, kind: str, data: Mapping[str, object]) -> asyncio.Future[None]:
+        """What came of a call, or (kind `blocked`, `rejected`) a call that goes no further.
+
+        With the kernel when the future is done; under `full` on the disk, under `relaxed` queued.
+        The outcome of an open call is kept, and written later, when this raises.
+        """
+        return self._append(kind, data, self._outcome_need)
+
+    def append_durable(self, kind: str, data: Mapping[str, object]) -> asyncio.Future[None]:
+        """Any record, on the disk when the future is done."""
+        return self._append(kind, data, Need.DURABLE)
+
+    def append_written(self, kind: str, data: Mapping[str, object]) -> asyncio.Future[None]:
+        """Any record, with the kernel when the future is done: safe from the process's crash."""
+        return self._append(kind, data, Need.WRITTEN)
+
+    def append_soon(self, kind: str, data: Mapping[str, object]) -> None:
+        """Any record, queued for the writer; nobody waits."""
+        self._append(kind, data, Need.QUEUED)
+
+    async def close(self) -> None:
+        """Puts all that is queued on the disk, ends the thread and gives the directory back."""
+        if self._closing:
+            return
+        self._closing = True
+        if self._stopped is not None:
+            await self._end_writer(self._stopped)
+        self._unavailable = "the journal is closed"
+        self._lock.release()
+
+    # appending
+
+    def _append(self, kind: str, data: Mapping[str, object], need: Need) -> asyncio.Future[None]:
+        text = encode_data(data)
+        call_id = None
+        was_open = False
+        if kind in ("intent", "outcome"):
+            call_id = str(data["call_id"])
+            was_open = kind == "outcome" and self._open_calls.pop(call_id, None) is not None
+        at = self._clock()
+        if self._unavailable is not None:
+            if was_open:
+                self._late.append(Record(kind, at, text, Need.QUEUED, call_id=call_id))
+            raise JournalUnavailable(self._unavailable)
+        if len(self._pending) >= _MAX_QUEUED and not was_open:
+            raise JournalUnavailable("too many records wait for the disk")
+        if self._end is not None and self._end.offset >= self._max_segment_bytes:
+            self._open_segment()
+        if kind == "intent":
+            self._open_calls[str(call_id)] = (at, data.get("charges", ()))
+        record = Record(kind, at, text, need, call_id=call_id)
+        self._put(record)
+        if need is Need.QUEUED:
+            return self._nothing
+        record.future = self._loop.create_future()
+        return record.future
+
+    def _put(self, record: Record, *, carried: bool = False) -> None:
+        """Gives the record its line; the lines of one turn of the loop go together."""
+        line = self._line(record, carried=carried)
+        self._outbox.append(line)
+        self._unasked_bytes += len(line)
+        if record.need is Need.DURABLE:
+            self._sync_wanted = True
+        elif record.need is Need.WRITTEN:
+            self._report_wanted = True
+        if not self._outbox_scheduled:
+            self._outbox_scheduled = True
+            self._loop.call_soon(self._hand_over)
+
+    def _line(self, record: Record, *, carried: bool = False) -> bytes:
+        encoder = self._encoder
+        line = encoder.encode(record.kind.encode(), record.at, record.data, carried=carried)
+        record.sequence = encoder.sequence
+        record.digest = encoder.digest
+        segment, offset = (record.sequence, 0) if record.kind == "segment" else self._place()
+        record.end = self._end = Position(segment, offset + len(line))
+        self._pending.add(record)
+        return line
+
+    def _place(self) -> Position:
+        if self._end is None:
+            raise JournalUnavailable("no segment is open")
+        return self._end
+
+    def _hand_over(self) -> None:
+        self._outbox_scheduled = False
+        if not self._outbox:
+            return
+        sync = self._sync_wanted or self._unasked_bytes > _MAX_UNSYNCED
+        count = len(self._outbox)
+        self._writer.put(Write(b"".join(self._outbox), count, self._report_wanted, sync))
+        self._forget_outbox()
+        if sync:
+            self._unasked_bytes = 0
+
+    def _forget_outbox(self) -> None:
+        self._outbox.clear()
+        self._sync_wanted = self._report_wanted = False
+
+    def _open_segment(self, opened: asyncio.Future[None] | None = None) -> None:
+        """Goes on in a new segment, behind everything that was appended until now."""
+        self._hand_over()
+        checkpoint = {
+            "format": FORMAT,
+            "node": self._node,
+            "follows": None if self._end is None else list(self._end),
+            "state": self._state(),
+            "open": [[call_id, at, charges] for call_id, (at, charges) in self._open_calls.items()],
+        }
+        header = Record(
+            "segment", self._clock(), encode_data(checkpoint), Need.DURABLE, future=opened
+        )
+        line = self._line(header)
+        path = path_of(self.directory, header.sequence)
+        self._writer.put(Open(path, line, again=self._unavailable is not None))
+
+    # what the writer tells
+
+    def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
+        """On the writer's thread: has the loop call back."""
+        self._loop.call_soon_threadsafe(callback, *arguments)
+
+    def _progress(self, written: int, synced: int) -> None:
+        opened = self._pending.progress(written, synced)
+        if not opened or self._unavailable is None:
+            return
+        logger.info("the journal goes on in %s", path_of(self.directory, self.written.segment).name)
+        self._unavailable = None
+        self._pause = _FIRST_RETRY
+        self._carried = []
+        late, self._late = self._late, []
+        for record in late:
+            self._put(record)
+
+    def _fail(self, reason: str) -> None:
+        """Takes the chain back to what the disk is known to hold; a new segment comes later."""
+        self._unavailable = reason
+        self._forget_outbox()
+        self._unasked_bytes = 0
+        carried, dropped = self._pending.fail(reason)
+        self._carried = carried
+        for record in dropped:
+            if record.kind == "intent" and record.call_id is not None:
+                self._open_calls.pop(record.call_id, None)
+        durable = self._pending.durable
+        self._encoder = Encoder(durable.sequence, durable.digest)
+        self._end = durable.end if durable.sequence else None
+        if self._closing:
+            return
+        self._retry = self._loop.call_later(self._pause, self._reopen)
+        self._pause = min(2 * self._pause, _LAST_RETRY)
+
+    def _reopen(self) -> None:
+        self._retry = None
+        carried = self._carried + self._late
+        self._late = []
+        self._open_segment()
+        for record in carried:
+            self._put(record, carried=True)
+        self._sync_wanted = bool(carried)
+
+    def _stop(self) -> None:
+        if self._stopped is not None:
+            self._stopped.set_result(None)
+
+    async def _end_writer(self, stopped: asyncio.Future[None]) -> None:
+        if self._retry is not None:
+            # One more attempt, now, at what a failure left to be carried over.
+            self._retry.cancel()
+            self._reopen()
+        self._hand_over()
+        self._writer.put(Stop())
+        await stopped
+        self._writer.join()
+        if self._carried:
+            logger.error("%d records could not be written", len(self._carried))
+
+
+def _last_record(recovered: Recovered) -> Record:
+    """What a start finds last, as the place where the chain goes on."""
+    record = Record("segment", recovered.state_at, b"", Need.DURABLE)
+    record.sequence = recovered.sequence
+    record.digest = recovered.digest
+    record.end = recovered.end or Position(0, 0)
+    return record

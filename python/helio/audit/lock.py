@@ -1,0 +1,66 @@
+"""The lock on an audit directory: one process writes, everyone may read.
+
+Above: `journal` takes it, `export` asks whether it is taken. The kernel gives it back when its
+holder dies, however it dies.
+"""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from helio.errors import JournalLocked
+
+_NAME = "lock"
+_PATIENCE = 5
+_PAUSE = 0.02
+"""`is_locked` holds the lock for an instant: an attempt that meets it tries again, in seconds."""
+
+
+class DirectoryLock:
+    """An exclusive lock, held from the constructor to `release`."""
+
+    def __init__(self, directory: Path) -> None:
+        """Raises `JournalLocked` when another process, or another journal of this one, holds it."""
+        self._descriptor = os.open(directory / _NAME, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._take(directory)
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, b"%d\n" % os.getpid(), 0)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+
+    def release(self) -> None:
+        """Gives the lock back."""
+        os.close(self._descriptor)
+
+    def _take(self, directory: Path) -> None:
+        for attempt in range(_PATIENCE):
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if attempt == _PATIENCE - 1:
+                    raise JournalLocked(str(directory), self._owner()) from None
+                time.sleep(_PAUSE)
+
+    def _owner(self) -> int | None:
+        text = os.pread(self._descriptor, 32, 0).strip()
+        return int(text) if text.isdigit() else None
+
+
+def is_locked(directory: Path) -> bool:
+    """Whether a process is writing to this directory now."""
+    try:
+        descriptor = os.open(directory / _NAME, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,218 @@
+"""Recovery: what a restart finds in a journal.
+
+Above: `journal`, `helio.app`. Below: `segment`. Reads only the last segment and its link to the one
+before, because every segment opens with a checkpoint of the state; `verify` reads everything.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from helio.audit import segment
+from helio.audit.segment import NO_HASH, Header, Line, Position
+from helio.errors import JournalDamaged
+
+
+class PastCharge(NamedTuple):
+    """What a call took from a window. `amount` is a decimal text, `at` wall time in ns."""
+
+    limit: str
+    key: str
+    kind: str
+    amount: str
+    window_ms: int
+    at: int
+
+
+class OpenCall(NamedTuple):
+    """A call with an intent and no outcome. `at`: the intent's wall time in ns."""
+
+    call_id: str
+    at: int
+    charges: tuple[PastCharge, ...]
+
+
+class Cut(NamedTuple):
+    """A tail that was never written whole: `segment` keeps its first `kept` bytes, `lost` go.
+
+    Nothing in it was ever acknowledged. `kept` 0: the file goes as a whole.
+    """
+
+    segment: int
+    kept: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A journal's end.
+
+    `state` is the last checkpoint's, `state_at` its wall time in ns; None for a journal without
+    one. `charges` are those of calls since then that still count: open calls keep theirs, calls
+    that were not forwarded lose theirs. `end` is where the next segment goes on; None when there is
+    none yet.
+    """
+
+    state: Mapping[str, Any] | None
+    state_at: int
+    charges: tuple[PastCharge, ...]
+    open_calls: tuple[OpenCall, ...]
+    sequence: int
+    digest: str
+    end: Position | None
+    cuts: tuple[Cut, ...]
+
+
+def recover(directory: Path, now: int | None = None) -> Recovered:
+    """What stands at the end of the journal in `directory`. Changes nothing.
+
+    `now` is wall time in ns (default: the clock's): charges whose window has passed are left out.
+    Raises `JournalDamaged` for anything but a torn tail.
+    """
+    present = segment.segments(directory)
+    cuts: list[Cut] = []
+    while present:
+        header = segment.read_header(directory, present[-1])
+        if header is not None:
+            _check_link(directory, present[:-1], header)
+            return _fold(directory, header, cuts, time.time_ns() if now is None else now)
+        size = segment.path_of(directory, present[-1]).stat().st_size
+        cuts.append(Cut(present.pop(), 0, size))
+    return Recovered(None, 0, (), (), 0, NO_HASH, None, tuple(cuts))
+
+
+def read(directory: Path) -> Iterator[Line]:
+    """Every record of every segment, oldest first, the chain checked.
+
+    A torn tail is left out. Raises `JournalDamaged`.
+    """
+    headers: list[Header] = []
+    present = segment.segments(directory)
+    for first in present:
+        header = segment.read_header(directory, first)
+        if header is not None:
+            _check_link(directory, [each.line.sequence for each in headers], header)
+            headers.append(header)
+        elif first != present[-1]:
+            raise JournalDamaged(segment.path_of(directory, first).name, 1, "not a whole line")
+    for header, following in zip_longest(headers, headers[1:]):
+        end = None if following is None or following.follows is None else following.follows.offset
+        for _, line in segment.lines(directory, header, end):
+            yield line
+
+
+def verify(directory: Path) -> tuple[int, str]:
+    """Checks every line; the last sequence number and hash. Raises `JournalDamaged`."""
+    sequence, digest = 0, NO_HASH
+    for line in read(directory):
+        sequence, digest = line.sequence, line.digest
+    return sequence, digest
+
+
+def _check_link(directory: Path, earlier: list[int], header: Header) -> None:
+    """The segment before must hold, where this one goes on, the line that its header names."""
+    name = segment.path_of(directory, header.line.sequence).name
+    if header.follows is None:
+        if earlier or header.line.previous != NO_HASH:
+            raise JournalDamaged(name, 1, "the segments before it are not those it follows")
+        return
+    if not earlier:
+        return  # Older segments may be deleted: this one has its own checkpoint.
+    if header.follows.segment != earlier[-1]:
+        raise JournalDamaged(name, 1, f"segment {header.follows.segment} before it is missing")
+    path = segment.path_of(directory, header.follows.segment)
+    line = segment.decode(_line_before(path, header.follows.offset))
+    if isinstance(line, str) or (line.sequence, line.digest) != (
+        header.line.sequence - 1,
+        header.line.previous,
+    ):
+        number = path.read_bytes()[: header.follows.offset].count(b"\n")
+        raise JournalDamaged(path.name, number, f"its hash is not the one that {name} names")
+
+
+def _line_before(path: Path, offset: int) -> bytes:
+    """The line that ends at `offset`, without its newline; what is left of it in a shorter file."""
+    with path.open("rb") as file:
+        start = offset - 1
+        tail = b""
+        while start > 0 and b"\n" not in tail:
+            step = min(start, 64 * 1024)
+            start -= step
+            file.seek(start)
+            tail = file.read(step) + tail
+        file.seek(offset - 1)
+        if file.read(1) != b"\n":
+            return b""
+    return tail.rpartition(b"\n")[2]
+
+
+def _fold(directory: Path, header: Header, cuts: list[Cut], now: int) -> Recovered:
+    """The state after the segment's last line."""
+    calls = {call.call_id: call for call in _calls_of(directory, header)}
+    charges: list[PastCharge] = []
+    offset, last = 0, header.line
+    for behind, line in segment.lines(directory, header):
+        offset, last = behind, line
+        if last.carried:
+            continue  # The checkpoint was made after it.
+        if last.kind == "intent":
+            data = last.values()
+            call = _open_call(
+                [data["call_id"], segment.nanoseconds(last.at), data.get("charges") or []]
+            )
+            calls[call.call_id] = call
+        elif last.kind == "outcome":
+            data = last.values()
+            closed = calls.pop(data["call_id"], None)
+            if closed is not None and data["status"] != "not_forwarded":
+                charges.extend(closed.charges)
+    first = header.line.sequence
+    size = segment.path_of(directory, first).stat().st_size
+    if size > offset:
+        cuts.append(Cut(first, offset, size - offset))
+    for call in calls.values():
+        charges.extend(call.charges)
+    return Recovered(
+        header.data["state"],
+        segment.nanoseconds(header.line.at),
+        tuple(charge for charge in charges if charge.at + charge.window_ms * 1_000_000 > now),
+        tuple(calls.values()),
+        last.sequence,
+        last.digest,
+        Position(first, offset),
+        tuple(cuts),
+    )
+
+
+def _calls_of(directory: Path, header: Header) -> list[OpenCall]:
+    """The calls that were open when the checkpoint was made."""
+    try:
+        return [_open_call(values) for values in header.data["open"]]
+    except (KeyError, TypeError, ValueError) as error:
+        name = segment.path_of(directory, header.line.sequence).name
+        raise JournalDamaged(name, 1, f"the checkpoint cannot be read: {error!r}") from error
+
+
+def _open_call(values: list[Any]) -> OpenCall:
+    call_id, at, charges = values
+    return OpenCall(call_id, at, tuple(PastCharge._make([*charge, at]) for charge in charges))
+
+
+def cut(directory: Path, recovered: Recovered) -> None:
+    """Cuts the torn tails that `recover` found; what stays is on the disk. Raises OSError."""
+    for tail in recovered.cuts:
+        path = segment.path_of(directory, tail.segment)
+        if tail.kept == 0:
+            path.unlink()
+            continue
+        os.truncate(path, tail.kept)
+    if recovered.end is not None:
+        descriptor = os.open(segment.path_of(directory, recovered.end.segment), os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
