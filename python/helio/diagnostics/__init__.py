@@ -1,0 +1,42 @@
+"""Faults in files as values: source text with places, YAML into values with places, diagnostics.
+
+Above: `helio.config` and `helio.policy`, which both use it. Below: `helio.errors`. Pure.
+"""
+
+from helio.diagnostics.codes import Code, Severity
+from helio.diagnostics.diagnostic import Diagnostic, Diagnostics, near_miss, quoted
+from helio.diagnostics.source import SourceText, Span
+from helio.diagnostics.tree import (
+    Entry,
+    Interpolated,
+    Mapping,
+    Node,
+    Number,
+    Scalar,
+    Sequence,
+    child_path,
+    described,
+)
+from helio.diagnostics.yaml_document import YamlDocument, parse_yaml
+
+__all__ = [
+    "Code",
+    "Diagnostic",
+    "Diagnostics",
+    "Entry",
+    "Interpolated",
+    "Mapping",
+    "Node",
+    "Number",
+    "Scalar",
+    "Sequence",
+    "Severity",
+    "SourceText",
+    "Span",
+    "YamlDocument",
+    "child_path",
+    "described",
+    "near_miss",
+    "parse_yaml",
+    "quoted",
+]

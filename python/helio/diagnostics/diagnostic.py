@@ -1,0 +1,103 @@
+"""Findings as values: one `Diagnostic`, and the sorted list that commands show.
+
+Above: the loaders and the compiler, which make them; the commands, which show them. Pure.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from helio.diagnostics.codes import Code, Severity
+from helio.diagnostics.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding. `path` is where it is in the configuration (`policies.rules[2].match.tool`),
+    empty for the whole file. `witness` is a call that shows the fault, where there is one.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    hint: str | None
+    file: str
+    span: Span
+    path: str = ""
+    witness: object = None
+
+    def as_object(self) -> dict[str, object]:
+        """The finding as JSON output has it (product reference, "The command line")."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "hint": self.hint,
+            "file": self.file,
+            "line": self.span.line,
+            "column": self.span.column,
+            "end_line": self.span.end_line,
+            "end_column": self.span.end_column,
+            "path": self.path,
+            "witness": self.witness,
+        }
+
+
+class Diagnostics:
+    """The findings about one file. Iterated in the order people read in: by place."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self._found: list[Diagnostic] = []
+
+    def add(
+        self, code: Code, message: str, span: Span, path: str = "", hint: str | None = None
+    ) -> None:
+        """Records one finding. One that is there already (an alias used twice) is not repeated."""
+        found = Diagnostic(code.id, code.severity, message, hint, self.file, span, path)
+        if not any(found == other for other in self._found[-8:]):
+            self._found.append(found)
+
+    def extend(self, others: Iterable[Diagnostic]) -> None:
+        """Takes over findings made elsewhere."""
+        self._found.extend(others)
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(sorted(self._found, key=_place))
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def count(self, severity: Severity) -> int:
+        """How many findings have this severity."""
+        return sum(found.severity == severity for found in self._found)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether anything forbids to use the file."""
+        return any(found.severity == "error" for found in self._found)
+
+
+def _place(found: Diagnostic) -> tuple[str, int, int, str, str]:
+    return (found.file, found.span.line, found.span.column, found.code, found.message)
+
+
+def near_miss(written: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant, if one is near."""
+    by_folded = {_folded(word): word for word in known}
+    near = get_close_matches(_folded(written), by_folded, n=1, cutoff=0.6)
+    return by_folded[near[0]] if near else None
+
+
+def _folded(word: str) -> str:
+    return word.casefold().replace("-", "").replace("_", "")
+
+
+def quoted(text: str, limit: int = 60) -> str:
+    """What a user wrote, in backticks: shortened, and harmless to a terminal."""
+    shortened = text if len(text) <= limit else text[: limit - 1] + "…"
+    shown = "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in shortened
+    )
+    return f"`{shown}`"

@@ -1,0 +1,59 @@
+"""The text of a file, with places in it.
+
+Above: everything that reports a fault. Below: nothing. Pure. Lines and columns count from 1;
+columns count characters, not bytes; the end of a span is the column after its last character.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+MASK = "•"
+"""What stands for each character of a secret wherever a line of the file is shown."""
+
+
+class Span(NamedTuple):
+    """A stretch of a file."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+class SourceText:
+    """A file's text for excerpts. `masked` are the stretches that are never shown."""
+
+    def __init__(self, path: str, text: str, masked: Iterable[Span] = ()) -> None:
+        self.path = path
+        self.text = text
+        self._masked = tuple(masked)
+        # Only what YAML calls a line break: `str.splitlines` would also split at form feeds and
+        # others.
+        self._lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+    def with_masked(self, masked: Iterable[Span]) -> "SourceText":
+        """The same text with more stretches hidden."""
+        return SourceText(self.path, self.text, (*self._masked, *masked))
+
+    @property
+    def line_count(self) -> int:
+        """How many lines there are; a final line break opens an empty one."""
+        return len(self._lines)
+
+    def line(self, number: int) -> str:
+        """One line as it may be shown: secrets masked, without its line break; empty beyond the
+        end.
+        """
+        if not 1 <= number <= len(self._lines):
+            return ""
+        line = self._lines[number - 1]
+        for span in self._masked:
+            if span.line <= number <= span.end_line:
+                start = span.column - 1 if number == span.line else 0
+                end = span.end_column - 1 if number == span.end_line else len(line)
+                line = line[:start] + MASK * (min(end, len(line)) - start) + line[end:]
+        return line
+
+    def whole(self) -> Span:
+        """The place of a fault that concerns the file: its first character."""
+        return Span(1, 1, 1, 1)

@@ -1,0 +1,143 @@
+"""YAML as values with places: scalars, sequences and mappings.
+
+Above: `yaml_document` builds it, `helio.config` and `helio.policy` read it. Pure. Aliases make it a
+graph without cycles: one node may stand in several places, and its span is where it was written.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from helio.diagnostics.source import Span
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number as it was written: a JSON number's text, all digits kept."""
+
+    text: str
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is written without fraction and exponent."""
+        return self.text.removeprefix("-").isdigit()
+
+
+class Interpolated(str):
+    """A text in which environment variables were replaced. `source` is what the file says; messages
+    show that, never the value. `unset` are the variables that had neither a value nor a default.
+    """
+
+    __slots__ = ("source", "unset")
+    source: str
+    unset: tuple[str, ...]
+
+    def __new__(cls, value: str, source: str, unset: tuple[str, ...]) -> "Interpolated":
+        """A text with the value, what the file says, and the variables without a value."""
+        text = super().__new__(cls, value)
+        text.source = source
+        text.unset = unset
+        return text
+
+
+ScalarValue: TypeAlias = str | Number | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A single value. `lead` is how many characters of the span stand before the value's first one
+    (a quote), or None when the value's characters are not those of the file one by one.
+    """
+
+    value: ScalarValue
+    span: Span
+    lead: int | None = None
+
+    kind = "scalar"
+
+    def point(self, offset: int) -> Span:
+        """The place of the character at `offset` in the value; the whole span when it cannot be
+        told.
+        """
+        if self.lead is None or isinstance(self.value, Interpolated):
+            return self.span
+        column = self.span.column + self.lead + offset
+        if not self.span.column <= column < self.span.end_column:
+            return self.span
+        return Span(self.span.line, column, self.span.line, column + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list."""
+
+    items: tuple["Node", ...]
+    span: Span
+
+    kind = "list"
+
+
+class Entry(NamedTuple):
+    """A key and its value."""
+
+    key: Scalar
+    value: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A mapping with text keys, in file order; merged entries come after its own."""
+
+    entries: dict[str, Entry]
+    span: Span
+
+    kind = "mapping"
+
+    def get(self, key: str) -> "Node | None":
+        """The value of a key; None when the key is absent."""
+        entry = self.entries.get(key)
+        return None if entry is None else entry.value
+
+
+Node: TypeAlias = Scalar | Sequence | Mapping
+
+
+def child_path(path: str, key: str | int) -> str:
+    """The path of a part: `policies.rules[2]`, `input['$.amount']`."""
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    if _IDENTIFIER.match(key):
+        return f"{path}.{key}" if path else key
+    escaped = key.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{path}['{escaped}']"
+
+
+def described(node: Node) -> str:
+    """What kind of value it is, for messages: never the value itself."""
+    if not isinstance(node, Scalar):
+        return f"a {node.kind}"
+    match node.value:
+        case None:
+            return "nothing"
+        case bool():
+            return "a boolean"
+        case Number():
+            return "a number"
+        case _:
+            return "text"
+
+
+def scalars_of(node: Node) -> Iterator[Scalar]:
+    """All scalar values below a node, keys excluded."""
+    match node:
+        case Scalar():
+            yield node
+        case Sequence(items=items):
+            for item in items:
+                yield from scalars_of(item)
+        case Mapping(entries=entries):
+            for entry in entries.values():
+                yield from scalars_of(entry.value)

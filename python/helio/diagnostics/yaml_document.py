@@ -1,0 +1,322 @@
+"""YAML text into a tree of values with places, strictly.
+
+Above: `helio.config`. Below: PyYAML's event parser, `tree`. Pure. Stricter than YAML: one document,
+no tags, no duplicate keys, text keys, only `true` and `false` are booleans, only JSON's numbers are
+numbers. The tree is built from events one by one, so that every cap is met before anything is
+expanded.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+
+from helio.diagnostics import codes
+from helio.diagnostics.diagnostic import Diagnostics, quoted
+from helio.diagnostics.masking import holds_credentials, is_secret_key, masked_line_by_line
+from helio.diagnostics.source import SourceText, Span
+from helio.diagnostics.tree import (
+    Entry,
+    Mapping,
+    Node,
+    Number,
+    Scalar,
+    ScalarValue,
+    Sequence,
+    scalars_of,
+)
+
+MAXIMUM_BYTES = 4 * 1024 * 1024
+MAXIMUM_DEPTH = 64
+MAXIMUM_EXPANSION = 100_000
+"""How many nodes all aliases of a file may stand for, together."""
+MAXIMUM_NUMBER = 400
+"""Characters of a number; its exponent has at most 18 digits. The evaluator's own caps."""
+
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?([0-9]+))?\Z")
+_NUMBER_LIKE = re.compile(
+    r"[-+]?(?:0[xXoObB][0-9a-fA-F_]+|[0-9][0-9_]*\.?[0-9_]*(?:[eE][-+]?[0-9]+)?"
+    r"|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))\Z|\.(?:nan|NaN|NAN)\Z"
+)
+_Parser: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+"""Only its events are used, never its constructors."""
+
+
+@dataclass(frozen=True, slots=True)
+class YamlDocument:
+    """What was read. `root` is None when there is no tree at all; the diagnostics then say why."""
+
+    root: Node | None
+    source: SourceText
+    diagnostics: Diagnostics
+
+
+class _Refused(Exception):  # noqa: N818
+    """Ends the reading; the diagnostic has been added."""
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A collection that is still open. A mapping's parts are its keys and values in turn."""
+
+    is_mapping: bool
+    span: Span
+    anchor: str | None
+    parts: list[Node] = field(default_factory=list)
+    size: int = 1
+
+
+def parse_yaml(text: str, file: str) -> YamlDocument:
+    """Reads one document. All faults of form are collected; a syntax error ends the reading."""
+    text = text.removeprefix("\ufeff")
+    source = SourceText(file, text)
+    builder = _Builder(Diagnostics(file))
+    try:
+        builder.read(text)
+    except yaml.reader.ReaderError as error:
+        # libyaml counts this position in bytes of UTF-8.
+        place = _place_of_byte(text, error.position)
+        builder.fault(codes.SYNTAX, "a control character stands in the file", place)
+    except yaml.MarkedYAMLError as error:
+        builder.fault(codes.SYNTAX, *_explained(error))
+    except _Refused:
+        pass
+    else:
+        return YamlDocument(builder.root, source.with_masked(builder.secrets), builder.diagnostics)
+    return YamlDocument(None, masked_line_by_line(source), builder.diagnostics)
+
+
+class _Builder:
+    """Takes events, keeps the open collections on a stack."""
+
+    def __init__(self, diagnostics: Diagnostics) -> None:
+        self.diagnostics = diagnostics
+        self.root: Node | None = None
+        self.secrets: list[Span] = []
+        self._stack: list[_Frame] = []
+        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._open_anchors: set[str] = set()
+        self._expansion = 0
+
+    def fault(self, code: codes.Code, message: str, span: Span, hint: str | None = None) -> None:
+        """Adds a finding; its path is not known yet."""
+        self.diagnostics.add(code, message, span, hint=hint)
+
+    def read(self, text: str) -> None:
+        """Consumes the whole text. Raises yaml's errors, and `_Refused` when a cap is met."""
+        size = len(text.encode("utf-8", "surrogatepass"))
+        if size > MAXIMUM_BYTES:
+            message = f"the file has {size:,} bytes, more than {MAXIMUM_BYTES:,}"
+            self._refuse(codes.TOO_LARGE, message, Span(1, 1, 1, 1))
+        parser = _Parser(text)
+        documents = 0
+        while True:
+            event = parser.get_event()
+            kind = type(event)
+            if kind is ScalarEvent:
+                self._scalar(event)
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
+                self._close(event)
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                self._open(event, kind is MappingStartEvent)
+            elif kind is AliasEvent:
+                self._alias(event)
+            elif kind is DocumentStartEvent:
+                documents += 1
+                if documents > 1:
+                    message = "a second document begins here"
+                    self._refuse(codes.SEVERAL_DOCUMENTS, message, _span(event))
+            elif kind is StreamEndEvent:
+                return
+
+    def _refuse(self, code: codes.Code, message: str, span: Span) -> None:
+        self.fault(code, message, span)
+        raise _Refused
+
+    def _open(self, event: Any, is_mapping: bool) -> None:
+        if len(self._stack) >= MAXIMUM_DEPTH:
+            message = f"nested more than {MAXIMUM_DEPTH} levels deep"
+            self._refuse(codes.TOO_DEEP, message, _span(event))
+        self._untagged(event)
+        if event.anchor is not None:
+            self._open_anchors.add(event.anchor)
+        self._stack.append(_Frame(is_mapping, _span(event), event.anchor))
+
+    def _close(self, event: Any) -> None:
+        frame = self._stack.pop()
+        span = self._closed_span(frame, event)
+        node: Node
+        if frame.is_mapping:
+            node = Mapping(self._entries(frame), span)
+        else:
+            node = Sequence(tuple(frame.parts), span)
+        if frame.anchor is not None:
+            self._open_anchors.discard(frame.anchor)
+        self._place(node, frame.anchor, frame.size)
+
+    @staticmethod
+    def _closed_span(frame: _Frame, event: Any) -> Span:
+        end = event.end_mark
+        if end.column != event.start_mark.column or end.line != event.start_mark.line:
+            return Span(frame.span.line, frame.span.column, end.line + 1, end.column + 1)
+        # A block collection ends where the next token begins: rather end it with its last part.
+        last = frame.parts[-1].span if frame.parts else frame.span
+        if (last.end_line, last.end_column) < (frame.span.line, frame.span.column):
+            last = frame.span
+        return Span(frame.span.line, frame.span.column, last.end_line, last.end_column)
+
+    def _alias(self, event: Any) -> None:
+        name = event.anchor
+        found = self._anchors.get(name)
+        if found is None or name in self._open_anchors:
+            why = "stands inside its own anchor" if name in self._open_anchors else "has no anchor"
+            self._refuse(codes.ALIAS, f"the alias {quoted('*' + name)} {why}", _span(event))
+            return
+        node, size = found
+        self._expansion += size
+        if self._expansion > MAXIMUM_EXPANSION:
+            message = f"aliases stand for more than {MAXIMUM_EXPANSION:,} values"
+            self._refuse(codes.EXPANSION, message, _span(event))
+        self._place(node, None, size)
+
+    def _scalar(self, event: Any) -> None:
+        self._untagged(event)
+        span = _span(event)
+        plain = event.style is None or event.style == ""
+        value = self._resolved(event.value, span) if plain else event.value
+        written = span.end_column - span.column if span.line == span.end_line else -1
+        lead = 0 if plain else 1
+        exact = written == len(event.value) + 2 * lead
+        scalar = Scalar(value, span, lead if exact else None)
+        if isinstance(value, str) and holds_credentials(value):
+            self.secrets.append(span)
+        self._place(scalar, event.anchor, 1)
+
+    def _resolved(self, text: str, span: Span) -> ScalarValue:
+        """What a plain scalar means."""
+        match text:
+            case "" | "~" | "null":
+                return None
+            case "true":
+                return True
+            case "false":
+                return False
+        if text[0] not in "+-.0123456789":
+            return text
+        number = _NUMBER.match(text)
+        if number is not None:
+            if len(text) > MAXIMUM_NUMBER or len(number[1] or "") > 18:
+                self.fault(codes.NUMBER_FORM, "a number is too long", span)
+            return Number(text)
+        if _NUMBER_LIKE.match(text):
+            message = "this looks like a number, but not one that JSON has"
+            hint = "quote it if it is text, or write a decimal number such as `10`, `0.5` or `1e3`"
+            self.fault(codes.NUMBER_FORM, message, span, hint)
+        return text
+
+    def _untagged(self, event: Any) -> None:
+        if event.tag is not None:
+            span = _span(event)
+            self.fault(codes.TAG, f"the tag {quoted(event.tag)} is not used here", span)
+
+    def _place(self, node: Node, anchor: str | None, size: int) -> None:
+        if anchor is not None:
+            self._anchors[anchor] = (node, size)
+        if not self._stack:
+            self.root = node
+            return
+        frame = self._stack[-1]
+        frame.parts.append(node)
+        frame.size += size
+
+    def _entries(self, frame: _Frame) -> dict[str, Entry]:
+        entries: dict[str, Entry] = {}
+        merged: list[Node] = []
+        parts = iter(frame.parts)
+        for key_node, value in zip(parts, parts, strict=True):
+            key, plain_merge = self._key(key_node)
+            if is_secret_key(key.value):  # type: ignore[arg-type]
+                self.secrets.extend(scalar.span for scalar in scalars_of(value))
+            if plain_merge:
+                merged.append(value)
+                continue
+            first = entries.get(key.value)  # type: ignore[arg-type]
+            if first is None:
+                entries[key.value] = Entry(key, value)  # type: ignore[index]
+                continue
+            message = f"the key {quoted(str(key.value))} stands twice"
+            hint = f"it is at line {first.key.span.line}, column {first.key.span.column} already"
+            self.fault(codes.DUPLICATE_KEY, message, key.span, hint)
+        for value in merged:
+            self._merge(entries, value)
+        return entries
+
+    def _key(self, node: Node) -> tuple[Scalar, bool]:
+        """The key as text, and whether it is the merge key."""
+        if not isinstance(node, Scalar):
+            self.fault(codes.KEY_NOT_TEXT, f"a key is text, not a {node.kind}", node.span)
+            return Scalar("", node.span), False
+        if isinstance(node.value, str):
+            return node, node.value == "<<" and node.lead == 0
+        text = node.value.text if isinstance(node.value, Number) else str(node.value).lower()
+        message = f"the key {quoted(text)} is not text"
+        self.fault(codes.KEY_NOT_TEXT, message, node.span, f"quote it: `'{text}'`")
+        return Scalar(text, node.span), False
+
+    def _merge(self, entries: dict[str, Entry], value: Node) -> None:
+        sources = value.items if isinstance(value, Sequence) else (value,)
+        for source in sources:
+            if isinstance(source, Mapping):
+                for key, entry in source.entries.items():
+                    entries.setdefault(key, entry)
+            else:
+                self.fault(codes.MERGE, "`<<` merges mappings only", source.span)
+
+
+def _span(event: Any) -> Span:
+    start, end = event.start_mark, event.end_mark
+    return Span(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+
+def _place_of_byte(text: str, position: int) -> Span:
+    before = text.encode("utf-8", "surrogatepass")[:position].decode("utf-8", "replace")
+    line = before.count("\n") + 1
+    column = len(before) - (before.rfind("\n") + 1) + 1
+    return Span(line, column, line, column + 1)
+
+
+_EXPLANATIONS = {
+    "found character that cannot start any token": "no value can begin with this character",
+    "found unexpected end of stream": "a quote is opened here and never closed",
+    "mapping values are not allowed in this context": "a second `:` stands in one line",
+    "did not find expected key": "a key was expected here",
+    "could not find expected ':'": "a `:` was expected after the key",
+}
+
+
+def _explained(error: yaml.MarkedYAMLError) -> tuple[str, Span, str | None]:
+    """A syntax error in our words where we have them, with its place."""
+    problem = error.problem or "the syntax is wrong"
+    mark = error.problem_mark or error.context_mark
+    if problem == "found unexpected end of stream" and error.context_mark is not None:
+        mark = error.context_mark
+    if mark is None:
+        return problem, Span(1, 1, 1, 1), None
+    span = Span(mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
+    hint = None
+    if problem == "found character that cannot start any token":
+        hint = "indent with spaces, not with tabs; quote values that begin with @, ` or %"
+    elif problem == "mapping values are not allowed in this context":
+        hint = "quote a value that holds `: `, or correct the indentation"
+    return _EXPLANATIONS.get(problem, problem), span, hint
