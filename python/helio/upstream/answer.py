@@ -136,8 +136,10 @@ class AnswerReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """The parser found a header or, behind the head, a trailer, which is dropped."""
-        if not self._answer.head_complete:
-            self._headers.append((name.lower(), value))
+        if self._answer.head_complete:
+            self._head_size += len(name) + len(value) + 4
+        else:
+            self._headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """The parser found the end of a head."""

@@ -1,0 +1,116 @@
+"""Servers and clients for the tests of the upstream room, and a watch over what leaks."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+import uvloop
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from helio.upstream.http import HttpUpstream
+from upstream.peers import Connect, Handler, Peer, Serve
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, LoopFactory]:
+    """Every test here runs on both event loops: they differ just where a client is delicate."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture
+async def nothing_leaks() -> AsyncIterator[None]:
+    """No test may leave a task or a connection behind."""
+    tasks, descriptors = asyncio.all_tasks(), _descriptors()
+    yield
+    for _ in range(200):
+        left = {task for task in asyncio.all_tasks() - tasks if task is not asyncio.current_task()}
+        if not left and _descriptors() <= descriptors:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError(f"left behind: {left} and descriptors {_descriptors() - descriptors}")
+
+
+def _descriptors() -> set[tuple[int, str]]:
+    """The open TCP sockets; loops have sockets of other kinds for themselves."""
+    tables = [Path(f"/proc/self/net/{name}") for name in ("tcp", "tcp6")]
+    lines = [line for table in tables if table.exists() for line in table.read_text().splitlines()]
+    tcp = {f"socket:[{line.split()[9]}]" for line in lines}
+    found = set()
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names of links that come and go
+        with suppress(OSError):
+            target = str(Path(f"/proc/self/fd/{name}").readlink())
+            if target in tcp:
+                found.add((int(name), target))
+    return found
+
+
+@pytest.fixture
+async def serve(nothing_leaks: None) -> AsyncIterator[Serve]:
+    """Starts a server: `await serve(handler, host=…, tls=…)` gives a `Peer`."""
+    peers: list[Peer] = []
+
+    async def start(handler: Handler, **options: object) -> Peer:
+        peer = await Peer(handler, **options).start()  # type: ignore[arg-type]
+        peers.append(peer)
+        return peer
+
+    yield start
+    for peer in peers:
+        await peer.stop()
+
+
+@pytest.fixture
+async def connect(serve: Serve) -> AsyncIterator[Connect]:
+    """Makes a client for a URL, with short timeouts; it is closed at the end."""
+    clients: list[HttpUpstream] = []
+
+    def make(url: str, **options: object) -> HttpUpstream:
+        settings: dict[str, object] = {"headers": {}, "connect_timeout": 2, "request_timeout": 5}
+        client = HttpUpstream(url, **(settings | options))  # type: ignore[arg-type]
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        await client.aclose()
+        assert client.open_connections == 0
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for `localhost` and 127.0.0.1, with its key, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path.write_bytes(private + built.public_bytes(serialization.Encoding.PEM))
+    return path
