@@ -369,14 +369,12 @@ fn is_id(id: Value<'_>) -> bool {
     id.kind() == Kind::String || id.is_integer()
 }
 
-/// The place of the id for an error answer: when there is exactly one member `id` and it is valid.
+/// The place of the id for an error answer: when there is exactly one member `id`, case aside, and it is
+/// valid.
 fn id_span(root: Value<'_>) -> Option<Range<usize>> {
-    let mut ids = root
-        .members()
-        .filter(|(key, _)| json::fold(key) == "id")
-        .map(|(_, value)| value);
-    let id = ids.next().filter(|id| is_id(*id))?;
-    ids.next().is_none().then(|| id.span())
+    let mut ids = root.members().filter(|(key, _)| json::fold(key) == "id");
+    let (key, id) = ids.next()?;
+    (key == "id" && is_id(id) && ids.next().is_none()).then(|| id.span())
 }
 
 fn invalid(reason: &'static str, detail: &'static str) -> Broken {

@@ -77,6 +77,7 @@ impl Parser<'_> {
         self.bytes.get(self.at).copied()
     }
 
+    /// Most messages have no spaces, so that the first look decides.
     #[inline]
     fn skip_space(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
@@ -310,20 +311,18 @@ impl Parser<'_> {
     /// Moves to the next quote, backslash or control character, eight bytes at a time.
     #[inline]
     fn skip_ordinary(&mut self) {
-        while let Some(word) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
+        let mut at = self.at;
+        while let Some(word) = self.bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
             let marks = special(u64::from_le_bytes(*word));
             if marks != 0 {
-                self.at += marks.trailing_zeros() as usize / 8;
+                self.at = at + marks.trailing_zeros() as usize / 8;
                 return;
             }
-            self.at += 8;
+            at += 8;
         }
-        while let Some(byte) = self.peek() {
-            if byte < 0x20 || byte == b'"' || byte == b'\\' {
-                return;
-            }
-            self.at += 1;
-        }
+        let ordinary = |byte: &&u8| **byte >= 0x20 && **byte != b'"' && **byte != b'\\';
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        self.at = at + rest.iter().take_while(ordinary).count();
     }
 
     fn escape(&mut self) -> Parsed<()> {

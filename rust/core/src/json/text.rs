@@ -83,10 +83,28 @@ pub(super) fn folded_hash(ascii: &[u8]) -> Option<u32> {
     for word in words {
         mix(u64::from_le_bytes(*word));
     }
-    mix(rest
-        .iter()
-        .fold(0, |word, byte| word << 8 | u64::from(*byte)));
+    // The last eight bytes overlap the words before; shorter texts are their bytes.
+    match ascii.last_chunk::<8>() {
+        Some(_) if rest.is_empty() => {}
+        Some(last) => mix(u64::from_le_bytes(*last)),
+        None => mix(short_word(rest)),
+    }
     (seen & 0x8080_8080_8080_8080 == 0).then_some((hash >> 32) as u32)
+}
+
+/// Up to seven bytes as one word, read in halves that may overlap; with the length it tells them apart.
+fn short_word(bytes: &[u8]) -> u64 {
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        return u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last));
+    }
+    match bytes {
+        [first, .., last] => {
+            let middle = bytes.get(bytes.len() / 2).copied().unwrap_or_default();
+            u64::from(*first) << 16 | u64::from(middle) << 8 | u64::from(*last)
+        }
+        [only] => u64::from(*only),
+        [] => 0,
+    }
 }
 
 /// The hash of a key in general: of its folded text, whatever its characters.

@@ -1,0 +1,15 @@
+//! Tests of the values' rooms through their public surface.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod call;
+mod compare;
+mod conformance;
+mod glob;
+mod json;
+mod number;
+mod path;
