@@ -72,7 +72,7 @@ def members(draw: st.DrawFn) -> dict[str, str]:
     else:
         found["method"] = draw(st.sampled_from(METHODS).map(write))
         if draw(st.booleans()):
-            found["params"] = write(draw(words.arguments() | st.lists(words.scalars())))
+            found["params"] = write(draw(words.arguments() | st.lists(words.json_values())))
     return found
 
 

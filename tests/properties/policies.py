@@ -18,8 +18,11 @@ from properties import vocabulary as words
 
 ACTIONS = ["allow", "deny", "require_approval", "rate_limit", "spend_limit", "dry_run"]
 LIMIT_KEYS = ["tool", "session", "agent", "sender_id", "upstream", "global", "call"]
-AMOUNT_PATHS = ["$.amount", "$.o.x", "$.items[*].amount", "$..x", "$.tags"]
+AMOUNT_PATHS = ["$.amount"] * 4 + ["$.o.x", "$.items[*].amount", "$..x", "$.tags"]
 ORDERS = ["gt", "gte", "lt", "lte"]
+KINDS = ["equal", "equal", "one_of", "order", "order", "contains", "text", "regex", "exists"]
+CONDITIONS = ["tool"] * 2 + ["input"] * 6 + ["annotation", "agent", "agent", "session", "session"]
+CONDITIONS += ["upstream", "metadata", "constant"]
 TEXTUAL = ["starts_with", "ends_with"]
 
 
@@ -31,9 +34,7 @@ def normalized(path: str) -> str:
 def tests_of_values(draw: st.DrawFn) -> tuple[str, str]:
     """Draw an operator with the JSON of an operand that it takes."""
     operand: Json
-    kind = draw(
-        st.sampled_from(["equal", "one_of", "order", "contains", "text", "regex", "exists"])
-    )
+    kind = draw(st.sampled_from(KINDS))
     if kind == "equal":
         operator, operand = draw(st.sampled_from(["eq", "neq"])), draw(words.json_values())
     elif kind == "one_of":
@@ -52,17 +53,14 @@ def tests_of_values(draw: st.DrawFn) -> tuple[str, str]:
     return operator, write(operand)
 
 
-def some_of(choices: list[str], max_size: int = 3) -> st.SearchStrategy[list[str]]:
+def some_of(choices: list[str], max_size: int = 2) -> st.SearchStrategy[list[str]]:
     return st.lists(st.sampled_from(choices), min_size=1, max_size=max_size, unique=True)
 
 
 @st.composite
 def conditions(draw: st.DrawFn, builder: GraphBuilder) -> int:
     """Draw one condition and add it to the graph."""
-    kind = draw(
-        st.sampled_from(["tool"] * 3 + ["input"] * 5 + ["annotation"] * 2 + ["agent", "session"]
-                        + ["upstream", "metadata", "constant"])
-    )  # fmt: skip
+    kind = draw(st.sampled_from(CONDITIONS))
     match kind:
         case "tool":
             node = builder.named("tool", draw(some_of(words.TOOL_GLOBS)))
@@ -104,7 +102,9 @@ def limits(draw: st.DrawFn, builder: GraphBuilder) -> int:
 @st.composite
 def rules(draw: st.DrawFn, builder: GraphBuilder) -> None:
     """Draw one rule and add it to the graph."""
-    judged = draw(st.lists(conditions(builder), max_size=3, unique=True))
+    # A rule without conditions ends every search: few of them, so that many rules are reached.
+    count = draw(st.sampled_from([0, *[1] * 6, *[2] * 4, 3]))
+    judged = list(dict.fromkeys(draw(conditions(builder)) for _ in range(count)))
     action = draw(st.sampled_from(ACTIONS))
     evidence: list[dict[str, Any]] = []
     requires: list[str] = []

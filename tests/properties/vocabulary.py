@@ -3,10 +3,12 @@
 Above it the strategies for policies, calls and messages; below it hypothesis. Pure.
 """
 
+import json
+
 from hypothesis import strategies as st
 
 from oracle.numbers import Number
-from oracle.strict_json import Json
+from oracle.strict_json import Json, parse
 
 TOOLS = [
     "pay", "pay_out", "payments.create", "read_mail", "read", "delete_order", "orders.lookup",
@@ -26,6 +28,7 @@ NAMES = ["untrusted", "touched-money", "read_mail", "pay"]
 HINTS = ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"]
 KEYS = ["amount", "items", "o", "tags", "é", "b c", "0", "x"]
 PATHS = [
+    "$.amount", "$.amount", "amount", "$.x", "$.o",
     "$", "amount", "$.amount", "items", "items[*]", "items[0]", "items[-1]", "items[::2]",
     "items[1:]", "$.items[*].amount", "$..amount", "$..x", "$.o.x", "o['b c']", "$.*", "$.é",
     "$['0']", "$.items[0,1]", "$..*", "$.o[*]", "tags", "tags[*]", "$['amount','x']",
@@ -76,36 +79,64 @@ def lexemes(draw: st.DrawFn, max_digits: int = 40, max_exponent_digits: int = 18
     return text
 
 
+# Values as JSON texts. Drawing one costs a single choice, so that whole policies stay cheap.
+VALUES = [
+    *NUMBERS, *NUMBERS, *(json.dumps(text) for text in TEXTS), "null", "true", "false", "[]", "{}",
+    "[1]", '[1,"a"]', '["a","b"]', "[1.0,[2,null]]", "[[1]]", '[{"amount":1},{"amount":1000.00}]',
+    '[{"amount":"5000"},{"x":2}]', '[{"amount":5000,"x":1},{},[]]', '{"x":1}', '{"x":"1"}',
+    '{"x":1e3,"b c":"a"}', '{"x":[1,2]}', '{"amount":10,"x":null}', '{"x":{"x":{"x":2}}}',
+    '{"b c":"ab","é":[true]}', "[null,false]", '["1000",1000]',
+]  # fmt: skip
+AMOUNTS = ["1", "2.50", "0", "100", "1e2", "-5", '"5000"', "null", "1e400", "1000", "999.99"]
+PARSED = [parse(value.encode()) for value in VALUES]
+PARSED_AMOUNTS = [parse(value.encode()) for value in AMOUNTS]
+
+
+def common_values() -> st.SearchStrategy[Json]:
+    return st.sampled_from(PARSED)
+
+
 def numbers() -> st.SearchStrategy[Number]:
     """Numbers, most of them from the vocabulary."""
-    common = st.sampled_from(NUMBERS)
-    return st.one_of(common, common, common, lexemes()).map(Number)
+    return (
+        st.integers(0, 9)
+        .flatmap(lambda die: st.sampled_from(NUMBERS) if die else lexemes())
+        .map(Number)
+    )
 
 
 def texts() -> st.SearchStrategy[str]:
     """Texts, most of them from the vocabulary."""
-    common = st.sampled_from(TEXTS)
-    return st.one_of(common, common, common, assigned_text())
+    return st.integers(0, 9).flatmap(lambda die: st.sampled_from(TEXTS) if die else assigned_text())
 
 
-def scalars() -> st.SearchStrategy[Json]:
-    return st.one_of(st.none(), st.booleans(), numbers(), texts(), numbers(), texts())
-
-
-def objects(values: st.SearchStrategy[Json]) -> st.SearchStrategy[dict[str, Json]]:
-    """Objects over the vocabulary's keys, which no folding makes equal."""
-    return st.dictionaries(st.sampled_from(KEYS), values, max_size=4)
-
-
-def json_values() -> st.SearchStrategy[Json]:
+def nested_values() -> st.SearchStrategy[Json]:
     """Values of a few levels."""
     return st.recursive(
-        scalars(),
-        lambda inner: st.one_of(st.lists(inner, max_size=3), objects(inner)),
+        st.one_of(common_values(), numbers(), texts()),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3),
+            st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+        ),
         max_leaves=6,
     )
 
 
-def arguments() -> st.SearchStrategy[dict[str, Json]]:
-    """Arguments of a call."""
-    return objects(json_values())
+NESTED = nested_values()
+
+
+@st.composite
+def json_values(draw: st.DrawFn) -> Json:
+    """Draw a value, mostly from the vocabulary."""
+    return draw(common_values() if draw(st.integers(0, 9)) else NESTED)
+
+
+@st.composite
+def arguments(draw: st.DrawFn) -> dict[str, Json]:
+    """Draw the arguments of a call: keys that no folding makes equal, and often an amount."""
+    found: dict[str, Json] = {}
+    for key in draw(st.lists(st.sampled_from(KEYS), max_size=4, unique=True)):
+        found[key] = draw(json_values())
+    if draw(st.booleans()):
+        found["amount"] = draw(st.sampled_from(PARSED_AMOUNTS))
+    return found
