@@ -151,14 +151,18 @@ impl Alternative {
 fn plain_text(tokens: &[Token]) -> Option<String> {
     tokens
         .iter()
-        .map(|token| match token {
-            Token::Character(character) => Some(*character),
-            _ => None,
-        })
+        .map(Token::character)
         .collect()
 }
 
 impl Token {
+    fn character(&self) -> Option<char> {
+        match self {
+            Self::Character(character) => Some(*character),
+            _ => None,
+        }
+    }
+
     fn accepts(&self, character: char) -> bool {
         match self {
             Self::Character(expected) => *expected == character,
@@ -173,6 +177,22 @@ impl Token {
 }
 
 impl Sequence {
+    /// The characters that every described text starts with.
+    pub(crate) fn head(&self) -> String {
+        self.tokens.iter().map_while(Token::character).collect()
+    }
+
+    /// The characters that every described text ends with.
+    pub(crate) fn tail(&self) -> String {
+        let reversed: Vec<char> = self
+            .tokens
+            .iter()
+            .rev()
+            .map_while(Token::character)
+            .collect();
+        reversed.into_iter().rev().collect()
+    }
+
     /// When a character does not fit, only the last `*` takes one more: what earlier ones took can stay, since
     /// the last can take all that they could have.
     fn matches(&self, text: &str) -> bool {

@@ -11,7 +11,11 @@
 
 pub mod call;
 pub mod compare;
+pub mod evaluate;
 pub mod glob;
+pub mod graph;
+pub mod hint;
+pub mod index;
 pub mod json;
 pub mod number;
 pub mod outcome;

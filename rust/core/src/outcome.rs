@@ -1,6 +1,6 @@
 //! What a decision is made of: actions, demands on limits, faults, what could not be judged.
 //!
-//! Above: `evaluate` fills these in, `window` counts demands, the binding shows them. Below: `number`. Pure
+//! Above: `evaluate` fills these in, `window` counts demands, the binding shows them. Below: `hint`, `number`. Pure
 //! data; "What a decision reports" in docs/architecture.md says what each field means.
 
 use std::fmt;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hint::Hint;
 use crate::number::Amount;
 
 /// What a rule does with a call that it matches, and what the default does with the others.
@@ -130,47 +131,9 @@ pub struct Unjudged {
     /// The rule's index in the file.
     pub rule: u32,
     /// The condition, as the listing writes it.
-    pub condition: Arc<str>,
+    pub condition: String,
     /// Why, for people.
     pub detail: String,
-}
-
-/// An MCP tool annotation, in the order in which a packed mask holds them (two bits each: known, value).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-pub enum Hint {
-    /// The tool changes nothing.
-    #[serde(rename = "readOnlyHint")]
-    ReadOnly,
-    /// What the tool changes cannot be undone.
-    #[serde(rename = "destructiveHint")]
-    Destructive,
-    /// A second call with the same arguments changes nothing more.
-    #[serde(rename = "idempotentHint")]
-    Idempotent,
-    /// The tool reaches beyond a closed domain.
-    #[serde(rename = "openWorldHint")]
-    OpenWorld,
-}
-
-impl Hint {
-    /// All of them, in order.
-    pub const ALL: [Self; 4] = [
-        Self::ReadOnly,
-        Self::Destructive,
-        Self::Idempotent,
-        Self::OpenWorld,
-    ];
-
-    /// The name in MCP.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ReadOnly => "readOnlyHint",
-            Self::Destructive => "destructiveHint",
-            Self::Idempotent => "idempotentHint",
-            Self::OpenWorld => "openWorldHint",
-        }
-    }
 }
 
 /// What the rules say of one call.

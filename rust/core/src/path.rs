@@ -89,6 +89,15 @@ impl Path {
         })
     }
 
+    /// The name of the member without which nothing is selected; none when the path starts otherwise.
+    pub(crate) fn leading_name(&self) -> Option<&str> {
+        let first = self.segments.first().filter(|segment| !segment.descends)?;
+        match first.selectors.as_slice() {
+            [Selector::Name(name)] => Some(name),
+            _ => None,
+        }
+    }
+
     /// Visits the nodelist of RFC 9535, in its order and with its repetitions, until `visit` breaks.
     ///
     /// The nodelist may be exponentially longer than the document (`$..*..*`), see [`Path::visit`].

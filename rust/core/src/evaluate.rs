@@ -1,0 +1,139 @@
+//! Deciding: the rules walked in file order over one call and what is known about it.
+//!
+//! Above: the binding. Below: `index`, `graph`, `compare`, `call`, `outcome`. Pure. The walk is the table of "The
+//! three values" in docs/architecture.md. [`Evaluator::decide`] visits the candidates that the index finds;
+//! [`Evaluator::decide_linear`] visits every rule and judges every condition anew. They must agree.
+
+mod demand;
+mod detail;
+mod judge;
+mod walk;
+
+use std::borrow::Cow;
+
+pub(crate) use self::judge::any_matches;
+use self::judge::{Judge, Memo};
+use self::walk::Walk;
+use crate::call::Message;
+use crate::graph::{Graph, GraphError};
+use crate::hint::Annotations;
+use crate::index::{Index, Plans};
+use crate::json::Value;
+use crate::outcome::Decision;
+
+/// What is known about a call besides its bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts<'a> {
+    /// The upstream's name.
+    pub upstream: &'a str,
+    /// The tool's annotations.
+    pub annotations: Annotations,
+    /// The agent's id, when it is known.
+    pub agent: Option<&'a str>,
+    /// The session's id, when it is known.
+    pub session: Option<&'a str>,
+    /// Whether a key by session takes the agent where the session is unknown.
+    pub session_falls_back: bool,
+    /// The session's labels.
+    pub labels: &'a [&'a str],
+    /// The tools that the session has called.
+    pub called: &'a [&'a str],
+    /// The sender that an adapter names.
+    pub sender: Option<&'a str>,
+    /// An adapter's metadata; none on MCP calls.
+    pub metadata: Option<Value<'a>>,
+}
+
+/// A `tools/call` to be decided.
+#[derive(Clone, Debug)]
+pub struct Call<'a> {
+    message: &'a Message,
+    bytes: &'a [u8],
+    tool: Cow<'a, str>,
+    arguments: Value<'a>,
+}
+
+impl<'a> Call<'a> {
+    /// The call in a message, with the bytes it was parsed from; none unless it is a `tools/call`.
+    #[must_use]
+    pub fn of(message: &'a Message, bytes: &'a [u8]) -> Option<Self> {
+        let tool = message.tool(bytes)?;
+        let arguments = message.arguments(bytes);
+        Some(Self {
+            message,
+            bytes,
+            tool,
+            arguments,
+        })
+    }
+}
+
+/// What [`Evaluator::decide`] writes on: remembered truths and the candidates of tools. It belongs to one
+/// evaluator and may be dropped at any time, which costs speed only.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    memo: Memo,
+    plans: Plans,
+}
+
+/// A verified and indexed rule graph.
+#[derive(Debug)]
+pub struct Evaluator {
+    graph: Graph,
+    index: Index,
+}
+
+impl Evaluator {
+    /// Decodes, verifies and indexes a graph's JSON text.
+    ///
+    /// # Errors
+    /// [`GraphError`] when it cannot be decoded or does not verify.
+    pub fn new(graph: &[u8]) -> Result<Self, GraphError> {
+        let graph = Graph::decode(graph)?;
+        let index = Index::of(&graph);
+        Ok(Self { graph, index })
+    }
+
+    /// The graph.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// What the rules say of a call.
+    pub fn decide(&self, call: &Call<'_>, facts: &Facts<'_>, scratch: &mut Scratch) -> Decision {
+        let Scratch { memo, plans } = scratch;
+        memo.start(self.graph.nodes.len());
+        let mut walk = Walk::new(&self.graph, call, facts);
+        let mut judge = Judge::new(&self.graph, call, facts, memo);
+        let mut candidates = self
+            .index
+            .candidates(&self.graph, plans, facts, &call.tool, call.arguments);
+        while let Some(position) = candidates.next() {
+            let Some(rule) = self.graph.rules.get(position) else {
+                continue;
+            };
+            let truth = judge.all(self.index.unsettled(position));
+            if walk.visit(rule, truth) {
+                break;
+            }
+        }
+        walk.finish()
+    }
+
+    /// The same without the index: every rule is visited and nothing is remembered. For cross-checks.
+    #[must_use]
+    pub fn decide_linear(&self, call: &Call<'_>, facts: &Facts<'_>) -> Decision {
+        let mut walk = Walk::new(&self.graph, call, facts);
+        for rule in &self.graph.rules {
+            // A fresh memo for each rule: what is never remembered cannot be remembered wrongly.
+            let mut memo = Memo::default();
+            memo.start(self.graph.nodes.len());
+            let mut judge = Judge::new(&self.graph, call, facts, &mut memo);
+            if walk.visit(rule, judge.all(&rule.conditions)) {
+                break;
+            }
+        }
+        walk.finish()
+    }
+}

@@ -1,0 +1,237 @@
+//! Candidates among rules that only their arguments tell apart.
+//!
+//! Above: `index`, `plans`. Below: `guard`, `thresholds`. Pure. A layer holds rules that upstream, tool and
+//! annotations already let through. Those without a guard are always candidates; the others stand in tables
+//! by path, and the tables by the argument that the path starts with.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::guard::{Guard, Wanted, scalar_hash};
+use super::thresholds::{Comparison, Thresholds};
+use super::{Selected, selected};
+use crate::json::{Kind, Value};
+use crate::path::Path;
+
+/// Fewer guarded rules are judged one by one: that is cheaper than looking them up.
+const FEW: usize = 8;
+
+/// Fewer leading arguments are looked for one by one, rather than each argument in the table.
+const FEW_NAMES: usize = 4;
+
+/// The rules of one situation.
+#[derive(Debug, Default)]
+pub(super) struct Layer {
+    plain: Box<[u32]>,
+    tables: Vec<Table>,
+    /// The places of tables by the argument that their path starts with.
+    named: FxHashMap<Box<str>, Vec<usize>>,
+    /// The places of the other tables.
+    unnamed: Vec<usize>,
+}
+
+/// The rules whose guard is about one path.
+#[derive(Debug)]
+struct Table {
+    path: Arc<Path>,
+    /// Those that want any value.
+    present: Box<[u32]>,
+    above: Option<Compared>,
+    below: Option<Compared>,
+    equal: Vec<Equal>,
+}
+
+/// Rules that want a number on one side of theirs.
+#[derive(Debug)]
+struct Compared {
+    all: Box<[u32]>,
+    thresholds: Thresholds,
+}
+
+/// Rules that want one of certain scalars of one kind.
+#[derive(Debug)]
+struct Equal {
+    kind: Kind,
+    all: Box<[u32]>,
+    by_hash: FxHashMap<u64, Vec<u32>>,
+}
+
+impl Layer {
+    /// Of positions in file order with their guards.
+    pub(super) fn new(rules: &[(u32, Option<&Guard>)]) -> Self {
+        let guarded = rules.iter().filter(|(_, guard)| guard.is_some()).count();
+        let mut layer = Self::default();
+        let mut plain = Vec::new();
+        let mut by_path: FxHashMap<&Path, Vec<(u32, &Wanted)>> = FxHashMap::default();
+        for (position, guard) in rules {
+            match guard {
+                Some(guard) if guarded >= FEW => {
+                    let rules = by_path.entry(&guard.path).or_default();
+                    rules.push((*position, &guard.wanted));
+                }
+                _ => plain.push(*position),
+            }
+        }
+        layer.plain = plain.into();
+        for (path, rules) in by_path {
+            let place = layer.tables.len();
+            layer.tables.push(Table::new(path, &rules));
+            match path.leading_name() {
+                Some(name) => layer.named.entry(name.into()).or_default().push(place),
+                None => layer.unnamed.push(place),
+            }
+        }
+        layer
+    }
+
+    /// The rules that are always candidates.
+    pub(super) fn plain(&self) -> &[u32] {
+        &self.plain
+    }
+
+    /// Adds the guarded rules that these arguments make candidates.
+    pub(super) fn activate<'p>(&'p self, arguments: Value<'_>, streams: &mut Vec<Stream<'p>>) {
+        if self.tables.is_empty() {
+            return;
+        }
+        let mut look_up = |places: &[usize]| {
+            for table in places.iter().filter_map(|place| self.tables.get(*place)) {
+                table.activate(arguments, streams);
+            }
+        };
+        look_up(&self.unnamed);
+        if self.named.len() <= FEW_NAMES {
+            self.named.values().for_each(|places| look_up(places));
+            return;
+        }
+        for (name, _) in arguments.members() {
+            if let Some(places) = self.named.get(name.as_ref()) {
+                look_up(places);
+            }
+        }
+    }
+}
+
+impl Table {
+    fn new(path: &Path, rules: &[(u32, &Wanted)]) -> Self {
+        let mut present = Vec::new();
+        let mut sides: [Vec<Comparison>; 2] = [Vec::new(), Vec::new()];
+        let mut equal: Vec<(Kind, Vec<(u32, &[u64])>)> = Vec::new();
+        let [above, below] = &mut sides;
+        for (position, wanted) in rules {
+            let position = *position;
+            let comparison = |lexeme: &str, inclusive: &bool| Comparison {
+                position,
+                lexeme: lexeme.into(),
+                inclusive: *inclusive,
+            };
+            match wanted {
+                Wanted::Presence => present.push(position),
+                Wanted::Above { lexeme, inclusive } => above.push(comparison(lexeme, inclusive)),
+                Wanted::Below { lexeme, inclusive } => below.push(comparison(lexeme, inclusive)),
+                Wanted::Equal { kind, hashes } => {
+                    match equal.iter_mut().find(|(known, _)| known == kind) {
+                        Some((_, rules)) => rules.push((position, hashes)),
+                        None => equal.push((*kind, vec![(position, hashes)])),
+                    }
+                }
+            }
+        }
+        Self {
+            path: Arc::new(path.clone()),
+            present: present.into(),
+            above: Compared::new(above, false),
+            below: Compared::new(below, true),
+            equal: equal.iter().map(|(kind, rules)| Equal::new(*kind, rules)).collect(),
+        }
+    }
+
+    fn activate<'p>(&'p self, arguments: Value<'_>, streams: &mut Vec<Stream<'p>>) {
+        let value = match selected(&self.path, arguments) {
+            Selected::Nothing => return,
+            Selected::One(value) => Some(value),
+            Selected::Several => None,
+        };
+        let mut push = |stream: Stream<'p>| {
+            if stream.head().is_some() {
+                streams.push(stream);
+            }
+        };
+        push(Stream::list(&self.present));
+        for compared in self.above.iter().chain(&self.below) {
+            push(match value.and_then(|value| value.number_text()) {
+                Some(lexeme) => Stream::reached(&compared.thresholds, lexeme),
+                None => Stream::list(&compared.all),
+            });
+        }
+        for equal in &self.equal {
+            push(match value.filter(|value| value.kind() == equal.kind).and_then(scalar_hash) {
+                Some(hash) => Stream::list(equal.by_hash.get(&hash).map_or(&[], Vec::as_slice)),
+                None => Stream::list(&equal.all),
+            });
+        }
+    }
+}
+
+impl Compared {
+    fn new(comparisons: &[Comparison], descending: bool) -> Option<Self> {
+        (!comparisons.is_empty()).then(|| Self {
+            all: comparisons.iter().map(|comparison| comparison.position).collect(),
+            thresholds: Thresholds::new(comparisons, descending),
+        })
+    }
+}
+
+impl Equal {
+    fn new(kind: Kind, rules: &[(u32, &[u64])]) -> Self {
+        let mut by_hash: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
+        for (position, hashes) in rules {
+            for hash in *hashes {
+                by_hash.entry(*hash).or_default().push(*position);
+            }
+        }
+        let all = rules.iter().map(|(position, _)| *position).collect();
+        Self { kind, all, by_hash }
+    }
+}
+
+/// Positions in file order, found one at a time.
+#[derive(Debug)]
+pub(super) enum Stream<'p> {
+    List(&'p [u32]),
+    Reached {
+        thresholds: &'p Thresholds,
+        bound: u32,
+        /// The next one's place among the comparisons and its position.
+        next: Option<(usize, u32)>,
+    },
+}
+
+impl<'p> Stream<'p> {
+    fn list(positions: &'p [u32]) -> Self {
+        Self::List(positions)
+    }
+
+    fn reached(thresholds: &'p Thresholds, lexeme: &str) -> Self {
+        let bound = thresholds.bound(lexeme);
+        let next = thresholds.next(0, bound);
+        Self::Reached { thresholds, bound, next }
+    }
+
+    pub(super) fn head(&self) -> Option<u32> {
+        match self {
+            Self::List(positions) => positions.first().copied(),
+            Self::Reached { next, .. } => next.map(|(_, position)| position),
+        }
+    }
+
+    pub(super) fn advance(&mut self) {
+        match self {
+            Self::List(positions) => *positions = positions.get(1..).unwrap_or_default(),
+            Self::Reached { thresholds, bound, next } => {
+                *next = next.and_then(|(place, _)| thresholds.next(place + 1, *bound));
+            }
+        }
+    }
+}
