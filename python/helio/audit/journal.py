@@ -21,6 +21,7 @@ from helio.audit import recovery
 from helio.audit.file_system import FileSystem
 from helio.audit.lock import DirectoryLock
 from helio.audit.pending import Need, Pending, Record
+from helio.audit.record import UNKNOWN_OUTCOME
 from helio.audit.recovery import Recovered
 from helio.audit.segment import FORMAT, Encoder, Position, encode_data, path_of
 from helio.audit.writer import Open, Stop, Write, Writer
@@ -30,9 +31,6 @@ logger = logging.getLogger(__name__)
 
 Durability = Literal["full", "intent", "relaxed"]
 State = Callable[[], Mapping[str, object]]
-
-UNKNOWN_OUTCOME = "Helio stopped before the outcome was recorded"
-"""The `upstream_error` of a call that was open when its process ended."""
 
 _OUTCOME_NEEDS = {"full": Need.DURABLE, "intent": Need.WRITTEN, "relaxed": Need.QUEUED}
 _MAX_QUEUED = 65_536
@@ -146,9 +144,9 @@ class Journal:
         return self._unavailable
 
     @property
-    def written(self) -> Position:
-        """How far the files hold what was written and will stay. Any thread may ask."""
-        return self._pending.written
+    def settled(self) -> Position:
+        """How far the files hold what will stay. Any thread may ask."""
+        return self._pending.settled
 
     async def start(self, state: State) -> None:
         """Starts the thread and opens a segment of this process's own.
@@ -326,7 +324,7 @@ class Journal:
         opened = self._pending.progress(written, synced)
         if not opened or self._unavailable is None:
             return
-        logger.info("the journal goes on in %s", path_of(self.directory, self.written.segment).name)
+        logger.info("the journal goes on in %s", path_of(self.directory, self.settled.segment).name)
         self._unavailable = None
         self._pause = _FIRST_RETRY
         self._carried = []

@@ -80,15 +80,16 @@ class Record:
 class Pending:
     """The records that are queued or written and not yet synced, in order.
 
-    `durable` is the last one known to be on the disk; `written` the place behind the last one
-    written.
+    `durable` is the last one known to be on the disk. `settled` is the place up to which the files
+    hold only what was acknowledged, and so stays.
     """
 
     def __init__(self, durable: Record) -> None:
         self.durable = durable
-        self.written = durable.end
+        self.settled = durable.end
         self._queued: deque[Record] = deque()
         self._unsynced: deque[Record] = deque()
+        self._unsettled = False
 
     def __len__(self) -> int:
         """How many records the kernel does not have yet."""
@@ -99,19 +100,27 @@ class Pending:
         self._queued.append(record)
 
     def progress(self, written: int, synced: int) -> bool:
-        """The writer's news, counts of records; True when a segment's header came to the disk."""
+        """The writer's news, counts of records; True when a segment's header came to the disk.
+
+        A sync covers all that was written.
+        """
         opened = False
         for _ in range(written):
             record = self._queued.popleft()
             self._unsynced.append(record)
-            self.written = record.end
             if record.need is Need.WRITTEN:
                 record.acknowledge()
+            self._unsettled = self._unsettled or not record.acknowledged
+            if not self._unsettled:
+                self.settled = record.end
         for _ in range(synced):
             self.durable = record = self._unsynced.popleft()
             if record.need is Need.DURABLE:
                 record.acknowledge()
             opened = opened or record.kind == "segment"
+        if synced:
+            self._unsettled = False
+            self.settled = self.durable.end
         return opened
 
     def fail(self, reason: str) -> tuple[list[Record], list[Record]]:
@@ -119,7 +128,8 @@ class Pending:
         records = [*self._unsynced, *self._queued]
         self._unsynced.clear()
         self._queued.clear()
-        self.written = self.durable.end
+        self._unsettled = False
+        self.settled = self.durable.end
         for record in records:
             record.fail(reason)
         return _parted(records)
