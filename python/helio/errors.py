@@ -71,3 +71,15 @@ class JournalDamaged(HelioError):  # noqa: N818
 
 class JournalUnavailable(HelioError):  # noqa: N818
     """The journal cannot keep a record now. The text says why."""
+
+
+class IndexUnavailable(HelioError):  # noqa: N818
+    """The audit's index cannot be asked now. The text says why."""
+
+
+class FilterError(HelioError):
+    """A filter of the audit that does not exist, or whose value is not of its type."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name}: {why}")
+        self.name = name

@@ -6,7 +6,7 @@ happen there, without the interpreter, so that calls are not held up. Not for se
 once.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -131,24 +131,22 @@ class Loader:
         if self.loaded is not None:
             self._find_waiting(self.loaded)
 
-    def load(
-        self, limit: Position | None = None, on_piece: Callable[[int], None] | None = None
-    ) -> None:
-        """Loads what there is, up to `limit` (see `Tail.next`). `on_piece` gets each piece's size
-        in bytes.
+    def step(self, limit: Position | None = None) -> int:
+        """Loads the next piece, up to `limit` (see `Tail.next`); its size in bytes, 0 for none.
 
         Raises `JournalDamaged` for lines that cannot be read.
         """
-        while (piece := self._tail.next(limit)) is not None:
-            with self._transaction():
-                self._take(piece)
-                self._connection.execute(_INSERT_ALONE)
-                self._connection.execute(_INSERT_ENDED)
-                self._wait(piece)
-                self._remember(piece.end)
-            self.loaded = piece.end
-            if on_piece is not None:
-                on_piece(len(piece.lines))
+        piece = self._tail.next(limit)
+        if piece is None:
+            return 0
+        with self._transaction():
+            self._take(piece)
+            self._connection.execute(_INSERT_ALONE)
+            self._connection.execute(_INSERT_ENDED)
+            self._wait(piece)
+            self._remember(piece.end)
+        self.loaded = piece.end
+        return len(piece.lines)
 
     def load_open_calls(self) -> None:
         """Makes rows of the calls without an outcome, in a journal that nobody writes to."""

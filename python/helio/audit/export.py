@@ -1,0 +1,156 @@
+"""Exports: rows of the audit as JSON or CSV, streamed, oldest first.
+
+Above: `helio.cli`, `helio.operator`. Below: `query`, `loader`, `lock`. `opened` reads the journal's
+files into an index of its own, because another process may hold the one beside them; so an export
+holds every call that was acknowledged before it began, whether Helio runs, was stopped, or was
+killed.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO, NamedTuple, TextIO
+
+import duckdb
+import orjson
+
+from helio.audit import segment
+from helio.audit.loader import Loader
+from helio.audit.lock import is_locked
+from helio.audit.query import NAMES
+from helio.audit.record import COLUMNS, Cell
+
+_JSON = frozenset(column.name for column in COLUMNS if column.json)
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "memory_limit": "1GB",
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
+
+class Source(NamedTuple):
+    """A connection for `query`. `running`: a process writes to the journal. `torn`: bytes left out
+    at the end of the journal, of a line that was never written whole."""
+
+    connection: duckdb.DuckDBPyConnection
+    running: bool
+    torn: int
+
+
+@contextmanager
+def opened(directory: Path, progress: Callable[[int, int], None] | None = None) -> Iterator[Source]:
+    """All that the journal in `directory` holds now.
+
+    `progress` gets the bytes read so far and those there are. Calls in flight are not rows yet;
+    when no process writes any more, they are `indeterminate`. Raises FileNotFoundError when there
+    is no journal, and `JournalDamaged`.
+    """
+    present = segment.segments(directory)
+    if not present:
+        raise FileNotFoundError(f"there is no journal in {directory}")
+    total = sum(segment.path_of(directory, first).stat().st_size for first in present)
+    with TemporaryDirectory(prefix="helio-export-") as scratch:
+        connection = duckdb.connect(Path(scratch) / "index.duckdb", config=_SETTINGS)
+        try:
+            loader = Loader(connection, directory)
+            done = 0
+            while size := loader.step():
+                done += size
+                if progress is not None:
+                    progress(done, total)
+            running = is_locked(directory)
+            if not running:
+                while loader.step():
+                    pass  # What its process wrote last, if it ended meanwhile.
+                loader.load_open_calls()
+            yield Source(connection, running, 0 if running else _torn(directory, loader))
+        finally:
+            connection.close()
+
+
+def _torn(directory: Path, loader: Loader) -> int:
+    """The bytes behind the last whole line."""
+    last = segment.segments(directory)[-1]
+    read = 0
+    if loader.loaded is not None and loader.loaded.segment == last:
+        read = loader.loaded.offset
+    return segment.path_of(directory, last).stat().st_size - read
+
+
+def write_json(rows: Iterable[tuple[Cell, ...]], out: BinaryIO) -> int:
+    """One array of objects; the number of rows. JSON columns are values, digit by digit."""
+    number = 0
+    for number, cells in enumerate(rows, start=1):
+        out.write(b"[\n" if number == 1 else b",\n")
+        out.write(
+            orjson.dumps(
+                {
+                    name: _spliced(cell) if name in _JSON and isinstance(cell, str) else cell
+                    for name, cell in zip(NAMES, cells, strict=True)
+                }
+            )
+        )
+    out.write(b"\n]\n" if number else b"[]\n")
+    return number
+
+
+def write_csv(rows: Iterable[tuple[Cell, ...]], out: TextIO) -> int:
+    """A line of names, then one per row; the number of rows. No cell is a formula."""
+    writer = csv.writer(out)
+    writer.writerow(NAMES)
+    number = 0
+    for cells in rows:
+        writer.writerow([_plain(cell) for cell in cells])
+        number += 1
+    return number
+
+
+def safe_cell(text: str) -> str:
+    """The text as a CSV cell that no spreadsheet takes for a formula: `'` before `= + - @`, tab,
+    CR.
+
+    Texts that would be taken for an escaped one get a `'` too, so that `original_cell` is exact.
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def original_cell(cell: str) -> str:
+    """The text that `safe_cell` was given."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def _plain(cell: Cell) -> Cell:
+    if isinstance(cell, str):
+        return safe_cell(cell)
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    return cell
+
+
+def _spliced(text: str) -> object:
+    """JSON text as a value; other text, which a faulty record could hold, as a text."""
+    raw = text.encode()
+    try:
+        orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        if not _is_json(text):
+            return text
+    return orjson.Fragment(raw)
+
+
+def _is_json(text: str) -> bool:
+    """As the standard library sees it, which reads numbers of any size."""
+    try:
+        json.loads(text, parse_float=str, parse_int=str, parse_constant=_refused)
+    except ValueError:
+        return False
+    return True
+
+
+def _refused(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,149 @@
+"""The index: a DuckDB file beside the journal, filled by a thread in batches.
+
+Above: `helio.app` (starts and stops it), `helio.operator` (asks it). Below: `loader`. Nobody waits
+for it: when the file is locked, damaged or of another version, calls go on, and it is made anew
+from the journal, which is the truth.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+import duckdb
+
+from helio.audit.loader import IndexOutdated, Loader
+from helio.audit.segment import Position
+from helio.errors import IndexUnavailable, JournalDamaged
+
+logger = logging.getLogger(__name__)
+
+FILE: Final = "index.duckdb"
+
+_INTERVAL = 0.5
+_LONGEST_PAUSE = 60.0
+"""Seconds between two attempts to open the file, at most; the first is made at once."""
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "threads": 1,
+    "memory_limit": "256MB",
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
+
+class IndexStatus(NamedTuple):
+    """`ready`: it follows the journal. `loading`: it catches up. `unavailable`: see `detail`."""
+
+    state: Literal["loading", "ready", "unavailable"]
+    detail: str = ""
+
+
+class Index:
+    """One directory's index, between `start` and `stop`.
+
+    `settled` tells how far the journal may be read; `interval` is the pause between two looks, in
+    seconds.
+    """
+
+    def __init__(
+        self, directory: Path, settled: Callable[[], Position], *, interval: float = _INTERVAL
+    ) -> None:
+        self._directory = directory
+        self._path = directory / FILE
+        self._settled = settled
+        self._interval = interval
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._asked = False
+        self._status = IndexStatus("loading")
+        self._loaded = Position(0, 0)
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._thread = threading.Thread(target=self._run, name="helio-index", daemon=True)
+
+    @property
+    def status(self) -> IndexStatus:
+        """How it stands with the index."""
+        return self._status
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread and closes the file. Returns when both are done."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def refresh(self, timeout: float) -> bool:
+        """Waits, up to `timeout` seconds, until all that is settled now is loaded."""
+        target = self._settled()
+        with self._changed:
+            self._asked = True
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: self._loaded >= target, timeout)
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of the caller's own, for `query`. Raises `IndexUnavailable`."""
+        with self._changed:
+            if self._connection is None:
+                raise IndexUnavailable(self._status.detail or "the index is not open yet")
+            return self._connection.cursor()
+
+    def _run(self) -> None:
+        pause = 0.0
+        while not self._stopping:
+            try:
+                self._follow()
+            except (duckdb.Error, IndexOutdated, JournalDamaged, OSError) as error:
+                if self._status.state == "ready":
+                    pause = 0.0
+                self._give_up(str(error))
+                logger.warning("the audit's index is not available: %s", error)
+                self._rest(pause)
+                pause = min(max(1.0, 2 * pause), _LONGEST_PAUSE)
+                if _remade(error):
+                    self._remove()
+        self._give_up("the index is closed")
+
+    def _follow(self) -> None:
+        """Opens the file and keeps it up with the journal until the index stops."""
+        connection = duckdb.connect(self._path, config=_SETTINGS)
+        with self._changed:
+            self._connection = connection
+        loader = Loader(connection, self._directory)
+        while not self._stopping:
+            target = self._settled()
+            while not self._stopping and loader.step(target):
+                pass
+            with self._changed:
+                self._loaded = target
+                self._status = IndexStatus("ready")
+                self._changed.notify_all()
+            self._rest(self._interval)
+
+    def _rest(self, seconds: float) -> None:
+        """Waits, unless someone asks for a look or the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._asked or self._stopping, seconds)
+            self._asked = False
+
+    def _give_up(self, detail: str) -> None:
+        with self._changed:
+            connection, self._connection = self._connection, None
+            self._status = IndexStatus("unavailable", detail)
+        if connection is not None:
+            connection.close()
+
+    def _remove(self) -> None:
+        for path in (self._path, self._path.with_suffix(".duckdb.wal")):
+            path.unlink(missing_ok=True)
+
+
+def _remade(error: Exception) -> bool:
+    """Whether a new file would help: not when someone holds it, or the journal is at fault."""
+    if isinstance(error, duckdb.IOException) and "lock" in str(error):
+        return False
+    return isinstance(error, duckdb.Error | IndexOutdated)

@@ -1,0 +1,171 @@
+"""Questions about the past: filters, and the SQL they become.
+
+Above: `export`, `helio.operator`. Below: `record` (the columns), `loader` (the table). Pure but for
+the connection it is given. The filters are those of the operator API (product reference, "The
+operator port").
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Self
+
+import duckdb
+
+from helio.audit.record import COLUMNS, Cell, Row
+from helio.errors import FilterError
+
+NAMES: Final = tuple(column.name for column in COLUMNS)
+
+_FETCH = 1000
+"""Rows that are taken from DuckDB at a time."""
+_EQUAL = {
+    "decision": "policy_decision",
+    "reason": "block_reason",
+    "session": "session_id",
+    "agent": "agent_id",
+    "upstream": "upstream",
+    "origin": "origin",
+    "record_kind": "record_kind",
+}
+_BLOCKED = "(block_reason IS NOT NULL AND outcome IS NULL AND NOT dry_run)"
+_VALUES = ", ".join(
+    f"strftime({column.name}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+    if column.sql == "TIMESTAMP"
+    else column.name
+    for column in COLUMNS
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which rows. None is no condition.
+
+    `tool` is a part of the tool's name in any case; the other texts are whole and exact. `blocked`
+    is whether Helio kept the call from going through (a dry run is not blocked). `since` is
+    included, `until` is not; both are about when the call came.
+    """
+
+    tool: str | None = None
+    decision: str | None = None
+    reason: str | None = None
+    blocked: bool | None = None
+    session: str | None = None
+    agent: str | None = None
+    upstream: str | None = None
+    origin: str | None = None
+    record_kind: str | None = None
+    dry_run: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int | None = None
+    offset: int = 0
+
+    @classmethod
+    def parse(cls, values: Mapping[str, str]) -> Self:
+        """From texts by their outer names, `from` and `to` among them.
+
+        Raises `FilterError` for an unknown name or a value that is not of its type.
+        """
+        texts = {"tool", *_EQUAL}
+        parsed: dict[str, object] = {}
+        for name, text in values.items():
+            if name in texts:
+                parsed[name] = text
+            elif name in _TYPED:
+                field, read = _TYPED[name]
+                parsed[field] = read(name, text)
+            else:
+                known = ", ".join(sorted(texts | set(_TYPED)))
+                raise FilterError(name, f"is not a filter; there are {known}")
+        return cls(**parsed)  # type: ignore[arg-type]
+
+    def where(self) -> tuple[str, list[object]]:
+        """The condition as SQL, and its parameters."""
+        conditions: list[str] = []
+        parameters: list[object] = []
+        for name, column in _EQUAL.items():
+            if (text := getattr(self, name)) is not None:
+                conditions.append(f"{column} = ?")
+                parameters.append(text)
+        if self.tool is not None:
+            conditions.append("contains(lower(tool_name), lower(?))")
+            parameters.append(self.tool)
+        for moment, operator in ((self.since, ">="), (self.until, "<")):
+            if moment is not None:
+                conditions.append(f"timestamp {operator} ?")
+                parameters.append(_utc(moment).replace(tzinfo=None))
+        for wanted, condition in ((self.blocked, _BLOCKED), (self.dry_run, "dry_run")):
+            if wanted is not None:
+                conditions.append(condition if wanted else f"NOT {condition}")
+        return " AND ".join(conditions) or "true", parameters
+
+
+def rows(
+    connection: duckdb.DuckDBPyConnection, filters: Filters, *, newest_first: bool = False
+) -> Iterator[tuple[Cell, ...]]:
+    """The rows' cells in the order of `NAMES`, times as ISO 8601 texts, one after the other."""
+    condition, parameters = filters.where()
+    order = "DESC" if newest_first else "ASC"
+    limit = "" if filters.limit is None else f"LIMIT {int(filters.limit)}"
+    cursor = connection.cursor()
+    cursor.execute(
+        f"SELECT {_VALUES} FROM audit WHERE {condition} ORDER BY seq {order} "  # noqa: S608
+        f"{limit} OFFSET {int(filters.offset)}",
+        parameters,
+    )
+    while found := cursor.fetchmany(_FETCH):
+        yield from found
+
+
+def count(connection: duckdb.DuckDBPyConnection, filters: Filters) -> int:
+    """How many rows there are, limit and offset aside."""
+    condition, parameters = filters.where()
+    sql = f"SELECT count(*) FROM audit WHERE {condition}"  # noqa: S608
+    return int(connection.cursor().execute(sql, parameters).fetchall()[0][0])
+
+
+def page(connection: duckdb.DuckDBPyConnection, filters: Filters) -> list[Row]:
+    """The rows, newest first, for a list. JSON columns are texts."""
+    found = rows(connection, filters, newest_first=True)
+    return [dict(zip(NAMES, cells, strict=True)) for cells in found]
+
+
+def find(connection: duckdb.DuckDBPyConnection, row_id: str) -> Row | None:
+    """The row with this id."""
+    sql = f"SELECT {_VALUES} FROM audit WHERE id = ?"  # noqa: S608
+    cells = connection.cursor().execute(sql, [row_id]).fetchone()
+    return None if cells is None else dict(zip(NAMES, cells, strict=True))
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _moment(name: str, text: str) -> datetime:
+    try:
+        return _utc(datetime.fromisoformat(text))
+    except ValueError:
+        raise FilterError(name, f"{text!r} is not an ISO 8601 date or time") from None
+
+
+def _whether(name: str, text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise FilterError(name, f"{text!r} is neither true nor false")
+    return text == "true"
+
+
+def _number(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise FilterError(name, f"{text!r} is not a whole number")
+    return int(text)
+
+
+_TYPED = {
+    "blocked": ("blocked", _whether),
+    "dry_run": ("dry_run", _whether),
+    "from": ("since", _moment),
+    "to": ("until", _moment),
+    "limit": ("limit", _number),
+    "offset": ("offset", _number),
+}
