@@ -292,3 +292,65 @@ fn the_empty_object() {
     assert_eq!(value.descendants().count(), 1);
     assert!(value.get("a").is_none());
 }
+
+/// A generator of numbers below a bound, the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % bound
+    }
+}
+
+/// One to three bytes replaced, taken out or put in.
+fn mutate(seed: &str, dice: &mut Dice) -> Vec<u8> {
+    const BYTES: &[u8] = b"{}[]:,\"\\ \n\t\x00\x1f0123-+.eEuntrfalsDd8\x7f\x80\xc3\xa9\xed\xa0/";
+    let mut text = seed.as_bytes().to_vec();
+    for _ in 0..=dice.below(3) {
+        let at = dice.below(text.len());
+        let byte = BYTES[dice.below(BYTES.len())];
+        match dice.below(3) {
+            0 => text[at] = byte,
+            1 => text.insert(at, byte),
+            _ => drop(text.remove(at)),
+        }
+    }
+    text
+}
+
+#[test]
+fn what_is_json_is_what_serde_says() {
+    let seeds = [
+        r#"{"jsonrpc":"2.0","id":17,"method":"tools/call","params":{"name":"a\u00e9b","arguments":{}}}"#,
+        r#"[true,false,null,-0.5e+10,12,"\ud83d\ude00\\\"",{"k":[]}]"#,
+        "{\"\u{e9}\":\"\u{1f600}\\n\", \"b\" : [ 0 , 1e5 ,\n-7 ] }",
+    ];
+    let mut dice = Dice(20_260_102);
+    let mut accepted = 0;
+    for round in 0..30_000 {
+        let text = mutate(seeds[round % seeds.len()], &mut dice);
+        let ours = Tape::parse(&text);
+        if matches!(&ours, Err(error) if error.reason == "duplicate_key") {
+            continue;
+        }
+        let theirs = match serde_json::from_slice::<serde_json::Value>(&text) {
+            Ok(_) => true,
+            // It stops there, whether what follows is JSON or not.
+            Err(error) if error.to_string().starts_with("number out of range") => continue,
+            Err(_) => false,
+        };
+        assert_eq!(ours.is_ok(), theirs, "{}", String::from_utf8_lossy(&text));
+        if let Ok(tape) = ours {
+            let mut out = Vec::new();
+            canonical(tape.root(&text), &mut out);
+            let again = String::from_utf8(out).unwrap();
+            assert_eq!(canonical_of(&again), again);
+            accepted += 1;
+        }
+    }
+    assert!(accepted > 1000, "{accepted}");
+}
