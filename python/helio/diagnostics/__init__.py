@@ -16,6 +16,7 @@ from helio.diagnostics.tree import (
     Sequence,
     child_path,
     described,
+    opening,
 )
 from helio.diagnostics.yaml_document import YamlDocument, parse_yaml
 
@@ -37,6 +38,7 @@ __all__ = [
     "child_path",
     "described",
     "near_miss",
+    "opening",
     "parse_yaml",
     "quoted",
 ]

@@ -130,6 +130,13 @@ def described(node: Node) -> str:
             return "text"
 
 
+def opening(node: Node) -> Span:
+    """The place to point at: all of a scalar, of a collection only where it begins."""
+    if isinstance(node, Scalar):
+        return node.span
+    return Span(node.span.line, node.span.column, node.span.line, node.span.column + 1)
+
+
 def scalars_of(node: Node) -> Iterator[Scalar]:
     """All scalar values below a node, keys excluded."""
     match node:

@@ -1,0 +1,140 @@
+"""What this version parses but cannot do: one table of configuration, one of rules.
+
+Above: `loading` refuses what the first table names; `helio.policy` warns of what the second names,
+and marks the rule as blocked. Below: `helio.diagnostics`. Pure. A later version that can do
+something deletes its line; nothing else depends on it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from helio.config import codes
+from helio.config.scalars import UnfitValue, read_boolean
+from helio.diagnostics import Diagnostics, Mapping, Node, Scalar, Sequence, child_path, opening
+
+Test = Callable[[Node], bool]
+
+
+def given(node: Node) -> bool:
+    """The key is there and not null."""
+    return not (isinstance(node, Scalar) and node.value is None)
+
+
+def not_empty(node: Node) -> bool:
+    """A list or mapping with something in it."""
+    match node:
+        case Sequence():
+            return bool(node.items)
+        case Mapping():
+            return bool(node.entries)
+        case _:
+            return False
+
+
+def is_true(node: Node) -> bool:
+    """Switched on."""
+    try:
+        return isinstance(node, Scalar) and read_boolean(node.value)
+    except UnfitValue:
+        return False
+
+
+def not_switched_off(node: Node) -> bool:
+    """A section with something in it, and without `enabled: false`."""
+    if not isinstance(node, Mapping):
+        return False
+    enabled = node.get("enabled")
+    return bool(node.entries) and (enabled is None or is_true(enabled))
+
+
+def one_of(*words: str) -> Test:
+    """One of these words."""
+    return lambda node: isinstance(node, Scalar) and node.value in words
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A setting that is refused. `path` has `[]` for every item of a list; `refused` says which
+    values are meant; `what` begins the sentence that ends with "is not available in this version".
+    """
+
+    path: str
+    refused: Test
+    what: str
+
+
+UNAVAILABLE = (
+    Unavailable("upstreams", given, "`upstreams` (several upstreams)"),
+    Unavailable("aggregate", is_true, "`aggregate: true`"),
+    Unavailable(
+        "upstream.transport", one_of("sse", "stdio"), "a transport other than streamable-http"
+    ),
+    Unavailable("upstream.command", given, "`command` (a stdio upstream)"),
+    Unavailable("upstream.args", not_empty, "`args` (a stdio upstream)"),
+    Unavailable("upstream.env", not_empty, "`env` (a stdio upstream)"),
+    Unavailable("upstream.cwd", given, "`cwd` (a stdio upstream)"),
+    Unavailable("upstream.protocol_version", one_of("2026-07-28"), "revision 2026-07-28"),
+    Unavailable("auth.mode", one_of("bearer", "jwt"), "authentication of agents"),
+    Unavailable("auth.tokens", not_empty, "authentication of agents"),
+    Unavailable("auth.jwks_url", given, "authentication of agents"),
+    Unavailable("budgets", not_empty, "`budgets`"),
+    Unavailable(
+        "approval.channels[].type", one_of("webhook", "slack"), "a webhook or Slack channel"
+    ),
+    Unavailable("state.backend", one_of("redis"), "`backend: redis`"),
+    Unavailable("sdk", not_switched_off, "the SDK port (`sdk` without `enabled: false`)"),
+    Unavailable("telemetry.otlp", given, "`otlp`"),
+    Unavailable("audit.redact", not_empty, "`redact`"),
+    Unavailable("policies.install", given, "`install`"),
+    Unavailable("policies.hide_denied", is_true, "`hide_denied: true`"),
+    Unavailable(
+        "policies.on_tool_drift",
+        one_of("require_approval", "log"),
+        "a reaction to changed tool definitions",
+    ),
+)
+
+BLOCKED_IN_RULES = {
+    "action=require_approval": "asking a person (`action: require_approval`)",
+    "approval": "asking a person (`approval`)",
+    "evidence": "`evidence`",
+    "requires": "`requires`",
+    "labels": "putting labels on a session (`labels`)",
+}
+"""What a rule may ask for and this version cannot do: the rule compiles whole and blocks its calls.
+"""
+
+BLOCKED_SETTINGS = {
+    "flag_destructive=require_approval": "asking a person about destructive calls "
+    "(`flag_destructive: require_approval`)",
+}
+"""The same for the settings of `policies`: the destructive calls that no rule decided are blocked.
+"""
+
+
+def refuse(root: Mapping, diagnostics: Diagnostics) -> None:
+    """Adds an error for every setting that this version cannot do."""
+    for entry in UNAVAILABLE:
+        for path, node in _found(root, "", entry.path.split(".")):
+            if entry.refused(node):
+                message = f"{entry.what} is not available in this version"
+                diagnostics.add(codes.NOT_AVAILABLE, message, opening(node), path)
+
+
+def _found(node: Node | None, path: str, steps: list[str]) -> Iterator[tuple[str, Node]]:
+    if node is None:
+        return
+    if not steps:
+        yield path, node
+        return
+    step, *rest = steps
+    if not isinstance(node, Mapping):
+        return
+    key = step.removesuffix("[]")
+    child = node.get(key)
+    child_at = child_path(path, key)
+    if key == step:
+        yield from _found(child, child_at, rest)
+    elif isinstance(child, Sequence):
+        for index, item in enumerate(child.items):
+            yield from _found(item, child_path(child_at, index), rest)

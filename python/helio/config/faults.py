@@ -1,0 +1,165 @@
+"""The errors of the models as diagnostics: each with its place, its path and what was probably
+meant.
+
+Above: `loading`. Below: `sections`, pydantic. Pure. The models know types, the tree knows places;
+an error's `loc` leads through both.
+"""
+
+from collections.abc import Sequence as Values
+from types import UnionType
+from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from helio.config import codes
+from helio.config.scalars import UnfitValue, read_word
+from helio.diagnostics import (
+    Diagnostics,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    child_path,
+    described,
+    near_miss,
+    opening,
+    quoted,
+)
+
+Location = Values[str | int]
+
+
+def report(
+    error: ValidationError, model: type[BaseModel], root: Mapping, diagnostics: Diagnostics
+) -> None:
+    """Adds a diagnostic for every error of a validation of `root` by `model`."""
+    for detail in error.errors(include_url=False, include_input=False):
+        location = detail["loc"]
+        match detail["type"]:
+            case "extra_forbidden":
+                _unknown_key(location, model, root, diagnostics)
+            case "missing":
+                node, path = _place(root, location[:-1])
+                message = f"{quoted(str(location[-1]))} is missing"
+                diagnostics.add(codes.MISSING_KEY, message, opening(node), path)
+            case "literal_error":
+                _not_a_word(location, model, root, diagnostics)
+            case _:
+                _unfit(detail, root, diagnostics)
+
+
+def _unknown_key(
+    location: Location, model: type[BaseModel], root: Mapping, diagnostics: Diagnostics
+) -> None:
+    parent, _ = _place(root, location[:-1])
+    _, path = _place(root, location)
+    key = str(location[-1])
+    owner = _type_at(model, location[:-1])
+    known = list(owner.model_fields) if _is_model(owner) else []
+    unknown_key(parent, key, path, known, diagnostics)
+
+
+def unknown_key(
+    parent: Node, key: str, path: str, known: Values[str], diagnostics: Diagnostics
+) -> None:
+    """Adds the diagnostic for a key that nothing knows, with the nearest known one."""
+    entry = parent.entries.get(key) if isinstance(parent, Mapping) else None
+    span = parent.span if entry is None else entry.key.span
+    near = near_miss(key, known)
+    if near is not None:
+        hint = f"did you mean `{near}`?"
+    else:
+        hint = "known here: " + ", ".join(f"`{word}`" for word in known)
+    diagnostics.add(codes.UNKNOWN_KEY, f"unknown key {quoted(key)}", span, path, hint)
+
+
+def _not_a_word(
+    location: Location, model: type[BaseModel], root: Mapping, diagnostics: Diagnostics
+) -> None:
+    node, path = _place(root, location)
+    words = tuple(get_args(_type_at(model, location)))
+    try:
+        read_word(node.value if isinstance(node, Scalar) else _stand_in(node), words)
+    except UnfitValue as error:
+        code = codes.WRONG_TYPE if error.wrong_type else codes.UNKNOWN_WORD
+        diagnostics.add(code, error.message, opening(node), path, error.hint)
+
+
+def _stand_in(node: Node) -> object:
+    """A value of the node's kind, for messages."""
+    return {} if isinstance(node, Mapping) else ()
+
+
+_WANTED = {
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "dict_type": "a mapping",
+    "tuple_type": "a list",
+    "list_type": "a list",
+}
+
+
+def _unfit(detail: ErrorDetails, root: Mapping, diagnostics: Diagnostics) -> None:
+    node, path = _place(root, detail["loc"])
+    context = detail.get("ctx", {})
+    wanted = _WANTED.get(detail["type"])
+    if wanted is not None:
+        hint = None
+        if wanted == "a list" and isinstance(node, Scalar) and isinstance(node.value, str):
+            hint = "write a list: `[…]`"
+        message = f"expected {wanted}, found {described(node)}"
+        diagnostics.add(codes.WRONG_TYPE, message, opening(node), path, hint)
+        return
+    code = codes.WRONG_TYPE if detail["type"] == "wrong_type" else codes.INVALID_VALUE
+    message = str(context.get("message", detail["msg"]))
+    diagnostics.add(code, message, opening(node), path, context.get("hint"))
+
+
+def _place(root: Mapping, location: Location) -> tuple[Node, str]:
+    """The node at a location, as far as the tree goes, with its path."""
+    node: Node = root
+    path = ""
+    for step in location:
+        if isinstance(node, Mapping) and isinstance(step, str):
+            child = node.get(step)
+        elif isinstance(node, Sequence) and isinstance(step, int):
+            child = node.items[step] if step < len(node.items) else None
+        else:
+            child = None
+        if child is None:
+            break
+        node = child
+        path = child_path(path, step)
+    return node, path
+
+
+def _type_at(model: Any, location: Location) -> Any:
+    """The type that a location leads to, without `None` and annotations."""
+    current: Any = model
+    for step in location:
+        if _is_model(current):
+            field = current.model_fields.get(str(step))
+            current = None if field is None else _bare(field.annotation)
+        else:
+            arguments = get_args(current)
+            current = _bare(
+                arguments[-1] if get_origin(current) is dict else next(iter(arguments), None)
+            )
+    return current
+
+
+def _is_model(candidate: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(candidate, type) and issubclass(candidate, BaseModel)
+
+
+def _bare(annotation: Any) -> Any:
+    while get_origin(annotation) in (Annotated, Union, UnionType):
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+            continue
+        options = [option for option in get_args(annotation) if option is not type(None)]
+        if len(options) != 1:
+            return annotation
+        annotation = options[0]
+    return annotation

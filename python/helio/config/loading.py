@@ -1,0 +1,230 @@
+"""A `helio.yaml` from text to models, with every fault at once.
+
+Above: `helio.policy.compiler` and the commands. Below: `interpolation`, `sections`, `faults`,
+`availability`. `load_config` reads one file and is the only function here that does I/O.
+"""
+
+from collections.abc import Mapping as Environment
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from helio.config import availability, codes
+from helio.config.faults import report
+from helio.config.interpolation import Interpolation
+from helio.config.sections import HelioConfig
+from helio.diagnostics import (
+    Code,
+    Diagnostics,
+    Entry,
+    Interpolated,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    SourceText,
+    Span,
+    child_path,
+    described,
+    parse_yaml,
+    quoted,
+)
+from helio.diagnostics.codes import ENCODING, TOO_LARGE
+from helio.diagnostics.yaml_document import MAXIMUM_BYTES
+
+Purpose = Literal["compile", "run"]
+
+_STRICT_SECTIONS = ("policies", "budgets")
+"""Here an unset variable is an error for every purpose: a placeholder would change decisions."""
+_SECTIONS = (
+    "listen",
+    "auth",
+    "session",
+    "policies",
+    "approval",
+    "audit",
+    "state",
+    "dashboard",
+    "sdk",
+    "telemetry",
+)
+"""An absent section is an empty one, so that its defaults are validated as if written."""
+_OPAQUE = frozenset({"policies.rules", "budgets.contributors.match"})
+"""What `helio.policy` reads, by path without the indices of lists."""
+_WEAK = 16
+_START = Span(1, 1, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """What a file says. `config` is None when there is any error. `root` is the interpolated tree,
+    for the compiler of the rules; None when the file has no usable form.
+    """
+
+    config: HelioConfig | None
+    root: Mapping | None
+    diagnostics: Diagnostics
+    source: SourceText
+
+
+def load_config(
+    path: Path, *, environment: Environment[str, str], purpose: Purpose
+) -> LoadedConfig:
+    """Reads and checks a file. Raises `OSError` when it cannot be read; all else is diagnostics.
+
+    `purpose: compile` makes unset variables outside `policies` and `budgets` warnings: a
+    placeholder stands for them, and such a configuration is not for running. Relative paths become
+    relative to the file's directory.
+    """
+    with path.open("rb") as file:
+        raw = file.read(MAXIMUM_BYTES + 1)
+    if len(raw) > MAXIMUM_BYTES:
+        return _unreadable(path, TOO_LARGE, f"the file has more than {MAXIMUM_BYTES:,} bytes")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return _unreadable(path, ENCODING, "the file is not UTF-8")
+    return parse_config(
+        text, str(path), environment=environment, purpose=purpose, directory=path.parent
+    )
+
+
+def _unreadable(path: Path, code: Code, message: str) -> LoadedConfig:
+    diagnostics = Diagnostics(str(path))
+    diagnostics.add(code, message, _START)
+    return LoadedConfig(None, None, diagnostics, SourceText(str(path), ""))
+
+
+def parse_config(
+    text: str,
+    file: str = "helio.yaml",
+    *,
+    environment: Environment[str, str],
+    purpose: Purpose,
+    directory: Path | None = None,
+) -> LoadedConfig:
+    """The same from text; `file` is the name in diagnostics, `directory` where relative paths
+    begin.
+    """
+    document = parse_yaml(text, file)
+    diagnostics = document.diagnostics
+    if document.root is None:
+        if not diagnostics.has_errors:
+            _expected_mapping(diagnostics, "nothing", _START)
+        return LoadedConfig(None, None, diagnostics, document.source)
+    if not isinstance(document.root, Mapping):
+        _expected_mapping(diagnostics, described(document.root), document.root.span)
+        return LoadedConfig(None, None, diagnostics, document.source)
+    root = _interpolated(document.root, environment, diagnostics, purpose)
+    config = _validated(root, diagnostics, directory or Path())
+    _check_upstream(root, diagnostics)
+    availability.refuse(root, diagnostics)
+    if config is not None:
+        _check_across(config, root, diagnostics)
+    return LoadedConfig(
+        None if diagnostics.has_errors else config, root, diagnostics, document.source
+    )
+
+
+def _expected_mapping(diagnostics: Diagnostics, found: str, span: Span) -> None:
+    diagnostics.add(
+        codes.WRONG_TYPE,
+        f"expected a mapping with `version` and `upstream`, found {found}",
+        span,
+        hint="`helio init` writes a first file",
+    )
+
+
+def _interpolated(
+    root: Mapping, environment: Environment[str, str], diagnostics: Diagnostics, purpose: Purpose
+) -> Mapping:
+    """The tree without the holders of anchors, its variables replaced."""
+    interpolation = Interpolation(environment, diagnostics)
+    replaced: dict[str, Node] = {}
+    lenient = codes.UNSET_VARIABLE_LATER if purpose == "compile" else codes.UNSET_VARIABLE
+    used = {key: entry for key, entry in root.entries.items() if not key.startswith("x-")}
+    # The strict sections first: what an alias shares with them is strict everywhere.
+    for key in sorted(used, key=lambda key: key not in _STRICT_SECTIONS):
+        unset = codes.UNSET_VARIABLE if key in _STRICT_SECTIONS else lenient
+        replaced[key] = interpolation.applied(used[key].value, key, unset)
+    return Mapping({key: Entry(entry.key, replaced[key]) for key, entry in used.items()}, root.span)
+
+
+def _validated(root: Mapping, diagnostics: Diagnostics, directory: Path) -> HelioConfig | None:
+    values = _plain(root)
+    for section in _SECTIONS:
+        values.setdefault(section, {})
+    try:
+        return HelioConfig.model_validate(values, context={"directory": directory})
+    except ValidationError as error:
+        report(error, HelioConfig, root, diagnostics)
+        return None
+
+
+def _plain(node: Node, path: str = "") -> Any:
+    """The tree as the values that the models take. What `helio.policy` reads stays as it is."""
+    match node:
+        case Scalar():
+            return node.value
+        case Sequence():
+            return tuple(_plain(item, path) for item in node.items)
+        case Mapping():
+            plain = {}
+            for key, entry in node.entries.items():
+                at = child_path(path, key)
+                plain[key] = entry.value if at in _OPAQUE else _plain(entry.value, at)
+            return plain
+
+
+def _check_upstream(root: Mapping, diagnostics: Diagnostics) -> None:
+    one, several = root.entries.get("upstream"), root.entries.get("upstreams")
+    if one is None and several is None:
+        hint = "write `upstream: { url: 'http://…/mcp' }`"
+        diagnostics.add(codes.MISSING_KEY, "`upstream` is missing", _START, hint=hint)
+    elif one is not None and several is not None:
+        message = "`upstream` and `upstreams` exclude each other"
+        diagnostics.add(codes.CONFLICT, message, several.key.span, "upstreams")
+
+
+def _check_across(config: HelioConfig, root: Mapping, diagnostics: Diagnostics) -> None:
+    """What concerns several keys, or is allowed but unwise."""
+    dashboard, listen = config.dashboard, config.listen
+    same_port = dashboard.enabled and dashboard.port == listen.port != 0
+    if same_port and dashboard.host == listen.host:
+        message = f"`dashboard.port` and `listen.port` are both {listen.port}"
+        span, path = _place_of(root, "dashboard", "port")
+        diagnostics.add(codes.CONFLICT, message, span, path)
+    secret = None if dashboard.api_secret is None else dashboard.api_secret.get_secret_value()
+    is_placeholder = isinstance(secret, Interpolated) and bool(secret.unset)
+    if secret is not None and len(secret) < _WEAK and not is_placeholder:
+        message = f"`api_secret` has fewer than {_WEAK} characters"
+        span, path = _place_of(root, "dashboard", "api_secret")
+        diagnostics.add(codes.WEAK_SECRET, message, span, path)
+    if config.audit.storage == "sqlite":
+        message = "the audit is kept in DuckDB; `storage: sqlite` is accepted and means the same"
+        span, path = _place_of(root, "audit", "storage")
+        diagnostics.add(codes.STORAGE_NAME, message, span, path)
+    labels: set[str] = set()
+    for index, channel in enumerate(config.approval.channels):
+        if channel.label in labels:
+            span, path = _place_of(root, "approval", "channels", index)
+            message = f"two channels are called {quoted(channel.label)}"
+            diagnostics.add(codes.CONFLICT, message, span, path, "give each its own `name`")
+        labels.add(channel.label)
+
+
+def _place_of(root: Mapping, *steps: str | int) -> tuple[Span, str]:
+    node: Node = root
+    path = ""
+    for step in steps:
+        if isinstance(node, Mapping) and isinstance(step, str):
+            child = node.get(step)
+            if child is None:
+                break
+            node = child
+        elif isinstance(node, Sequence) and isinstance(step, int):
+            node = node.items[step]
+        path = child_path(path, step)
+    return node.span, path

@@ -1,0 +1,374 @@
+"""The whole of `helio.yaml` as models: one class a section, every key with its type and default.
+
+Above: `loading` fills them; `helio.app` reads them. Below: `types`. Pure. Durations are
+milliseconds (`Duration`), sizes bytes, secrets `SecretStr`. What each key means:
+docs/configuration.md. Sections whose capability this version lacks are here all the same: their own
+faults are reported before they are refused (`availability`).
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
+
+from helio.config.scalars import Duration
+from helio.config.types import (
+    Amount,
+    Boolean,
+    Directory,
+    DurationField,
+    HeaderName,
+    HeaderValue,
+    Host,
+    Name,
+    Origin,
+    Port,
+    Secret,
+    Size,
+    Text,
+    Url,
+    Window,
+    unfit,
+)
+from helio.diagnostics import Interpolated, Node
+
+_SECOND = 1_000
+_MINUTE = 60 * _SECOND
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+class Section(BaseModel):
+    """What all sections share: no unknown keys, no conversions, no changes afterwards."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+        # One validator is built, at the first use: importing this module costs little.
+        defer_build=True,
+    )
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _placeholder(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: Any) -> Any:
+        """A value whose variable is not set fits every type: as it is where that is
+        text, else by the default. Such a configuration is compiled, never run.
+        """
+        if not (isinstance(value, Interpolated) and value.unset):
+            return handler(value)
+        try:
+            return handler(value)
+        except ValidationError:
+            field = cls.model_fields[info.field_name]
+            if field.is_required():
+                return str(value)
+            return field.get_default(call_default_factory=True)
+
+
+class UpstreamConfig(Section):
+    """The tools' server."""
+
+    url: Url | None = None
+    transport: Literal["streamable-http", "sse", "stdio"] = "streamable-http"
+    command: Text | None = None
+    args: tuple[Text, ...] = ()
+    env: dict[str, Secret] = Field(default_factory=dict)
+    cwd: Directory | None = None
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    forward_headers: tuple[HeaderName, ...] = ()
+    connect_timeout: DurationField = Duration(10 * _SECOND)
+    request_timeout: DurationField = Duration(30 * _SECOND)
+    protocol_version: Literal[
+        "auto", "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"
+    ] = "auto"
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "UpstreamConfig":
+        if self.transport == "stdio":
+            if self.command is None:
+                raise unfit("`transport: stdio` needs `command`")
+        elif self.url is None:
+            raise unfit("`url` is missing", "write the upstream's address: `url: http://…/mcp`")
+        return self
+
+
+class NamedUpstreamConfig(UpstreamConfig):
+    """One of several upstreams."""
+
+    name: Name
+
+
+class ListenConfig(Section):
+    """The agents' door. Port 0 takes a free one."""
+
+    host: Host = "127.0.0.1"
+    port: Port = 3000
+    allowed_origins: tuple[Origin, ...] = ()
+    allowed_hosts: tuple[Host, ...] = LOOPBACK_NAMES
+    max_body: Size = 4 * 1024 * 1024
+    public_url: Url | None = None
+
+
+class TokenConfig(Section):
+    """A bearer token and the agent that it stands for."""
+
+    token: Secret
+    agent: Text
+
+
+class AuthConfig(Section):
+    """Who the agents are."""
+
+    mode: Literal["none", "bearer", "jwt"] = "none"
+    tokens: tuple[TokenConfig, ...] = ()
+    jwks_url: Url | None = None
+    issuer: Text | None = None
+    audience: Text | None = None
+    agent_claim: Text = "sub"
+
+
+class IdentitySource(Section):
+    """A place where a session's id may stand. `kind: legacy_header` is a header that the server of
+    a legacy revision hands out.
+    """
+
+    kind: Literal["header", "legacy_header"]
+    name: HeaderName
+
+
+_SOURCE_NAMES = {"header": "x-helio-session-id", "legacy_header": "mcp-session-id"}
+
+
+def _short_forms(item: Any) -> Any:
+    """`- header` is `- header: x-helio-session-id`, and that is kind and name."""
+    if isinstance(item, str) and item in _SOURCE_NAMES:
+        return {"kind": str(item), "name": _SOURCE_NAMES[item]}
+    if isinstance(item, dict) and len(item) == 1 and next(iter(item)) in _SOURCE_NAMES:
+        ((kind, name),) = item.items()
+        return {"kind": kind, "name": name}
+    if isinstance(item, IdentitySource):
+        return item
+    raise unfit("expected `header` or `legacy_header`, alone or with a header's name")
+
+
+def _identity_sources() -> tuple[IdentitySource, ...]:
+    return (
+        IdentitySource(kind="header", name="x-helio-session-id"),
+        IdentitySource(kind="legacy_header", name="mcp-session-id"),
+    )
+
+
+class SessionConfig(Section):
+    """What a session is. The first source that gives an id wins."""
+
+    identity: tuple[Annotated[IdentitySource, BeforeValidator(_short_forms)], ...] = Field(
+        default_factory=_identity_sources
+    )
+    on_unresolved: Literal["deny", "anonymous"] = "deny"
+
+
+class ToolRevalidationConfig(Section):
+    """How often the upstream's tool list is read again."""
+
+    enabled: Boolean = True
+    interval: DurationField = Duration(5 * _MINUTE)
+    max_advertised_ttl: DurationField | None = None
+
+
+class PoliciesConfig(Section):
+    """What the rules stand in. `rules` is the part of the file as it is: `helio.policy` compiles
+    it.
+    """
+
+    default: Literal["allow", "deny"] = "allow"
+    rules: Node | None = Field(default=None, repr=False)
+    flag_destructive: Literal["off", "log", "require_approval"] = "log"
+    on_tool_drift: Literal["block", "require_approval", "log"] = "block"
+    unknown_tools: Literal["allow", "deny"] = "allow"
+    tool_revalidation: ToolRevalidationConfig = Field(default_factory=ToolRevalidationConfig)
+    dry_run: Boolean = False
+    shadow: Boolean = False
+    blocked_as: Literal["tool_result", "error"] = "tool_result"
+    hot_reload: Boolean = True
+    hide_denied: Boolean = False
+    install: dict[str, Any] | None = Field(default=None, repr=False)
+
+
+class BudgetApprovalConfig(Section):
+    """Who is asked about an overage."""
+
+    channel: Name | None = None
+    timeout: DurationField | None = None
+    escalation_after: DurationField | None = None
+    delegates: tuple[Text, ...] = ()
+
+
+class ContributorConfig(Section):
+    """The calls that a budget counts, and how much each is."""
+
+    match: Node | None = Field(default=None, repr=False)
+    field: Text | None = None
+    amount: Amount | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "ContributorConfig":
+        if (self.field is None) == (self.amount is None):
+            raise unfit("a contributor has either `field` or `amount`")
+        return self
+
+
+class BudgetConfig(Section):
+    """Money that many calls share."""
+
+    name: Name
+    limit: Amount
+    currency: Text
+    window: Window
+    key: Literal["global", "session", "agent", "sender_id"] = "global"
+    on_exceed: Literal["deny", "require_approval"] = "deny"
+    approval: BudgetApprovalConfig | None = None
+    idle_ttl: DurationField = Duration(_DAY)
+    contributors: tuple[ContributorConfig, ...]
+
+
+class ChannelConfig(Section):
+    """A way to reach people."""
+
+    type: Literal["dashboard", "webhook", "slack"]
+    name: Name | None = None
+    url: Url | None = None
+    secret: Secret | None = None
+    bot_token: Secret | None = None
+    signing_secret: Secret | None = None
+    channel: Text | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ChannelConfig":
+        needed: dict[str, tuple[str, ...]] = {
+            "dashboard": (),
+            "webhook": ("url", "secret"),
+            "slack": ("bot_token", "signing_secret", "channel"),
+        }
+        keys = ("url", "secret", "bot_token", "signing_secret", "channel")
+        for key in keys:
+            if key in self.model_fields_set and key not in needed[self.type]:
+                raise unfit(f"a {self.type} channel has no `{key}`")
+        for key in needed[self.type]:
+            if key not in self.model_fields_set:
+                raise unfit(f"a {self.type} channel needs `{key}`")
+        return self
+
+    @property
+    def label(self) -> str:
+        """What rules call it: its name, or its type."""
+        return self.name or self.type
+
+
+def _dashboard_channel() -> tuple[ChannelConfig, ...]:
+    return (ChannelConfig(type="dashboard"),)
+
+
+class ApprovalConfig(Section):
+    """How people are asked."""
+
+    timeout: DurationField = Duration(300 * _SECOND)
+    default_on_timeout: Literal["deny", "allow"] = "deny"
+    mode: Literal["hold", "return"] = "hold"
+    grant_ttl: DurationField = Duration(15 * _MINUTE)
+    channels: tuple[ChannelConfig, ...] = Field(default_factory=_dashboard_channel)
+
+
+class AuditConfig(Section):
+    """What is kept of every call. `path` is absolute, or relative to the working directory, once
+    loaded.
+    """
+
+    storage: Literal["duckdb", "sqlite"] = "duckdb"
+    path: Directory = Field(default=Path("helio-audit"), validate_default=True)
+    retention: DurationField = Duration(90 * _DAY)
+    include_responses: Boolean = True
+    durability: Literal["full", "intent", "relaxed"] = "intent"
+    on_failure: Literal["block", "allow"] = "block"
+    redact: tuple[Any, ...] = Field(default=(), repr=False)
+    max_record: Size = 256 * 1024
+
+
+class StateConfig(Section):
+    """Where counters live."""
+
+    backend: Literal["local", "redis"] = "local"
+    url: Secret | None = None
+
+
+class DashboardConfig(Section):
+    """The operator port. Without `api_secret` one is made at start. Port 0 takes a free one."""
+
+    enabled: Boolean = True
+    host: Host = "127.0.0.1"
+    port: Port = 3100
+    api_secret: Secret | None = None
+    allow_open_mode: Boolean = False
+    sse_heartbeat_interval: DurationField = Duration(30 * _SECOND)
+
+    @model_validator(mode="after")
+    def _open_on_loopback_only(self) -> "DashboardConfig":
+        if self.allow_open_mode and self.host not in ("localhost", "127.0.0.1", "::1", "[::1]"):
+            raise unfit("`allow_open_mode` is for a loopback `host` only")
+        return self
+
+
+class SdkConfig(Section):
+    """The port of the SDK and of adapters."""
+
+    enabled: Boolean = True
+    host: Host = "127.0.0.1"
+    port: Port = 3200
+    evaluation_ttl: DurationField = Duration(10 * _MINUTE)
+
+
+class OtlpConfig(Section):
+    """Where traces and metrics are sent."""
+
+    endpoint: Url
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+
+
+class TelemetryConfig(Section):
+    """What is measured."""
+
+    metrics: Boolean = True
+    otlp: OtlpConfig | None = None
+
+
+class HelioConfig(Section):
+    """A whole `helio.yaml`."""
+
+    version: Literal["1"]
+    upstream: UpstreamConfig | None = None
+    upstreams: tuple[NamedUpstreamConfig, ...] = ()
+    aggregate: Boolean = False
+    listen: ListenConfig = Field(default_factory=ListenConfig)
+    environment: Text | None = None
+    auth: AuthConfig = Field(default_factory=AuthConfig)
+    session: SessionConfig = Field(default_factory=SessionConfig)
+    policies: PoliciesConfig = Field(default_factory=PoliciesConfig)
+    budgets: tuple[BudgetConfig, ...] = ()
+    approval: ApprovalConfig = Field(default_factory=ApprovalConfig)
+    audit: AuditConfig = Field(default_factory=AuditConfig)
+    state: StateConfig = Field(default_factory=StateConfig)
+    dashboard: DashboardConfig = Field(default_factory=DashboardConfig)
+    sdk: SdkConfig = Field(default_factory=SdkConfig)
+    telemetry: TelemetryConfig = Field(default_factory=TelemetryConfig)
