@@ -8,12 +8,20 @@ __version__: str
 class MalformedMessage(ValueError):  # noqa: N818
     """A message that the strict envelope refuses.
 
-    `args` is `(reason, code, id, detail)`: reason from the table in docs/architecture.md, the JSON-RPC
-    code, the raw JSON of the id when one could be read (else None), and a sentence for people.
+    `args` is `(reason, code, id, detail)`: reason from the table in docs/architecture.md, the
+    JSON-RPC code, the raw JSON of the id when one could be read (else None), and a sentence for
+    people.
     """
 
 class GraphError(ValueError):
     """A rule graph that cannot be decoded or does not verify. `args` is `(detail,)`."""
+
+class PatternError(ValueError):
+    """A path, glob or regular expression that is refused. `args` is `(offset, message)`.
+
+    The offset is in bytes of the text as UTF-8; it is 0 for a regular expression, whose message
+    shows the place.
+    """
 
 @final
 class Message:
@@ -36,8 +44,15 @@ class Message:
     def canonical_arguments(self) -> bytes: ...
     def arguments_hash(self) -> str: ...
 
-def parse_message(body: bytes) -> Message: ...
-def tool_call(tool: str, arguments: bytes) -> Message: ...
+def parse_message(body: bytes) -> Message:
+    """Read one message by the strict envelope. Raises `MalformedMessage`."""
+
+def tool_call(tool: str, arguments: bytes) -> Message:
+    """A `tools/call` with id 0 around `arguments`, a JSON object or `null`.
+
+    Raises `MalformedMessage` for a name or arguments that the strict envelope refuses.
+    """
+
 @final
 class Answer:
     """What an upstream's JSON answer says, found without copying the body."""
@@ -55,13 +70,36 @@ class Answer:
     @property
     def is_error(self) -> bool: ...
 
-def inspect_answer(body: bytes) -> Answer | None: ...
-def normalize_path(text: str) -> str: ...
-def check_glob(pattern: str) -> None: ...
-def check_regex(pattern: str) -> None: ...
-def select(path: str, document: bytes) -> list[bytes]: ...
-def compare_numbers(left: str, right: str) -> int: ...
-def graph_digest(graph: bytes) -> str: ...
+def inspect_answer(body: bytes) -> Answer | None:
+    """What `body` says; None when it is not strict JSON or no JSON-RPC message."""
+
+def normalize_path(text: str) -> str:
+    """The one text of a JSONPath: `amount` and `$.amount` give `$['amount']`.
+
+    Raises `PatternError`.
+    """
+
+def check_glob(pattern: str) -> None:
+    """Raise `PatternError` unless `pattern` is a glob."""
+
+def check_regex(pattern: str) -> None:
+    """Raise `PatternError` unless `pattern` is a regular expression within the limits."""
+
+def select(path: str, document: bytes) -> list[bytes]:
+    """The nodelist of `path` in a JSON document, each value as it came.
+
+    Raises `PatternError` for the path, `ValueError` for the document.
+    """
+
+def compare_numbers(left: str, right: str) -> int:
+    """-1, 0 or 1: how two JSON numbers compare by value. Raises `ValueError` for other texts."""
+
+def graph_digest(graph: bytes) -> str:
+    """`sha256:` and 64 hex digits over the canonical text of `graph` without `source`.
+
+    Raises `GraphError` for what is no JSON object.
+    """
+
 @final
 class Demand:
     """One limit that a call must have room in. `amount` and `maximum` are decimal texts."""
@@ -89,12 +127,13 @@ class Demand:
 class Decision:
     """What the rules say of one call.
 
-    `rule` is the deciding rule's index in the file, -1 for the default. `restricting` are the indeterminate
-    rules whose limits, evidence, requires or approval are added to it (it is not among them); see "What a
-    decision reports" in docs/architecture.md for all fields. `indeterminate` holds `(rule, condition, detail)` for what
-    could not be judged. `shadow` holds `(rule, action)` of the shadow rules that matched.
-    `fault` is why the demands could not be computed: `("invalid_amount", rule, field, found)` or
-    `("session_unresolved", rule, key, "")`, else None; `shadow_faults` the same for shadow rules.
+    `rule` is the deciding rule's index in the file, -1 for the default. `restricting` are the
+    indeterminate rules whose limits, evidence, requires or approval are added to it (it is not
+    among them); see "What a decision reports" in docs/architecture.md for all fields.
+    `indeterminate` holds `(rule, condition, detail)` for what could not be judged. `shadow` holds
+    `(rule, action)` of the shadow rules that matched. `fault` is why the demands could not be
+    computed: `("invalid_amount", rule, field, found)` or `("session_unresolved", rule, key, "")`,
+    else None; `shadow_faults` the same for shadow rules.
     """
 
     @property
@@ -126,14 +165,17 @@ class Decision:
 class Evaluator:
     """An indexed rule graph. `hints` packs the annotations that are known, see `helio.evaluator`."""
 
-    def __new__(cls, graph: bytes) -> Evaluator: ...
+    def __new__(cls, graph: bytes) -> Evaluator:
+        """Decode, verify and index a graph. Raises `GraphError`."""
     @property
     def digest(self) -> str: ...
     @property
     def rule_count(self) -> int: ...
     @property
-    def needs_session_facts(self) -> bool: ...
-    def listing(self) -> str: ...
+    def needs_session_facts(self) -> bool:
+        """Whether a condition asks for `labels` or `called`."""
+    def listing(self) -> str:
+        """The compiled program, for people."""
     def decide(
         self,
         message: Message,
@@ -147,8 +189,16 @@ class Evaluator:
         called: Sequence[str] | None = None,
         sender: str | None = None,
         metadata: bytes | None = None,
-    ) -> Decision: ...
-    def judge(self, body: bytes, upstream: str, hints: int = 0) -> Decision: ...
+    ) -> Decision:
+        """Decide a `tools/call`. A panic is a `deny` with `panicked`.
+
+        `labels` and `called` count only with a `session`. `session_falls_back` lets keys by
+        session take the agent where the session is unknown. `metadata` is an adapter's JSON
+        document, None on MCP. Raises `ValueError` for another message and for metadata that is not
+        strict JSON.
+        """
+    def judge(self, body: bytes, upstream: str, hints: int = 0) -> Decision:
+        """`parse_message` and `decide` in one, without facts. Raises what either raises."""
 
 @final
 class Breach:
@@ -182,21 +232,52 @@ class Level:
 
 @final
 class Windows:
-    """All sliding windows of one process. Times are nanoseconds on one monotonic clock."""
+    """All sliding windows of one process. Times are nanoseconds on one monotonic clock.
+
+    A `now` below one that was handed in before counts as that one. After a panic every method
+    raises `RuntimeError`, for ever: what cannot be counted on is not counted with.
+    """
 
     def __new__(cls) -> Windows: ...
     def reserve(
         self, decision: Decision, now: int, *, enforce: bool = True
-    ) -> tuple[int, list[Breach]]: ...
-    def check(self, decision: Decision, now: int) -> list[Breach]: ...
-    def charges(self, reservation: int) -> list[tuple[str, str, str, str, int]]: ...
-    def commit(self, reservation: int, now: int) -> None: ...
-    def release(self, reservation: int) -> None: ...
+    ) -> tuple[int, list[Breach]]:
+        """Reserve a decision's enforced demands, all or none; the others where they have room.
+
+        Returns the reservation, 0 when nothing is reserved, and the demands without room: enforced
+        ones first. With `enforce=False` no demand is enforced.
+        """
+    def check(self, decision: Decision, now: int) -> list[Breach]:
+        """The breaches that `reserve` would report; nothing is reserved."""
+    def charges(self, reservation: int) -> list[tuple[str, str, str, str, int]]:
+        """`(limit, key, kind, amount, window_ms)` of all that a commit would count.
+
+        Raises `LookupError`.
+        """
+    def commit(self, reservation: int, now: int) -> None:
+        """Count what is reserved, from `now` on; 0 is nothing.
+
+        Raises `LookupError` when it is not held.
+        """
+    def release(self, reservation: int) -> None:
+        """Give back what is reserved; 0 is nothing. Raises `LookupError` when it is not held."""
     def charge(
         self, limit: str, key: str, kind: str, amount: str, window_ms: int, at: int, now: int
-    ) -> None: ...
-    def levels(self, now: int) -> list[Level]: ...
-    def snapshot(self, now: int) -> bytes: ...
-    def restore(self, snapshot: bytes, elapsed: int, now: int) -> None: ...
-    def sweep(self, now: int) -> int: ...
+    ) -> None:
+        """Count a charge that happened at `at`, room or not; a later `at` than `now` is `now`.
+
+        Raises `ValueError` for another kind than `rate` and `spend`, for what is no amount, for a
+        rate by another amount than 1 and for a window below 1 ms.
+        """
+    def levels(self, now: int) -> list[Level]:
+        """The windows that hold anything, sorted by limit, window length and key."""
+    def snapshot(self, now: int) -> bytes:
+        """All committed entries with their ages, as versioned JSON."""
+    def restore(self, snapshot: bytes, elapsed: int, now: int) -> None:
+        """Add the entries of a snapshot taken `elapsed` ns ago.
+
+        Raises `ValueError`, and then adds none.
+        """
+    def sweep(self, now: int) -> int:
+        """Drop every window that holds nothing; returns how many."""
     def __len__(self) -> int: ...

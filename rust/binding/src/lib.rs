@@ -1,9 +1,49 @@
 //! `helio._core`: the binding of `helio-core` to Python. It converts and holds no logic.
+//!
+//! Above: `helio.evaluator`, its only importer; python/helio/_core.pyi has the types. No panic leaves it: what
+//! panics while deciding is denied, while reading is refused, while counting ends the counting.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
+
+mod decision;
+mod errors;
+mod evaluator;
+mod message;
+mod panic;
+mod values;
+mod windows;
 
 use pyo3::prelude::*;
 
 /// The native module.
 #[pymodule(gil_used = true)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("__version__", env!("CARGO_PKG_VERSION"))
+    let py = module.py();
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("MalformedMessage", py.get_type::<errors::MalformedMessage>())?;
+    module.add("GraphError", py.get_type::<errors::GraphError>())?;
+    module.add("PatternError", py.get_type::<errors::PatternError>())?;
+    module.add_class::<message::Message>()?;
+    module.add_class::<message::Answer>()?;
+    module.add_class::<decision::Demand>()?;
+    module.add_class::<decision::Decision>()?;
+    module.add_class::<evaluator::Evaluator>()?;
+    module.add_class::<windows::Breach>()?;
+    module.add_class::<windows::Level>()?;
+    module.add_class::<windows::Windows>()?;
+    module.add_function(wrap_pyfunction!(message::parse_message, module)?)?;
+    module.add_function(wrap_pyfunction!(message::tool_call, module)?)?;
+    module.add_function(wrap_pyfunction!(message::inspect_answer, module)?)?;
+    module.add_function(wrap_pyfunction!(values::normalize_path, module)?)?;
+    module.add_function(wrap_pyfunction!(values::check_glob, module)?)?;
+    module.add_function(wrap_pyfunction!(values::check_regex, module)?)?;
+    module.add_function(wrap_pyfunction!(values::select, module)?)?;
+    module.add_function(wrap_pyfunction!(values::compare_numbers, module)?)?;
+    module.add_function(wrap_pyfunction!(values::graph_digest, module)?)
 }

@@ -1,0 +1,86 @@
+"""The door to the native evaluator: the only module that imports `helio._core`.
+
+Above: `policy`, `governance` and everything over them. Below: `rust/binding`. Pure: the native
+core has no clock and no I/O; instants are nanoseconds that come in as arguments.
+
+- `parse_message(body)` reads one JSON-RPC message by the strict envelope or raises
+  `MalformedMessage`, whose `args` are `(reason, code, id, detail)`.
+- `Evaluator(graph)` loads a rule graph (JSON bytes) or raises `GraphError`; `decide` judges a
+  `tools/call`.
+- `Windows` counts: `reserve` before a call is forwarded, then `commit` or `release`.
+- `normalize_path`, `check_glob`, `check_regex` raise `PatternError`, whose `args` are `(offset,
+  message)` with the offset in bytes of the text as UTF-8.
+
+Sources: "The strict envelope", "The rule graph" and "Counting" in docs/architecture.md.
+"""
+
+from collections.abc import Mapping
+
+from helio._core import (
+    Answer,
+    Breach,
+    Decision,
+    Demand,
+    Evaluator,
+    GraphError,
+    Level,
+    MalformedMessage,
+    Message,
+    PatternError,
+    Windows,
+    check_glob,
+    check_regex,
+    compare_numbers,
+    graph_digest,
+    inspect_answer,
+    normalize_path,
+    parse_message,
+    select,
+    tool_call,
+)
+
+__all__ = [
+    "HINTS",
+    "Answer",
+    "Breach",
+    "Decision",
+    "Demand",
+    "Evaluator",
+    "GraphError",
+    "Level",
+    "MalformedMessage",
+    "Message",
+    "PatternError",
+    "Windows",
+    "check_glob",
+    "check_regex",
+    "compare_numbers",
+    "graph_digest",
+    "inspect_answer",
+    "normalize_path",
+    "pack_hints",
+    "parse_message",
+    "select",
+    "tool_call",
+]
+
+HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
+"""The annotations that conditions can ask about, in the order of their bits and of every report."""
+
+_KNOWN = 0b01
+_TRUE = 0b10
+
+
+def pack_hints(annotations: Mapping[str, object] | None) -> int:
+    """Pack a tool's annotations into the mask that `Evaluator.decide` takes.
+
+    Two bits for each of `HINTS`, the first in the lowest: whether it is known, and its value. What
+    is absent or not a boolean is unknown, so that MCP's default applies (`ToolAnnotations` in the
+    MCP schema). Returns an integer from 0 to 255.
+    """
+    mask = 0
+    for position, hint in enumerate(HINTS):
+        value = annotations.get(hint) if annotations else None
+        if isinstance(value, bool):
+            mask |= (_KNOWN | (_TRUE if value else 0)) << (2 * position)
+    return mask
