@@ -19,7 +19,10 @@ fn judge(value: &str, operator: &str, operand: &str) -> Truth {
     test(operator, operand).judge(tape.root(value.as_bytes()))
 }
 
-fn select(tests: &[(&str, &str)], quantifier: Quantifier, path: &str, document: &str) -> Truth {
+/// Operators with their operands.
+type Tests<'a> = &'a [(&'a str, &'a str)];
+
+fn select(tests: Tests<'_>, quantifier: Quantifier, path: &str, document: &str) -> Truth {
     let tests: Vec<_> = tests
         .iter()
         .map(|(operator, operand)| test(operator, operand))
@@ -226,7 +229,7 @@ fn regular_expressions_are_bounded() {
 fn selections_are_joined() {
     use Quantifier::{Every, Some};
     let document = r#"{"items":[{"p":5},{"p":50},{"p":"x"}],"none":[],"null":null}"#;
-    let cases: [(&[(&str, &str)], Quantifier, &str, Truth); 17] = [
+    let cases: [(Tests, Quantifier, &str, Truth); 17] = [
         (&[("gt", "10")], Some, "items[*].p", True),
         (&[("gt", "100")], Some, "items[*].p", Indeterminate),
         (&[("gt", "100")], Some, "items[0:2].p", False),
