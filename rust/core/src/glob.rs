@@ -149,10 +149,7 @@ impl Alternative {
 }
 
 fn plain_text(tokens: &[Token]) -> Option<String> {
-    tokens
-        .iter()
-        .map(Token::character)
-        .collect()
+    tokens.iter().map(Token::character).collect()
 }
 
 impl Token {
