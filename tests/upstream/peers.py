@@ -99,7 +99,8 @@ class Peer:
         self.connections += 1
         try:
             await self.handler(Conversation(reader, writer))
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, ConnectionError):
+            # The test is over, or the client left, which is its right.
             pass
         except BaseException as failure:  # noqa: BLE001 - raised again by `stop`
             self.failures.append(failure)
