@@ -50,7 +50,7 @@ def opened(directory: Path, progress: Callable[[int, int], None] | None = None) 
     when no process writes any more, they are `indeterminate`. Raises FileNotFoundError when there
     is no journal, and `JournalDamaged`.
     """
-    present = segment.segments(directory)
+    present = segment.segments(directory) if directory.is_dir() else []
     if not present:
         raise FileNotFoundError(f"there is no journal in {directory}")
     total = sum(segment.path_of(directory, first).stat().st_size for first in present)

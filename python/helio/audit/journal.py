@@ -144,6 +144,11 @@ class Journal:
         return self._unavailable
 
     @property
+    def available(self) -> bool:
+        """Whether records can be kept now."""
+        return self._unavailable is None
+
+    @property
     def settled(self) -> Position:
         """How far the files hold what will stay. Any thread may ask."""
         return self._pending.settled
