@@ -407,9 +407,9 @@ impl Answer {
     /// object that holds a method, a result or an error is one.
     ///
     /// # Errors
-    /// [`ParseError`] when it is not strict JSON or no such object (`not_an_answer`).
+    /// [`ParseError`] when it is not JSON or no such object (`not_an_answer`).
     pub fn inspect(bytes: &[u8]) -> Result<Self, ParseError> {
-        let tape = Tape::parse(bytes)?;
+        let tape = Tape::parse_lenient(bytes)?;
         let members = Members::of(tape.root(bytes));
         let kind = match (members.method, members.id) {
             (Some(_), Some(_)) => MessageKind::Request,

@@ -21,6 +21,8 @@ pub use text::fold;
 
 /// The deepest nesting of arrays and objects.
 pub const DEPTH: usize = 128;
+/// The deepest nesting that a text may have which is not judged.
+pub const LENIENT_DEPTH: usize = 1000;
 /// The most characters of a number.
 pub const NUMBER_LENGTH: usize = 400;
 /// The most digits of a number's exponent, without its sign.
@@ -131,9 +133,18 @@ impl Tape {
         Self::parse_or_partial(bytes).map_err(|(error, _)| error)
     }
 
+    /// Parses a text that is read but not judged: an upstream's answer. Keys may repeat, surrogates stand
+    /// alone, numbers be of any length.
+    ///
+    /// # Errors
+    /// `parse_error` what is not JSON, `too_deep` nesting over [`LENIENT_DEPTH`].
+    pub fn parse_lenient(bytes: &[u8]) -> Result<Self, ParseError> {
+        parse::parse(bytes, false).map_err(|(error, _)| error)
+    }
+
     /// Parses; a failure comes with the tape up to it, whose open arrays and objects end where it ends.
     pub(crate) fn parse_or_partial(bytes: &[u8]) -> Result<Self, (ParseError, Self)> {
-        parse::parse(bytes)
+        parse::parse(bytes, true)
     }
 
     /// The whole value over the bytes that were parsed.
@@ -178,6 +189,11 @@ const EMPTY_OBJECT: Node = Node {
     link: 1,
     tag: Tag::Object,
 };
+
+/// The hash by which an object's keys are found, see [`Value::hashed_members`]. Keys that fold alike share it.
+pub(crate) fn key_hash(key: &str) -> u32 {
+    text::folded_hash(key.as_bytes()).unwrap_or_else(|| text::folded_hash_of_text(key))
+}
 
 /// A value on a tape, with its bytes. Cheap to copy.
 #[derive(Clone, Copy)]
@@ -327,6 +343,15 @@ impl<'a> Value<'a> {
         Members {
             children: self.children(Tag::Object),
         }
+    }
+
+    /// The members of an object with the hash of their folded key, as [`key_hash`] makes it: hash, key, value.
+    pub(crate) fn hashed_members(
+        &self,
+    ) -> impl Iterator<Item = (u32, Value<'a>, Value<'a>)> + use<'a> {
+        self.members()
+            .children
+            .map(|key| (key.node().link, key, key.at(key.id + 1)))
     }
 
     /// The elements of an array; none for other kinds.

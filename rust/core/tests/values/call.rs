@@ -447,7 +447,7 @@ fn what_an_upstream_answers() {
         ("[]", "not_an_answer"),
         ("1", "not_an_answer"),
         ("{", "parse_error"),
-        (r#"{"result":{"a":1,"a":2}}"#, "duplicate_key"),
+        (r#"{"result":{"a":1,}}"#, "parse_error"),
     ] {
         assert_eq!(
             Answer::inspect(text.as_bytes()).unwrap_err().reason,
@@ -455,4 +455,24 @@ fn what_an_upstream_answers() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn an_answer_may_hold_what_a_message_may_not() {
+    let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
+    let long = "9".repeat(1000);
+    for payload in [r#"{"a":1,"A":2,"a":3}"#, r#""\ud800""#, &deep, &long] {
+        let text =
+            format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"isError":true,"x":{payload}}}}}"#);
+        assert!(Message::parse(text.as_bytes()).is_err(), "{payload}");
+        assert!(
+            Answer::inspect(text.as_bytes()).unwrap().is_error,
+            "{payload}"
+        );
+    }
+    let too_deep = format!(r#"{{"result":{}}}"#, "[".repeat(5000));
+    assert_eq!(
+        Answer::inspect(too_deep.as_bytes()).unwrap_err().reason,
+        "too_deep"
+    );
 }
