@@ -150,51 +150,60 @@ def _line_before(path: Path, offset: int) -> bytes:
     return tail.rpartition(b"\n")[2]
 
 
+class _Fold:
+    """The state of charges and open calls, line by line from a checkpoint on."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, OpenCall] = {}
+        self.charges: list[PastCharge] = []
+
+    def take(self, line: Line) -> None:
+        """Raises KeyError, TypeError or ValueError for a line that is not what it says."""
+        at = segment.nanoseconds(line.at)
+        if line.carried:
+            return  # The checkpoint was made after it.
+        if line.kind == "segment":
+            opened = [_open_call(values) for values in line.values()["open"]]
+            self.calls = {call.call_id: call for call in opened}
+        elif line.kind == "intent":
+            data = line.values()
+            call = _open_call([data["call_id"], at, data.get("charges") or []])
+            self.calls[call.call_id] = call
+        elif line.kind == "outcome":
+            data = line.values()
+            closed = self.calls.pop(data["call_id"], None)
+            if closed is not None and data["status"] != "not_forwarded":
+                self.charges.extend(closed.charges)
+
+
 def _fold(directory: Path, header: Header, cuts: list[Cut], now: int) -> Recovered:
     """The state after the segment's last line."""
-    calls = {call.call_id: call for call in _calls_of(directory, header)}
-    charges: list[PastCharge] = []
+    first = header.line.sequence
+    path = segment.path_of(directory, first)
+    fold = _Fold()
     offset, last = 0, header.line
     for behind, line in segment.lines(directory, header):
+        try:
+            fold.take(line)
+        except (KeyError, TypeError, ValueError) as error:
+            why = f"it cannot be read: {error!r}"
+            raise JournalDamaged(path.name, line.sequence - first + 1, why) from error
         offset, last = behind, line
-        if last.carried:
-            continue  # The checkpoint was made after it.
-        if last.kind == "intent":
-            data = last.values()
-            call = _open_call(
-                [data["call_id"], segment.nanoseconds(last.at), data.get("charges") or []]
-            )
-            calls[call.call_id] = call
-        elif last.kind == "outcome":
-            data = last.values()
-            closed = calls.pop(data["call_id"], None)
-            if closed is not None and data["status"] != "not_forwarded":
-                charges.extend(closed.charges)
-    first = header.line.sequence
-    size = segment.path_of(directory, first).stat().st_size
+    size = path.stat().st_size
     if size > offset:
         cuts.append(Cut(first, offset, size - offset))
-    for call in calls.values():
-        charges.extend(call.charges)
+    calls = tuple(fold.calls.values())
+    charges = [*fold.charges, *(charge for call in calls for charge in call.charges)]
     return Recovered(
-        header.data["state"],
+        header.state,
         segment.nanoseconds(header.line.at),
         tuple(charge for charge in charges if charge.at + charge.window_ms * 1_000_000 > now),
-        tuple(calls.values()),
+        calls,
         last.sequence,
         last.digest,
         Position(first, offset),
         tuple(cuts),
     )
-
-
-def _calls_of(directory: Path, header: Header) -> list[OpenCall]:
-    """The calls that were open when the checkpoint was made."""
-    try:
-        return [_open_call(values) for values in header.data["open"]]
-    except (KeyError, TypeError, ValueError) as error:
-        name = segment.path_of(directory, header.line.sequence).name
-        raise JournalDamaged(name, 1, f"the checkpoint cannot be read: {error!r}") from error
 
 
 def _open_call(values: list[Any]) -> OpenCall:

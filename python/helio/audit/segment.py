@@ -67,7 +67,7 @@ class Header(NamedTuple):
 
     line: Line
     follows: Position | None
-    data: Mapping[str, Any]
+    state: Mapping[str, Any] | None
 
 
 class Encoder:
@@ -170,7 +170,8 @@ def read_header(directory: Path, segment: int) -> Header | None:
         if data["format"] != FORMAT:
             raise JournalDamaged(path.name, 1, f"format {data['format']!r} is not known")
         follows = data["follows"]
-        return Header(line, None if follows is None else Position(*follows), data)
+        nanoseconds(line.at)
+        return Header(line, None if follows is None else Position(*follows), data["state"])
     except (ValueError, KeyError, TypeError) as error:
         raise JournalDamaged(path.name, 1, f"the header cannot be read: {error!r}") from error
 
