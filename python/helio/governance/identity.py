@@ -1,0 +1,57 @@
+"""Who calls: the session that a call belongs to, read from what the client sent.
+
+Above: `helio.transport` (reads it), `helio.pipeline` (uses it). Pure.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+MAX_SESSION_ID = 256
+"""Characters of a session id that are kept; a longer one is refused, never cut (two could
+collide)."""
+
+Source = Literal["header", "legacy_header"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionIdentity:
+    """The session of one call.
+
+    `id` is None when no source had a usable value; `source` names the one that had; `tried` are the
+    headers that were looked at, in order, for feedback.
+    """
+
+    id: str | None
+    source: Source | None
+    tried: tuple[str, ...]
+
+
+class SessionResolver:
+    """Reads the session id from request headers by the configured order of `(source, header)`
+    pairs."""
+
+    def __init__(self, sources: Iterable[tuple[Source, str]]) -> None:
+        self._sources = tuple(sources)
+        self._tried = tuple(header for _, header in self._sources)
+
+    def resolve(self, header: Callable[[str], str | None]) -> SessionIdentity:
+        """The session that `header(name)`, case-insensitive, says; None when a header is absent.
+
+        A value that is empty, longer than `MAX_SESSION_ID` or not visible ASCII counts as absent.
+        """
+        for source, name in self._sources:
+            value = header(name)
+            if value is not None and _usable(value):
+                return SessionIdentity(value, source, self._tried)
+        return SessionIdentity(None, None, self._tried)
+
+
+def _usable(value: str) -> bool:
+    """Whether `value` is 1 to `MAX_SESSION_ID` characters of visible ASCII (MCP: 0x21 to 0x7E)."""
+    return (
+        0 < len(value) <= MAX_SESSION_ID
+        and value.isascii()
+        and value.isprintable()
+        and " " not in value
+    )

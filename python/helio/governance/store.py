@@ -1,0 +1,89 @@
+"""The state store: counters that decisions reserve room in. This one lives in the process.
+
+Above: `helio.runtime` (reserves, commits, releases), `helio.app` (restores, sweeps). Pure: time
+comes in.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from helio.evaluator import Breach, Decision, Windows
+
+
+class Charge(NamedTuple):
+    """What one call takes from one window. `amount` is a decimal text, 1 for a rate limit."""
+
+    limit: str
+    key: str
+    kind: str
+    amount: str
+    window_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Room held for one call until it is committed or released.
+
+    `breaches` are the limits without room that do not block: those of shadow rules, or all of them
+    when nothing is enforced.
+    """
+
+    id: int
+    charges: tuple[Charge, ...]
+    breaches: tuple[Breach, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No room: nothing was reserved. `breaches` holds every enforced limit that had none."""
+
+    breaches: tuple[Breach, ...]
+
+
+class LocalStore:
+    """All windows of this process. Times are nanoseconds of one monotonic clock."""
+
+    def __init__(self) -> None:
+        self._windows = Windows()
+
+    def reserve(self, decision: Decision, now: int, *, enforce: bool) -> Reservation | Refusal:
+        """Holds room for every demand of `decision`, or for none (see `Reservation`, `Refusal`)."""
+        reservation, breaches = self._windows.reserve(decision, now, enforce=enforce)
+        if reservation == 0:
+            return Refusal(tuple(breach for breach in breaches if breach.demand.enforced))
+        charges = tuple(Charge(*charge) for charge in self._windows.charges(reservation))
+        return Reservation(reservation, charges, tuple(breaches))
+
+    def check(self, decision: Decision, now: int) -> tuple[Breach, ...]:
+        """The limits, shadow ones included, that have no room now. Reserves nothing."""
+        return tuple(self._windows.check(decision, now))
+
+    def commit(self, reservation: int, now: int) -> None:
+        """Counts what was reserved, from `now` on."""
+        self._windows.commit(reservation, now)
+
+    def release(self, reservation: int) -> None:
+        """Gives back what was reserved."""
+        self._windows.release(reservation)
+
+    def charge(self, charge: Charge, at: int, now: int) -> None:
+        """Counts a charge of the past (`at`), as the journal tells it after a restart."""
+        self._windows.charge(
+            charge.limit, charge.key, charge.kind, charge.amount, charge.window_ms, at, now
+        )
+
+    def sweep(self, now: int) -> int:
+        """Forgets windows that nothing counts in any more; their number."""
+        return self._windows.sweep(now)
+
+    def snapshot(self, now: int) -> object:
+        """What counts at `now`, as a JSON value for the journal's checkpoint."""
+        return json.loads(self._windows.snapshot(now))
+
+    def restore(self, snapshot: object, elapsed: int, now: int) -> None:
+        """Takes back a snapshot that was made `elapsed` nanoseconds ago."""
+        self._windows.restore(json.dumps(snapshot).encode(), elapsed, now)
+
+    def __len__(self) -> int:
+        return len(self._windows)
