@@ -60,7 +60,13 @@ impl Demand {
     }
 
     fn __repr__(&self) -> String {
-        let CoreDemand { limit, key, amount, maximum, .. } = &self.demand;
+        let CoreDemand {
+            limit,
+            key,
+            amount,
+            maximum,
+            ..
+        } = &self.demand;
         format!("<Demand {amount} of {maximum} in {limit:?} at {key:?}>")
     }
 }
@@ -73,9 +79,12 @@ fn fault(fault: &CoreFault) -> Fault {
         CoreFault::InvalidAmount { rule, field, found } => {
             ("invalid_amount", *rule, field.to_string(), found.clone())
         }
-        CoreFault::SessionUnresolved { rule, key } => {
-            ("session_unresolved", *rule, (*key).to_owned(), String::new())
-        }
+        CoreFault::SessionUnresolved { rule, key } => (
+            "session_unresolved",
+            *rule,
+            (*key).to_owned(),
+            String::new(),
+        ),
     }
 }
 
@@ -89,7 +98,10 @@ pub(crate) struct Decision {
 impl Decision {
     pub(crate) fn of(decided: Result<CoreDecision, String>) -> Self {
         match decided {
-            Ok(decision) => Self { decision, panicked: None },
+            Ok(decision) => Self {
+                decision,
+                panicked: None,
+            },
             // What could not be decided is denied.
             Err(panic) => Self {
                 decision: CoreDecision::plain(None, Action::Deny),
@@ -119,24 +131,34 @@ impl Decision {
     #[getter]
     fn indeterminate(&self) -> Vec<(u32, &str, &str)> {
         let each = self.decision.indeterminate.iter();
-        each.map(|one| (one.rule, one.condition.as_str(), one.detail.as_str())).collect()
+        each.map(|one| (one.rule, one.condition.as_str(), one.detail.as_str()))
+            .collect()
     }
 
     #[getter]
     fn shadow(&self) -> Vec<(u32, &'static str)> {
         let each = self.decision.shadow.iter();
-        each.map(|(rule, action)| (*rule, action.as_str())).collect()
+        each.map(|(rule, action)| (*rule, action.as_str()))
+            .collect()
     }
 
     #[getter]
     fn assumed_hints(&self) -> Vec<&'static str> {
-        self.decision.assumed_hints.iter().copied().map(Hint::as_str).collect()
+        self.decision
+            .assumed_hints
+            .iter()
+            .copied()
+            .map(Hint::as_str)
+            .collect()
     }
 
     #[getter]
     fn demands(&self) -> Vec<Demand> {
         let each = self.decision.demands.iter();
-        each.map(|demand| Demand { demand: demand.clone() }).collect()
+        each.map(|demand| Demand {
+            demand: demand.clone(),
+        })
+        .collect()
     }
 
     #[getter]

@@ -30,14 +30,22 @@ const INTERNAL_ERROR: i32 = -32603;
 
 /// The exception of a refused message, with the id's bytes where there is one.
 pub(crate) fn malformed(py: Python<'_>, error: Malformed, body: &[u8]) -> PyErr {
-    let id = error.id.and_then(|span| body.get(span)).map(|id| PyBytes::new(py, id).unbind());
+    let id = error
+        .id
+        .and_then(|span| body.get(span))
+        .map(|id| PyBytes::new(py, id).unbind());
     MalformedMessage::new_err((error.reason, error.code, id, error.detail))
 }
 
 /// The exception of a message whose reading panicked: refused like any other that cannot be read.
 pub(crate) fn unreadable(panic: &str) -> PyErr {
     let detail = format!("The message could not be read: {panic}.");
-    MalformedMessage::new_err(("internal_error", INTERNAL_ERROR, None::<Py<PyBytes>>, detail))
+    MalformedMessage::new_err((
+        "internal_error",
+        INTERNAL_ERROR,
+        None::<Py<PyBytes>>,
+        detail,
+    ))
 }
 
 pub(crate) fn graph_error(error: CoreGraphError) -> PyErr {

@@ -2,14 +2,7 @@
 //!
 //! Above: `helio.evaluator`, its only importer; python/helio/_core.pyi has the types. No panic leaves it: what
 //! panics while deciding is denied, while reading is refused, while counting ends the counting.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic
-    )
-)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod decision;
 mod errors;
@@ -26,7 +19,10 @@ use pyo3::prelude::*;
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add("MalformedMessage", py.get_type::<errors::MalformedMessage>())?;
+    module.add(
+        "MalformedMessage",
+        py.get_type::<errors::MalformedMessage>(),
+    )?;
     module.add("GraphError", py.get_type::<errors::GraphError>())?;
     module.add("PatternError", py.get_type::<errors::PatternError>())?;
     module.add_class::<message::Message>()?;

@@ -18,7 +18,10 @@ pub(crate) struct Message {
 impl Message {
     pub(crate) fn parse(body: &Bound<'_, PyBytes>) -> PyResult<Self> {
         let message = parse(body.py(), body.as_bytes())?;
-        Ok(Self { body: body.clone().unbind(), message })
+        Ok(Self {
+            body: body.clone().unbind(),
+            message,
+        })
     }
 
     pub(crate) fn core(&self) -> &CoreMessage {
@@ -56,7 +59,9 @@ impl Message {
 
     #[getter]
     fn id<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        self.message.id(self.bytes(py)).map(|id| PyBytes::new(py, id))
+        self.message
+            .id(self.bytes(py))
+            .map(|id| PyBytes::new(py, id))
     }
 
     #[getter]
@@ -71,12 +76,15 @@ impl Message {
 
     #[getter]
     fn progress_token<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        self.message.progress_token(self.bytes(py)).map(|token| PyBytes::new(py, token))
+        self.message
+            .progress_token(self.bytes(py))
+            .map(|token| PyBytes::new(py, token))
     }
 
     fn canonical_arguments<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let text = caught(|| self.message.canonical_arguments(self.bytes(py)));
-        text.map(|text| PyBytes::new(py, &text)).map_err(|panic| internal(&panic))
+        text.map(|text| PyBytes::new(py, &text))
+            .map_err(|panic| internal(&panic))
     }
 
     fn arguments_hash(&self, py: Python<'_>) -> PyResult<String> {
@@ -107,7 +115,11 @@ pub(crate) fn tool_call(py: Python<'_>, tool: &str, arguments: &[u8]) -> PyResul
     // The arguments are read on their own first, lest they close the envelope and go on behind it.
     let alone = caught(|| Tape::parse(arguments)).map_err(|panic| unreadable(&panic))?;
     if let Err(error) = alone {
-        let code = if error.reason == "duplicate_key" { -32600 } else { -32700 };
+        let code = if error.reason == "duplicate_key" {
+            -32600
+        } else {
+            -32700
+        };
         let refusal = (error.reason, code, None::<Py<PyBytes>>, format!("{error}."));
         return Err(MalformedMessage::new_err(refusal));
     }

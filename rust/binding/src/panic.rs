@@ -34,7 +34,10 @@ mod tests {
     fn panics_come_back_as_texts() {
         assert_eq!(caught(|| panic!("fixed")), Err::<(), _>("fixed".to_owned()));
         let number = 3;
-        assert_eq!(caught(|| panic!("number {number}")), Err::<(), _>("number 3".to_owned()));
+        assert_eq!(
+            caught(|| panic!("number {number}")),
+            Err::<(), _>("number 3".to_owned())
+        );
         let odd = caught(|| std::panic::panic_any(number));
         assert_eq!(odd, Err::<(), _>("a panic without a message".to_owned()));
     }

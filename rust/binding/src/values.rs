@@ -69,14 +69,20 @@ pub(crate) fn select<'py>(
         });
     })
     .map_err(|panic| internal(&panic))?;
-    Ok(nodes.into_iter().map(|node| PyBytes::new(py, node)).collect())
+    Ok(nodes
+        .into_iter()
+        .map(|node| PyBytes::new(py, node))
+        .collect())
 }
 
 /// -1, 0 or 1: how two JSON numbers compare by value.
 #[pyfunction]
 pub(crate) fn compare_numbers(left: &str, right: &str) -> PyResult<i8> {
     let order = caught(|| {
-        let tapes = (Tape::parse(left.as_bytes()).ok()?, Tape::parse(right.as_bytes()).ok()?);
+        let tapes = (
+            Tape::parse(left.as_bytes()).ok()?,
+            Tape::parse(right.as_bytes()).ok()?,
+        );
         let left = tapes.0.root(left.as_bytes()).number_text()?;
         let right = tapes.1.root(right.as_bytes()).number_text()?;
         Some(number::compare(left, right) as i8)

@@ -24,7 +24,9 @@ pub(crate) struct Breach {
 impl Breach {
     #[getter]
     fn demand(&self) -> Demand {
-        Demand { demand: self.breach.demand.clone() }
+        Demand {
+            demand: self.breach.demand.clone(),
+        }
     }
 
     #[getter]
@@ -38,8 +40,13 @@ impl Breach {
     }
 
     fn __repr__(&self) -> String {
-        let CoreBreach { demand, current, .. } = &self.breach;
-        format!("<Breach of {:?} at {:?}: {current} of {}>", demand.limit, demand.key, demand.maximum)
+        let CoreBreach {
+            demand, current, ..
+        } = &self.breach;
+        format!(
+            "<Breach of {:?} at {:?}: {current} of {}>",
+            demand.limit, demand.key, demand.maximum
+        )
     }
 }
 
@@ -87,7 +94,12 @@ impl Level {
     }
 
     fn __repr__(&self) -> String {
-        let CoreLevel { limit, key, current, .. } = &self.level;
+        let CoreLevel {
+            limit,
+            key,
+            current,
+            ..
+        } = &self.level;
         format!("<Level of {limit:?} at {key:?}: {current}>")
     }
 }
@@ -132,15 +144,23 @@ fn window_error(error: WindowError) -> PyErr {
 }
 
 fn breaches(breaches: Vec<CoreBreach>) -> Vec<Breach> {
-    breaches.into_iter().map(|breach| Breach { breach }).collect()
+    breaches
+        .into_iter()
+        .map(|breach| Breach { breach })
+        .collect()
 }
 
 #[pymethods]
 impl Windows {
     #[new]
     fn new() -> Self {
-        let store = Store { state: CoreWindows::default(), failed: None };
-        Self { store: Mutex::new(store) }
+        let store = Store {
+            state: CoreWindows::default(),
+            failed: None,
+        };
+        Self {
+            store: Mutex::new(store),
+        }
     }
 
     #[pyo3(signature = (decision, now, *, enforce=true))]
@@ -157,27 +177,44 @@ impl Windows {
 
     fn check(&self, decision: &Bound<'_, Decision>, now: i64) -> PyResult<Vec<Breach>> {
         let demands = &decision.get().decision.demands;
-        self.run(|windows| windows.check(demands, now)).map(breaches)
+        self.run(|windows| windows.check(demands, now))
+            .map(breaches)
     }
 
     fn charges(
         &self,
         reservation: u64,
     ) -> PyResult<Vec<(String, String, &'static str, String, i64)>> {
-        let charges = self.run(|windows| windows.charges(reservation))?.map_err(window_error)?;
+        let charges = self
+            .run(|windows| windows.charges(reservation))?
+            .map_err(window_error)?;
         let each = charges.iter().map(|charge| {
-            let Charge { limit, key, kind, amount, window_ms } = charge;
-            (limit.to_string(), key.to_string(), kind.as_str(), amount.to_string(), *window_ms)
+            let Charge {
+                limit,
+                key,
+                kind,
+                amount,
+                window_ms,
+            } = charge;
+            (
+                limit.to_string(),
+                key.to_string(),
+                kind.as_str(),
+                amount.to_string(),
+                *window_ms,
+            )
         });
         Ok(each.collect())
     }
 
     fn commit(&self, reservation: u64, now: i64) -> PyResult<()> {
-        self.run(|windows| windows.commit(reservation, now))?.map_err(window_error)
+        self.run(|windows| windows.commit(reservation, now))?
+            .map_err(window_error)
     }
 
     fn release(&self, reservation: u64) -> PyResult<()> {
-        self.run(|windows| windows.release(reservation))?.map_err(window_error)
+        self.run(|windows| windows.release(reservation))?
+            .map_err(window_error)
     }
 
     #[expect(clippy::too_many_arguments, reason = "a charge as a journal holds it")]
@@ -195,8 +232,15 @@ impl Windows {
             .ok_or_else(|| PyValueError::new_err(format!("no kind of limit is `{kind}`")))?;
         let amount = Amount::parse(amount)
             .map_err(|error| PyValueError::new_err(format!("`{amount}`: {error}")))?;
-        let charge = Charge { limit: limit.into(), key: key.into(), kind, amount, window_ms };
-        self.run(|windows| windows.charge(&charge, at, now))?.map_err(window_error)
+        let charge = Charge {
+            limit: limit.into(),
+            key: key.into(),
+            kind,
+            amount,
+            window_ms,
+        };
+        self.run(|windows| windows.charge(&charge, at, now))?
+            .map_err(window_error)
     }
 
     fn levels(&self, now: i64) -> PyResult<Vec<Level>> {
@@ -230,7 +274,10 @@ mod tests {
 
     #[test]
     fn a_panic_poisons_the_store() {
-        let mut store = Store { state: 1, failed: None };
+        let mut store = Store {
+            state: 1,
+            failed: None,
+        };
         assert_eq!(store.run(|count| *count + 1), Ok(2));
         let broken = store.run(|count| {
             *count = 7;

@@ -81,9 +81,9 @@ impl Annotations {
     /// All effective values, one bit each.
     #[must_use]
     pub fn effective_bits(self) -> u8 {
-        Hint::ALL
-            .iter()
-            .fold(0, |bits, hint| bits | u8::from(self.effective(*hint)) << *hint as u8)
+        Hint::ALL.iter().fold(0, |bits, hint| {
+            bits | u8::from(self.effective(*hint)) << *hint as u8
+        })
     }
 
     /// Whether the effective value is MCP's default for want of a known one.

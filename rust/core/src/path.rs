@@ -89,11 +89,15 @@ impl Path {
         })
     }
 
-    /// The name of the member without which nothing is selected; none when the path starts otherwise.
-    pub(crate) fn leading_name(&self) -> Option<&str> {
-        let first = self.segments.first().filter(|segment| !segment.descends)?;
+    /// The name of the member of the root that all else is inside of, and the path from there on; none when the
+    /// path starts otherwise.
+    pub(crate) fn split_name(&self) -> Option<(&str, Self)> {
+        let (first, rest) = self.segments.split_first()?;
         match first.selectors.as_slice() {
-            [Selector::Name(name)] => Some(name),
+            [Selector::Name(name)] if !first.descends => {
+                let segments = rest.to_vec();
+                Some((name, Self { segments }))
+            }
             _ => None,
         }
     }

@@ -69,7 +69,14 @@ impl<'a> Demands<'a> {
     }
 
     fn write_part(&mut self, part: KeyPart, rule: u32, text: &mut String) -> Result<(), Fault> {
-        let Facts { upstream, agent, session, sender, session_falls_back, .. } = *self.facts;
+        let Facts {
+            upstream,
+            agent,
+            session,
+            sender,
+            session_falls_back,
+            ..
+        } = *self.facts;
         let (part, name) = match (part, session) {
             (KeyPart::Session, None) if session_falls_back && agent.is_some() => {
                 (KeyPart::Agent, KeyPart::Agent.as_str())

@@ -62,9 +62,12 @@ impl<'a> Judge<'a> {
             _ => {}
         }
         // INVARIANT: a verified rule's conditions are condition nodes; were one not, nothing would match.
-        let truth = self.graph.condition(node).map_or(Truth::False, |condition| {
-            judge(condition, self.call, self.facts)
-        });
+        let truth = self
+            .graph
+            .condition(node)
+            .map_or(Truth::False, |condition| {
+                judge(condition, self.call, self.facts)
+            });
         if let Some(slot) = self.memo.slots.get_mut(node as usize) {
             *slot = (generation, truth);
         }

@@ -87,19 +87,51 @@ pub(super) struct Settings {
 #[derive(Deserialize)]
 #[serde(tag = "node", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum RawNode {
-    Glob { pattern: String },
-    Path { path: String },
-    Value { json: String },
-    Tool { globs: Vec<u32> },
-    Upstream { globs: Vec<u32> },
-    Agent { globs: Vec<u32> },
-    Annotation { hint: Hint, value: bool },
-    Input { path: u32, quantifier: RawQuantifier, tests: Vec<RawTest> },
-    Metadata { path: u32, quantifier: RawQuantifier, tests: Vec<RawTest> },
-    Labels { names: Vec<String> },
-    Called { names: Vec<String> },
-    NotCalled { names: Vec<String> },
-    Constant { value: bool, text: String },
+    Glob {
+        pattern: String,
+    },
+    Path {
+        path: String,
+    },
+    Value {
+        json: String,
+    },
+    Tool {
+        globs: Vec<u32>,
+    },
+    Upstream {
+        globs: Vec<u32>,
+    },
+    Agent {
+        globs: Vec<u32>,
+    },
+    Annotation {
+        hint: Hint,
+        value: bool,
+    },
+    Input {
+        path: u32,
+        quantifier: RawQuantifier,
+        tests: Vec<RawTest>,
+    },
+    Metadata {
+        path: u32,
+        quantifier: RawQuantifier,
+        tests: Vec<RawTest>,
+    },
+    Labels {
+        names: Vec<String>,
+    },
+    Called {
+        names: Vec<String>,
+    },
+    NotCalled {
+        names: Vec<String>,
+    },
+    Constant {
+        value: bool,
+        text: String,
+    },
     Limit(RawLimit),
     Rule(Box<RawRule>),
 }
@@ -196,7 +228,9 @@ impl Document<'_> {
     fn check(&self) -> Result<(), GraphError> {
         if self.helio_graph != VERSION {
             let found = self.helio_graph;
-            return Err(GraphError::new(format!("graph version {found}, this is {VERSION}")));
+            return Err(GraphError::new(format!(
+                "graph version {found}, this is {VERSION}"
+            )));
         }
         if self.nodes.len() > GRAPH_NODES {
             return Err(GraphError::new(format!("more than {GRAPH_NODES} nodes")));
@@ -211,7 +245,10 @@ impl Document<'_> {
             let (spans, nodes) = (source.spans.len(), self.nodes.len());
             return Err(GraphError::new(format!("{spans} spans for {nodes} nodes")));
         }
-        let unknown = source.spans.iter().find(|[file, ..]| *file as usize >= source.files.len());
+        let unknown = source
+            .spans
+            .iter()
+            .find(|[file, ..]| *file as usize >= source.files.len());
         match unknown {
             Some([file, ..]) => Err(GraphError::new(format!("a span in unknown file {file}"))),
             None => Ok(()),
@@ -258,6 +295,9 @@ pub fn digest(text: &[u8]) -> Result<String, GraphError> {
         json::canonical(Value::clone(value), &mut canonical);
     }
     canonical.push(b'}');
-    let hex: String = Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = Sha256::digest(&canonical)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Ok(format!("sha256:{hex}"))
 }

@@ -11,7 +11,10 @@ pub(super) fn readable(normalized: &str) -> String {
         text.push_str(before);
         let end = bracket_end(bracket);
         let (bracket, after) = bracket.split_at(end);
-        match bracket.strip_prefix("['").and_then(|name| name.strip_suffix("']")) {
+        match bracket
+            .strip_prefix("['")
+            .and_then(|name| name.strip_suffix("']"))
+        {
             Some(name) if is_shorthand(name) => {
                 // After `..` a name follows without another dot.
                 text.push_str(if text.ends_with("..") { "" } else { "." });
@@ -44,7 +47,9 @@ fn bracket_end(bracket: &str) -> usize {
 /// Whether a name may stand after a dot: the ASCII part of RFC 9535's `member-name-shorthand`.
 fn is_shorthand(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && name.chars().all(|each| each.is_ascii_alphanumeric() || each == '_')
+        && name
+            .chars()
+            .all(|each| each.is_ascii_alphanumeric() || each == '_')
 }
 
 #[cfg(test)]
@@ -54,14 +59,24 @@ mod tests {
     #[test]
     fn names_get_dots() {
         assert_eq!(readable("$"), "$");
-        assert_eq!(readable("$['order']['items'][0]['price']"), "$.order.items[0].price");
+        assert_eq!(
+            readable("$['order']['items'][0]['price']"),
+            "$.order.items[0].price"
+        );
         assert_eq!(readable("$..['price']"), "$..price");
         assert_eq!(readable("$[*]..[0]"), "$[*]..[0]");
     }
 
     #[test]
     fn odd_names_keep_their_quotes() {
-        for odd in ["$['a b']", "$['']", "$['1a']", "$['a','b']", r"$['it\'s [\'x\'] y']", "$['é']"] {
+        for odd in [
+            "$['a b']",
+            "$['']",
+            "$['1a']",
+            "$['a','b']",
+            r"$['it\'s [\'x\'] y']",
+            "$['é']",
+        ] {
             assert_eq!(readable(odd), odd);
         }
     }

@@ -59,11 +59,13 @@ impl Nodes {
     fn node(&self, raw: RawNode) -> Result<Node, String> {
         Ok(Node::Condition(match raw {
             RawNode::Glob { pattern } => {
-                let glob = Glob::parse(&pattern).map_err(|error| format!("glob `{pattern}`: {error}"))?;
+                let glob =
+                    Glob::parse(&pattern).map_err(|error| format!("glob `{pattern}`: {error}"))?;
                 return Ok(Node::Glob(Arc::new(glob), pattern.into()));
             }
             RawNode::Path { path } => {
-                let parsed = Path::parse(&path).map_err(|error| format!("path `{path}`: {error}"))?;
+                let parsed =
+                    Path::parse(&path).map_err(|error| format!("path `{path}`: {error}"))?;
                 let text = readable(&parsed.normalized());
                 return Ok(Node::Path(Arc::new(parsed), text.into()));
             }
@@ -74,12 +76,16 @@ impl Nodes {
             RawNode::Upstream { globs } => Condition::Upstream(self.globs(&globs)?),
             RawNode::Agent { globs } => Condition::Agent(self.globs(&globs)?),
             RawNode::Annotation { hint, value } => Condition::Annotation(hint, value),
-            RawNode::Input { path, quantifier, tests } => {
-                Condition::Input(self.selection(path, quantifier, &tests)?)
-            }
-            RawNode::Metadata { path, quantifier, tests } => {
-                Condition::Metadata(self.selection(path, quantifier, &tests)?)
-            }
+            RawNode::Input {
+                path,
+                quantifier,
+                tests,
+            } => Condition::Input(self.selection(path, quantifier, &tests)?),
+            RawNode::Metadata {
+                path,
+                quantifier,
+                tests,
+            } => Condition::Metadata(self.selection(path, quantifier, &tests)?),
             RawNode::Labels { names } => Condition::Labels(some(names, "names")?),
             RawNode::Called { names } => Condition::Called(some(names, "names")?),
             RawNode::NotCalled { names } => Condition::NotCalled(some(names, "names")?),
@@ -94,10 +100,12 @@ impl Nodes {
     }
 
     fn globs(&self, references: &[u32]) -> Result<Globs, String> {
-        let globs = references.iter().map(|reference| match self.get(*reference)? {
-            Node::Glob(glob, pattern) => Ok((glob.clone(), pattern.clone())),
-            _ => Err(format!("reference {reference} is not to a glob")),
-        });
+        let globs = references
+            .iter()
+            .map(|reference| match self.get(*reference)? {
+                Node::Glob(glob, pattern) => Ok((glob.clone(), pattern.clone())),
+                _ => Err(format!("reference {reference} is not to a glob")),
+            });
         some(globs.collect::<Result<_, String>>()?, "globs")
     }
 
@@ -138,7 +146,15 @@ impl Nodes {
             Quantifier::Every => Truth::False,
         };
         let tests_text = texts.join(" and ");
-        Ok(Selection { node, path, text, quantifier, tests, absence, tests_text })
+        Ok(Selection {
+            node,
+            path,
+            text,
+            quantifier,
+            tests,
+            absence,
+            tests_text,
+        })
     }
 
     fn limit(&self, raw: RawLimit) -> Result<Limit, String> {
@@ -150,7 +166,10 @@ impl Nodes {
                 return Err("a rate limit has neither path nor currency".to_owned());
             }
             LimitKind::Rate if maximum.parts().1 > 0 => {
-                return Err(format!("a rate's maximum is a whole number, not `{}`", raw.maximum));
+                return Err(format!(
+                    "a rate's maximum is a whole number, not `{}`",
+                    raw.maximum
+                ));
             }
             LimitKind::Spend if field.is_none() => {
                 return Err("a spend limit has a path".to_owned());
@@ -188,7 +207,8 @@ impl Nodes {
         let limits = limits.collect::<Result<_, String>>()?;
         for RawEvidence { bind, tool } in &raw.evidence {
             for reference in bind.iter().flatten() {
-                self.path(*reference).map_err(|error| format!("evidence `{tool}`: {error}"))?;
+                self.path(*reference)
+                    .map_err(|error| format!("evidence `{tool}`: {error}"))?;
             }
         }
         let has_requirements = !raw.evidence.is_empty() || !raw.requires.is_empty();
@@ -217,7 +237,9 @@ impl Nodes {
             let rule = match self.get(*reference) {
                 Ok(Node::Rule(rule)) => rule,
                 Ok(_) => {
-                    return Err(GraphError::new(format!("rules: node {reference} is not a rule")));
+                    return Err(GraphError::new(format!(
+                        "rules: node {reference} is not a rule"
+                    )));
                 }
                 Err(detail) => return Err(GraphError::new(format!("rules: {detail}"))),
             };
@@ -275,6 +297,9 @@ fn some<T>(list: Vec<T>, name: &str) -> Result<Vec<T>, String> {
 
 fn is_digest(text: &str) -> bool {
     text.strip_prefix("sha256:").is_some_and(|hex| {
-        hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        hex.len() == 64
+            && hex
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     })
 }

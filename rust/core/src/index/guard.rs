@@ -51,10 +51,22 @@ impl Wanted {
         let operand = test.operand().value();
         let lexeme = || operand.number_text().unwrap_or_default().into();
         match test.operator() {
-            Operator::Greater => Self::Above { lexeme: lexeme(), inclusive: false },
-            Operator::GreaterOrEqual => Self::Above { lexeme: lexeme(), inclusive: true },
-            Operator::Less => Self::Below { lexeme: lexeme(), inclusive: false },
-            Operator::LessOrEqual => Self::Below { lexeme: lexeme(), inclusive: true },
+            Operator::Greater => Self::Above {
+                lexeme: lexeme(),
+                inclusive: false,
+            },
+            Operator::GreaterOrEqual => Self::Above {
+                lexeme: lexeme(),
+                inclusive: true,
+            },
+            Operator::Less => Self::Below {
+                lexeme: lexeme(),
+                inclusive: false,
+            },
+            Operator::LessOrEqual => Self::Below {
+                lexeme: lexeme(),
+                inclusive: true,
+            },
             Operator::Equal => Self::equal(std::iter::once(operand)),
             Operator::In => Self::equal(operand.elements().take(OPERANDS + 1)),
             _ => Self::Presence,
@@ -76,7 +88,10 @@ impl Wanted {
         hashes.dedup();
         match kinds.first() {
             Some(kind) if kinds.len() <= OPERANDS && kinds.iter().all(|each| each == kind) => {
-                Self::Equal { kind: *kind, hashes }
+                Self::Equal {
+                    kind: *kind,
+                    hashes,
+                }
             }
             _ => Self::Presence,
         }
@@ -91,12 +106,18 @@ impl Guard {
             Condition::Input(selection) if selection.absence == Truth::False => Some(selection),
             _ => None,
         });
-        selections.map(Self::of).max_by_key(|guard| guard.wanted.rank())
+        selections
+            .map(Self::of)
+            .max_by_key(|guard| guard.wanted.rank())
     }
 
     /// All tests must hold, so that any one of them guards.
     fn of(selection: &Selection) -> Self {
-        let wanted = selection.tests.iter().map(Wanted::of).max_by_key(Wanted::rank);
+        let wanted = selection
+            .tests
+            .iter()
+            .map(Wanted::of)
+            .max_by_key(Wanted::rank);
         Self {
             path: selection.path.clone(),
             wanted: wanted.unwrap_or(Wanted::Presence),

@@ -4,37 +4,34 @@
 //! annotations already let through. Those without a guard are always candidates; the others stand in tables
 //! by path, and the tables by the argument that the path starts with.
 
-use std::sync::Arc;
-
 use rustc_hash::FxHashMap;
 
 use super::guard::{Guard, Wanted, scalar_hash};
 use super::thresholds::{Comparison, Thresholds};
 use super::{Selected, selected};
-use crate::json::{Kind, Value};
+use crate::json::{Kind, Value, key_hash};
 use crate::path::Path;
 
 /// Fewer guarded rules are judged one by one: that is cheaper than looking them up.
 const FEW: usize = 8;
 
-/// Fewer leading arguments are looked for one by one, rather than each argument in the table.
-const FEW_NAMES: usize = 4;
-
 /// The rules of one situation.
 #[derive(Debug, Default)]
 pub(super) struct Layer {
     plain: Box<[u32]>,
-    tables: Vec<Table>,
-    /// The places of tables by the argument that their path starts with.
-    named: FxHashMap<Box<str>, Vec<usize>>,
-    /// The places of the other tables.
-    unnamed: Vec<usize>,
+    /// The tables whose path starts with an argument's name, by that name's hash.
+    named: FxHashMap<u32, Vec<(Box<str>, Table)>>,
+    /// One bit for each of the top six bits of the hashes in `named`: most arguments are told off by it.
+    filter: u64,
+    /// The other tables.
+    unnamed: Vec<Table>,
 }
 
 /// The rules whose guard is about one path.
 #[derive(Debug)]
 struct Table {
-    path: Arc<Path>,
+    /// From the named argument on, or the whole path of an unnamed table.
+    path: Path,
     /// Those that want any value.
     present: Box<[u32]>,
     above: Option<Compared>,
@@ -75,11 +72,14 @@ impl Layer {
         }
         layer.plain = plain.into();
         for (path, rules) in by_path {
-            let place = layer.tables.len();
-            layer.tables.push(Table::new(path, &rules));
-            match path.leading_name() {
-                Some(name) => layer.named.entry(name.into()).or_default().push(place),
-                None => layer.unnamed.push(place),
+            match path.split_name() {
+                Some((name, inside)) => {
+                    let hash = key_hash(name);
+                    let tables = layer.named.entry(hash).or_default();
+                    tables.push((name.into(), Table::new(inside, &rules)));
+                    layer.filter |= filter_bit(hash);
+                }
+                None => layer.unnamed.push(Table::new(path.clone(), &rules)),
             }
         }
         layer
@@ -92,29 +92,32 @@ impl Layer {
 
     /// Adds the guarded rules that these arguments make candidates.
     pub(super) fn activate<'p>(&'p self, arguments: Value<'_>, streams: &mut Vec<Stream<'p>>) {
-        if self.tables.is_empty() {
+        for table in &self.unnamed {
+            table.activate(arguments, streams);
+        }
+        if self.filter == 0 {
             return;
         }
-        let mut look_up = |places: &[usize]| {
-            for table in places.iter().filter_map(|place| self.tables.get(*place)) {
-                table.activate(arguments, streams);
+        for (hash, key, value) in arguments.hashed_members() {
+            if self.filter & filter_bit(hash) == 0 {
+                continue;
             }
-        };
-        look_up(&self.unnamed);
-        if self.named.len() <= FEW_NAMES {
-            self.named.values().for_each(|places| look_up(places));
-            return;
-        }
-        for (name, _) in arguments.members() {
-            if let Some(places) = self.named.get(name.as_ref()) {
-                look_up(places);
+            for (name, table) in self.named.get(&hash).into_iter().flatten() {
+                // Hashes are of folded names; paths mean the exact one.
+                if key.is_text(name) {
+                    table.activate(value, streams);
+                }
             }
         }
     }
 }
 
+fn filter_bit(hash: u32) -> u64 {
+    1 << (hash >> 26)
+}
+
 impl Table {
-    fn new(path: &Path, rules: &[(u32, &Wanted)]) -> Self {
+    fn new(path: Path, rules: &[(u32, &Wanted)]) -> Self {
         let mut present = Vec::new();
         let mut sides: [Vec<Comparison>; 2] = [Vec::new(), Vec::new()];
         let mut equal: Vec<(Kind, Vec<(u32, &[u64])>)> = Vec::new();
@@ -139,16 +142,19 @@ impl Table {
             }
         }
         Self {
-            path: Arc::new(path.clone()),
+            path,
             present: present.into(),
             above: Compared::new(above, false),
             below: Compared::new(below, true),
-            equal: equal.iter().map(|(kind, rules)| Equal::new(*kind, rules)).collect(),
+            equal: equal
+                .iter()
+                .map(|(kind, rules)| Equal::new(*kind, rules))
+                .collect(),
         }
     }
 
-    fn activate<'p>(&'p self, arguments: Value<'_>, streams: &mut Vec<Stream<'p>>) {
-        let value = match selected(&self.path, arguments) {
+    fn activate<'p>(&'p self, root: Value<'_>, streams: &mut Vec<Stream<'p>>) {
+        let value = match selected(&self.path, root) {
             Selected::Nothing => return,
             Selected::One(value) => Some(value),
             Selected::Several => None,
@@ -166,10 +172,15 @@ impl Table {
             });
         }
         for equal in &self.equal {
-            push(match value.filter(|value| value.kind() == equal.kind).and_then(scalar_hash) {
-                Some(hash) => Stream::list(equal.by_hash.get(&hash).map_or(&[], Vec::as_slice)),
-                None => Stream::list(&equal.all),
-            });
+            push(
+                match value
+                    .filter(|value| value.kind() == equal.kind)
+                    .and_then(scalar_hash)
+                {
+                    Some(hash) => Stream::list(equal.by_hash.get(&hash).map_or(&[], Vec::as_slice)),
+                    None => Stream::list(&equal.all),
+                },
+            );
         }
     }
 }
@@ -177,7 +188,10 @@ impl Table {
 impl Compared {
     fn new(comparisons: &[Comparison], descending: bool) -> Option<Self> {
         (!comparisons.is_empty()).then(|| Self {
-            all: comparisons.iter().map(|comparison| comparison.position).collect(),
+            all: comparisons
+                .iter()
+                .map(|comparison| comparison.position)
+                .collect(),
             thresholds: Thresholds::new(comparisons, descending),
         })
     }
@@ -216,7 +230,11 @@ impl<'p> Stream<'p> {
     fn reached(thresholds: &'p Thresholds, lexeme: &str) -> Self {
         let bound = thresholds.bound(lexeme);
         let next = thresholds.next(0, bound);
-        Self::Reached { thresholds, bound, next }
+        Self::Reached {
+            thresholds,
+            bound,
+            next,
+        }
     }
 
     pub(super) fn head(&self) -> Option<u32> {
@@ -229,7 +247,11 @@ impl<'p> Stream<'p> {
     pub(super) fn advance(&mut self) {
         match self {
             Self::List(positions) => *positions = positions.get(1..).unwrap_or_default(),
-            Self::Reached { thresholds, bound, next } => {
+            Self::Reached {
+                thresholds,
+                bound,
+                next,
+            } => {
                 *next = next.and_then(|(place, _)| thresholds.next(place + 1, *bound));
             }
         }

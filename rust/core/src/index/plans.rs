@@ -66,12 +66,19 @@ impl Plans {
                 let layer = self.share(index, &index.specific(graph, facts, tool));
                 if let Some(slot) = self.tools.get_mut(place) {
                     let tool = tool.into();
-                    *slot = Some(Named { general, tool, layer });
+                    *slot = Some(Named {
+                        general,
+                        tool,
+                        layer,
+                    });
                 }
                 place
             }
         };
-        let general = self.generals.get(general).map_or(&*NO_RULES, |general| &general.layer);
+        let general = self
+            .generals
+            .get(general)
+            .map_or(&*NO_RULES, |general| &general.layer);
         let named = self.tools.get(place).and_then(Option::as_ref);
         (general, named.map_or(&*NO_RULES, |named| &named.layer))
     }
@@ -105,7 +112,9 @@ impl Plans {
         let mut free = None;
         for (place, named) in (set..).zip(self.tools.iter().skip(set).take(WAYS)) {
             match named {
-                Some(named) if named.general == general && *named.tool == *tool => return Ok(place),
+                Some(named) if named.general == general && *named.tool == *tool => {
+                    return Ok(place);
+                }
                 Some(_) => {}
                 None => free = Some(place),
             }

@@ -78,7 +78,11 @@ impl Thresholds {
             .map(|comparison| {
                 // The bound of the threshold itself lies above inclusive rules and below the others.
                 let bound = thresholds.bound(&comparison.lexeme);
-                if comparison.inclusive { bound - 1 } else { bound }
+                if comparison.inclusive {
+                    bound - 1
+                } else {
+                    bound
+                }
             })
             .collect();
         thresholds.tree = Tree::new(&keys);
@@ -88,11 +92,15 @@ impl Thresholds {
     /// The bound for a value: the rules whose key is below it hold.
     pub(super) fn bound(&self, lexeme: &str) -> u32 {
         let value = nearest(lexeme);
-        let order = |threshold: &Threshold| {
-            directed(threshold.compare(value, lexeme), self.descending)
-        };
-        let passed = self.sorted.partition_point(|threshold| order(threshold).is_lt());
-        let met = self.sorted.get(passed).is_some_and(|threshold| order(threshold).is_eq());
+        let order =
+            |threshold: &Threshold| directed(threshold.compare(value, lexeme), self.descending);
+        let passed = self
+            .sorted
+            .partition_point(|threshold| order(threshold).is_lt());
+        let met = self
+            .sorted
+            .get(passed)
+            .is_some_and(|threshold| order(threshold).is_eq());
         // INVARIANT: a graph has at most 100,000 rules, so that this cannot overflow.
         2 * passed as u32 + u32::from(met)
     }
@@ -177,17 +185,26 @@ mod tests {
     }
 
     fn comparisons(texts: &[(&str, bool)]) -> Vec<Comparison> {
-        let each = texts.iter().zip(10..).map(|((lexeme, inclusive), position)| Comparison {
-            position,
-            lexeme: (*lexeme).into(),
-            inclusive: *inclusive,
-        });
+        let each = texts
+            .iter()
+            .zip(10..)
+            .map(|((lexeme, inclusive), position)| Comparison {
+                position,
+                lexeme: (*lexeme).into(),
+                inclusive: *inclusive,
+            });
         each.collect()
     }
 
     #[test]
     fn finds_what_a_value_exceeds() {
-        let rules = [("5", false), ("5.0", true), ("-1", false), ("100", true), ("1e1", false)];
+        let rules = [
+            ("5", false),
+            ("5.0", true),
+            ("-1", false),
+            ("100", true),
+            ("1e1", false),
+        ];
         let above = Thresholds::new(&comparisons(&rules), false);
         assert_eq!(reached(&above, "-1"), []);
         assert_eq!(reached(&above, "0"), [12]);
@@ -198,7 +215,10 @@ mod tests {
 
     #[test]
     fn finds_what_a_value_falls_short_of() {
-        let below = Thresholds::new(&comparisons(&[("5", false), ("5", true), ("7", false)]), true);
+        let below = Thresholds::new(
+            &comparisons(&[("5", false), ("5", true), ("7", false)]),
+            true,
+        );
         assert_eq!(reached(&below, "7"), []);
         assert_eq!(reached(&below, "6.9"), [12]);
         assert_eq!(reached(&below, "5"), [11, 12]);
@@ -207,7 +227,11 @@ mod tests {
 
     #[test]
     fn doubles_that_coincide_are_told_apart() {
-        let close = [("9007199254740993", false), ("9007199254740992", false), ("1e400", false)];
+        let close = [
+            ("9007199254740993", false),
+            ("9007199254740992", false),
+            ("1e400", false),
+        ];
         let above = Thresholds::new(&comparisons(&close), false);
         assert_eq!(reached(&above, "9007199254740993"), [11]);
         assert_eq!(reached(&above, "9007199254740994"), [10, 11]);
@@ -218,8 +242,11 @@ mod tests {
     fn agrees_with_a_plain_scan() {
         for count in 1..40_u32 {
             let texts: Vec<String> = (0..count).map(|n| (n * 7 % 13).to_string()).collect();
-            let rules: Vec<(&str, bool)> =
-                texts.iter().zip(0..).map(|(text, n)| (text.as_str(), n % 3 == 0)).collect();
+            let rules: Vec<(&str, bool)> = texts
+                .iter()
+                .zip(0..)
+                .map(|(text, n)| (text.as_str(), n % 3 == 0))
+                .collect();
             let above = Thresholds::new(&comparisons(&rules), false);
             for value in 0..14_u32 {
                 let holds = |(text, inclusive): &(&str, bool)| {

@@ -29,7 +29,9 @@ pub(super) fn is_any(globs: &Globs) -> bool {
         Alternative::Prefix(text) | Alternative::Suffix(text) => text.is_empty(),
         _ => false,
     };
-    globs.iter().any(|(glob, _)| Glob::alternatives(glob).iter().any(any))
+    globs
+        .iter()
+        .any(|(glob, _)| Glob::alternatives(glob).iter().any(any))
 }
 
 impl Tools {
@@ -70,7 +72,10 @@ impl Tools {
                 found.extend_from_slice(positions);
             }
         }
-        let rest = self.rest.iter().filter(|(alternative, _)| alternative.matches(name));
+        let rest = self
+            .rest
+            .iter()
+            .filter(|(alternative, _)| alternative.matches(name));
         found.extend(rest.map(|(_, position)| *position));
         found.sort_unstable();
         found.dedup();

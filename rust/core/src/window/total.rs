@@ -46,7 +46,6 @@ impl Total {
         }
     }
 
-
     /// A number of calls.
     pub(super) fn of_count(count: usize) -> Self {
         Self {
