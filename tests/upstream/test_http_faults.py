@@ -279,8 +279,8 @@ async def test_a_slow_reader_stops_the_server_and_is_not_timed_out(
             written += 1
 
     client = connect((await serve(handler)).url)
-    response = await client.send("POST", [], b"{}", timeout=0.1)
-    await asyncio.sleep(0.35)
+    response = await client.send("POST", [], b"{}", timeout=0.25)
+    await asyncio.sleep(0.6)
     # What both kernels buffer for one connection is some MiB; the rest has to wait.
     assert written < 48
     buffered = response._answer.buffered

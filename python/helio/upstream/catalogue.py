@@ -25,6 +25,7 @@ ANSWER_LIMIT: Final = 16 * 1024 * 1024
 """The most bytes of one answer: one page, or the stream that holds it."""
 
 PAGE_LIMIT: Final = 1000
+_FAREWELL_SECONDS: Final = 2.0
 _NO_CONTENT_LIMIT: Final = 64 * 1024
 _ACCEPT: Final = f"{JSON}, {EVENT_STREAM}".encode()
 
@@ -120,13 +121,14 @@ class _Session:
         if self._session_id is None:
             return
         try:
-            response = await self._upstream.send(
-                "DELETE", self._headers[1:], None, timeout=self._silence
-            )
-            await response.read(_NO_CONTENT_LIMIT)
-        except UpstreamFailed as failure:
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                response = await self._upstream.send(
+                    "DELETE", self._headers[1:], None, timeout=self._silence
+                )
+                await response.read(_NO_CONTENT_LIMIT)
+        except (UpstreamFailed, TimeoutError) as failure:
             # The tools are known or their fault is already on its way; the session ends by itself.
-            logger.info("a session for listing tools was left to expire: %s", failure)
+            logger.info("a session for listing tools was left to expire: %r", failure)
 
     async def _ask(self, method: str, params: dict[str, object]) -> dict[str, object]:
         self._last_id += 1
