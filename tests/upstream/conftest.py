@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -43,15 +44,14 @@ async def nothing_leaks() -> AsyncIterator[None]:
 
 def _descriptors() -> set[tuple[int, str]]:
     """The open TCP sockets; loops have sockets of other kinds for themselves."""
-    tables = [Path(f"/proc/self/net/{name}") for name in ("tcp", "tcp6")]
-    lines = [line for table in tables if table.exists() for line in table.read_text().splitlines()]
-    tcp = {f"socket:[{line.split()[9]}]" for line in lines}
     found = set()
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names of links that come and go
         with suppress(OSError):
             target = str(Path(f"/proc/self/fd/{name}").readlink())
-            if target in tcp:
-                found.add((int(name), target))
+            if target.startswith("socket:"):
+                with socket.socket(fileno=os.dup(int(name))) as same:
+                    if same.family in (socket.AF_INET, socket.AF_INET6):
+                        found.add((int(name), target))
     return found
 
 

@@ -8,6 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from socket import SO_LINGER, SOL_SOCKET
 
+import pytest
+
+from helio.errors import UpstreamFailed
 from helio.upstream.http import HttpUpstream
 
 
@@ -120,3 +123,47 @@ class Peer:
 
 Serve = Callable[..., Awaitable[Peer]]
 Connect = Callable[..., HttpUpstream]
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+HELLO = OK + b"content-length: 5\r\n\r\nhello"
+CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
+MEBIBYTE = 1 << 20
+
+
+def always(answer: bytes) -> Handler:
+    """Answers every request so."""
+
+    async def handler(conversation: Conversation) -> None:
+        while await conversation.request() is not None:
+            await conversation.send(answer)
+
+    return handler
+
+
+def answering(answer: bytes, then: str = "wait") -> Handler:
+    """Answers one request; then waits for the client's end, closes, or resets."""
+
+    async def handler(conversation: Conversation) -> None:
+        await conversation.request()
+        await conversation.send(answer)
+        if then == "wait":
+            await conversation.ended()
+        elif then == "reset":
+            conversation.reset()
+
+    return handler
+
+
+async def ask(client: HttpUpstream, body: bytes = b"{}", timeout: float | None = 5) -> bytes:  # noqa: ASYNC109
+    """Sends one POST and reads its answer."""
+    response = await client.send("POST", [], body, timeout=timeout)
+    return await response.read(MEBIBYTE)
+
+
+async def failure(work: Awaitable[object]) -> UpstreamFailed:
+    """How `work` fails."""
+    with pytest.raises(UpstreamFailed) as failed:
+        await work
+    assert failed.value.detail
+    return failed.value

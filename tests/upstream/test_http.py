@@ -1,36 +1,21 @@
-"""The client against servers that behave: sending, reading, pooling, TLS."""
+"""The client against servers that behave: what is sent, and what is read."""
 
 import asyncio
 import socket
-import ssl
-import threading
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 import uvicorn
 from aiohttp import web
 
-from helio.errors import UpstreamFailed
-from helio.upstream import http
-from helio.upstream.http import HttpUpstream
-from upstream.peers import Connect, Conversation, Serve
-
-OK = b"HTTP/1.1 200 OK\r\n"
-HELLO = OK + b"content-length: 5\r\n\r\nhello"
-
-
-def always(answer: bytes) -> Callable[[Conversation], Awaitable[None]]:
-    async def handler(conversation: Conversation) -> None:
-        while await conversation.request() is not None:
-            await conversation.send(answer)
-
-    return handler
-
-
-async def ask(client: HttpUpstream, body: bytes | None = b"{}") -> bytes:
-    response = await client.send("POST", [], body, timeout=5)
-    return await response.read(1 << 20)
+from upstream.peers import (
+    HELLO,
+    OK,
+    Connect,
+    Conversation,
+    Serve,
+    always,
+    ask,
+)
 
 
 async def test_the_request_on_the_wire_is_what_was_given(serve: Serve, connect: Connect) -> None:
@@ -75,15 +60,6 @@ async def test_redirects_are_answers(serve: Serve, connect: Connect) -> None:
     response = await connect(peer.url).send("POST", [], b"{}", timeout=5)
     assert (response.status, response.header(b"location")) == (307, b"/other")
     assert await response.read(0) == b""
-
-
-async def test_one_connection_carries_request_after_request(serve: Serve, connect: Connect) -> None:
-    peer = await serve(always(HELLO))
-    client = connect(peer.url)
-    for _ in range(20):
-        assert await ask(client) == b"hello"
-    assert peer.connections == 1
-    assert client.open_connections == 1
 
 
 async def test_a_stream_is_given_piece_by_piece_as_it_comes(serve: Serve, connect: Connect) -> None:
@@ -157,40 +133,6 @@ async def test_head_and_no_content(serve: Serve, connect: Connect) -> None:
     assert (response.status, await response.read(0)) == (202, b"")
 
 
-async def test_requests_at_once_share_a_bounded_pool(serve: Serve, connect: Connect) -> None:
-    async def handler(conversation: Conversation) -> None:
-        while (request := await conversation.request()) is not None:
-            await asyncio.sleep(0)
-            await conversation.send(OK + b"content-length: %d\r\n\r\n" % len(request.body))
-            await conversation.send(request.body)
-
-    peer = await serve(handler)
-    client = connect(peer.url, max_connections=8)
-    bodies = [b"%d" % index for index in range(200)]
-    assert await asyncio.gather(*(ask(client, body) for body in bodies)) == bodies
-    assert peer.connections == 8
-
-
-async def test_a_request_waits_for_a_connection_only_so_long(
-    serve: Serve, connect: Connect
-) -> None:
-    async def handler(conversation: Conversation) -> None:
-        await conversation.request()
-        await conversation.send(OK + b"content-length: 5\r\n\r\nhel")
-        await conversation.ended()
-
-    peer = await serve(handler)
-    client = connect(peer.url, max_connections=1, connect_timeout=0.05)
-    held = await client.send("POST", [], b"{}", timeout=5)
-    with pytest.raises(UpstreamFailed) as failed:
-        await client.send("POST", [], b"{}", timeout=5)
-    assert (failed.value.reason, failed.value.sent) == ("connect_timeout", False)
-    held.close()
-    following = await client.send("POST", [], b"{}", timeout=5)
-    following.close()
-    assert peer.connections == 2
-
-
 async def test_a_big_body_is_sent_whole_at_the_servers_pace(serve: Serve, connect: Connect) -> None:
     body = bytes(range(256)) * (1 << 14)
     reading = asyncio.Event()
@@ -247,135 +189,6 @@ async def test_addresses_of_both_families(host: str, serve: Serve, connect: Conn
     peer = await serve(handler, host=host)
     assert await ask(connect(peer.url)) == b"hello"
     assert received == [f"[::1]:{peer.port}" if host == "::1" else f"127.0.0.1:{peer.port}"]
-
-
-async def test_an_idle_connection_that_the_server_closed_is_not_used(
-    serve: Serve, connect: Connect
-) -> None:
-    async def handler(conversation: Conversation) -> None:
-        await conversation.request()
-        await conversation.send(HELLO)
-
-    peer = await serve(handler)
-    client = connect(peer.url)
-    for _ in range(50):
-        assert await ask(client) == b"hello"
-    assert peer.connections == 50
-
-
-async def test_the_kernel_is_asked_before_an_idle_connection_is_used(connect: Connect) -> None:
-    idle, ended = threading.Event(), threading.Event()
-
-    def answer(listening: socket.socket) -> None:
-        with listening.accept()[0] as connection:
-            connection.recv(65536)
-            connection.sendall(HELLO)
-            assert idle.wait(5)
-        ended.set()
-        with listening.accept()[0] as connection:
-            connection.recv(65536)
-            connection.sendall(HELLO)
-            connection.recv(1)
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = threading.Thread(target=answer, args=(listening,))
-        server.start()
-        client = connect(f"http://127.0.0.1:{listening.getsockname()[1]}/mcp")
-        assert await ask(client) == b"hello"
-        # Nothing is awaited here, so that the loop cannot see the end before the next request.
-        idle.set()
-        assert ended.wait(5)
-        assert await ask(client) == b"hello"
-        await client.aclose()
-        server.join()
-
-
-@pytest.mark.parametrize("seen", [False, True])
-async def test_unasked_bytes_end_an_idle_connection(
-    seen: bool, serve: Serve, connect: Connect
-) -> None:
-    async def handler(conversation: Conversation) -> None:
-        await conversation.request()
-        await conversation.send(HELLO)
-        await idle.wait()
-        await conversation.send(OK + b"content-length: 4\r\n\r\nevil")
-        sent.set()
-        await conversation.ended()
-
-    idle, sent = asyncio.Event(), asyncio.Event()
-    peer = await serve(handler)
-    client = connect(peer.url)
-    assert await ask(client) == b"hello"
-    idle.set()
-    await sent.wait()
-    # Then they are still in the kernel, or the loop has read them.
-    for _ in range(20 if seen else 0):
-        await asyncio.sleep(0)
-    assert await ask(client) == b"hello"
-    assert peer.connections == 2
-
-
-async def test_idle_connections_are_dropped_after_a_while(
-    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http, "IDLE_SECONDS", 0.05)
-    ended = asyncio.Event()
-
-    async def handler(conversation: Conversation) -> None:
-        await conversation.request()
-        await conversation.send(HELLO)
-        await conversation.ended()
-        ended.set()
-
-    client = connect((await serve(handler)).url)
-    assert await ask(client) == b"hello"
-    await asyncio.wait_for(ended.wait(), 2)
-    assert client.open_connections == 0
-
-
-def _server_tls(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
-
-
-@pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
-async def test_tls(name: str, serve: Serve, connect: Connect, certificate: Path) -> None:
-    peer = await serve(always(HELLO), tls=_server_tls(certificate))
-    trusting = ssl.create_default_context(cafile=str(certificate))
-    client = connect(f"https://{name}:{peer.port}/mcp", tls=trusting)
-    for _ in range(3):
-        assert await ask(client) == b"hello"
-    assert peer.connections == 1
-
-
-async def test_a_certificate_that_nobody_vouches_for(
-    serve: Serve, connect: Connect, certificate: Path
-) -> None:
-    received = []
-
-    async def handler(conversation: Conversation) -> None:
-        received.append(await conversation.request())
-
-    peer = await serve(handler, tls=_server_tls(certificate))
-    with pytest.raises(UpstreamFailed) as failed:
-        await connect(peer.url).send("POST", [], b"{}", timeout=5)
-    assert (failed.value.reason, failed.value.sent) == ("connect_failed", False)
-    assert received in ([], [None])
-
-
-async def test_a_certificate_for_another_name(
-    serve: Serve, connect: Connect, certificate: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    peer = await serve(always(HELLO), tls=_server_tls(certificate))
-    trusting = ssl.create_default_context(cafile=str(certificate))
-    client = connect(f"https://127.0.0.2:{peer.port}/mcp", tls=trusting)
-    peer_on_all = await serve(always(HELLO), tls=_server_tls(certificate), host="127.0.0.2")
-    other = connect(peer_on_all.url, tls=trusting)
-    for each in (client, other):
-        with pytest.raises(UpstreamFailed) as failed:
-            await each.send("POST", [], b"{}", timeout=5)
-        assert (failed.value.reason, failed.value.sent) == ("connect_failed", False)
 
 
 async def test_an_aiohttp_server(connect: Connect) -> None:
