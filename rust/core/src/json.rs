@@ -389,10 +389,10 @@ impl<'a> Value<'a> {
     /// The member of an object by its decoded key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Value<'a>> {
-        self.members()
-            .children
-            .find(|name| name.is_text(key))
-            .map(|name| name.at(name.id + 1))
+        let wanted = key_hash(key);
+        self.hashed_members()
+            .find(|(hash, name, _)| *hash == wanted && name.is_text(key))
+            .map(|(_, _, value)| value)
     }
 
     /// How many elements or members there are; zero for other kinds. Costs a step for each.
