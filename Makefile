@@ -92,5 +92,5 @@ $(DEV): requirements/dev.lock | $(RUNTIME)
 # An editable install: Python sources are used in place, the extension is built in release. It waits for
 # the other installations, because two of them must not write into .venv at once.
 $(NATIVE): $(RUST_SOURCES) pyproject.toml $(RUNTIME) | $(if $(filter-out demo,$(MAKECMDGOALS)),$(DEV))
-	$(INSTALL) --no-deps --no-build-isolation --editable .
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
