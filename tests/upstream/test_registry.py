@@ -6,8 +6,9 @@ import pytest
 
 from helio.errors import UpstreamFailed
 from helio.protocol.headers import request_headers
+from helio.upstream import registry
 from helio.upstream.registry import Upstreams, UpstreamSettings
-from upstream.peers import Conversation, Serve
+from upstream.peers import CHUNKED, HELLO, Conversation, Serve
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -106,3 +107,26 @@ async def test_what_the_operator_set_goes_up_and_wins(serve: Serve) -> None:
     assert request.header("x-trace") == "1"  # type: ignore[attr-defined]
     assert request.header("cookie") is None  # type: ignore[attr-defined]
     await upstreams.aclose()
+
+
+async def test_standing_streams_never_keep_calls_waiting(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "CALL_CONNECTIONS", 1)
+
+    async def handler(conversation: Conversation) -> None:
+        while (request := await conversation.request()) is not None:
+            if request.method == "GET":
+                await conversation.send(CHUNKED)
+            else:
+                await conversation.send(HELLO)
+
+    peer = await serve(handler)
+    upstreams = Upstreams([UpstreamSettings("a", peer.url, connect_timeout=0.1)])
+    streams = [await upstreams["a"].send("GET", [], None, timeout=None) for _ in range(5)]
+    response = await upstreams["a"].send("POST", [], b"{}", timeout=5)
+    assert await response.read(5) == b"hello"
+    assert not any(stream.complete for stream in streams)
+    await upstreams.aclose()
+    with pytest.raises(UpstreamFailed, match="closed"):
+        await streams[0].read(5)

@@ -17,6 +17,10 @@ from helio.upstream.response import UpstreamResponse
 DEFAULT_NAME = "default"
 """The name of the one upstream of a configuration that has `upstream` and not `upstreams`."""
 
+CALL_CONNECTIONS = 256
+STREAM_CONNECTIONS = 4096
+"""Agents' standing streams have connections of their own, so that they never keep calls waiting."""
+
 
 @dataclass(frozen=True, slots=True)
 class UpstreamSettings:
@@ -74,12 +78,8 @@ class Upstream:
 
     def __init__(self, settings: UpstreamSettings, now: Callable[[], datetime]) -> None:
         self.name = settings.name
-        self.client = HttpUpstream(
-            settings.url,
-            headers=settings.headers,
-            connect_timeout=settings.connect_timeout,
-            request_timeout=settings.request_timeout,
-        )
+        self.client = _client(settings, CALL_CONNECTIONS)
+        self._streams = _client(settings, STREAM_CONNECTIONS)
         self.rules: ForwardRules = forward_rules(
             operator_names=settings.headers,
             patterns=settings.forward_headers,
@@ -98,10 +98,12 @@ class Upstream:
     ) -> UpstreamResponse:
         """`HttpUpstream.send`, with the result taken down in `health`.
 
+        A request without `timeout` is a standing stream and does not take a call's connection.
         A failure while the body is read is the reader's to report (`health.failed`).
         """
+        client = self._streams if timeout is None else self.client
         try:
-            response = await self.client.send(
+            response = await client.send(
                 method, headers, body, path_suffix=path_suffix, timeout=timeout
             )
         except UpstreamFailed as failure:
@@ -110,6 +112,11 @@ class Upstream:
             raise
         self.health.answered()
         return response
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        await self.client.aclose()
+        await self._streams.aclose()
 
 
 class Upstreams:
@@ -140,7 +147,17 @@ class Upstreams:
     async def aclose(self) -> None:
         """Closes every client."""
         for upstream in self:
-            await upstream.client.aclose()
+            await upstream.aclose()
+
+
+def _client(settings: UpstreamSettings, max_connections: int) -> HttpUpstream:
+    return HttpUpstream(
+        settings.url,
+        headers=settings.headers,
+        connect_timeout=settings.connect_timeout,
+        request_timeout=settings.request_timeout,
+        max_connections=max_connections,
+    )
 
 
 def _iso(moment: datetime | None) -> str | None:
