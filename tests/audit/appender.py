@@ -1,7 +1,8 @@
-"""A process that appends to a journal under load until it is killed, and says what it was promised.
+"""A process that appends to a journal under load until it is killed.
 
-Usage: appender.py DIRECTORY DURABILITY. Writes a line to stdout for every acknowledged record: `intent
-ID` or `outcome ID`. Its checkpoint counts, as an application's does, every charge that was committed.
+Usage: appender.py DIRECTORY DURABILITY. Writes a line to stdout for every acknowledged record:
+`intent ID` or `outcome ID`. Its checkpoint counts, as an application's does, every charge that was
+committed.
 """
 
 import asyncio

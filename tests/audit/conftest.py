@@ -1,5 +1,6 @@
 """Journals in scratch directories, on a disk that fails when told to."""
 
+import asyncio
 import errno
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
@@ -94,3 +95,15 @@ async def started(
     disk.faults.clear()
     for journal in journals:
         await journal.close()
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], bool]], Awaitable[None]]:
+    """Waits for what a timer of the journal, or a thread, brings about."""
+
+    async def wait(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(8):
+            while not condition():  # noqa: ASYNC110 - nothing tells the loop about it
+                await asyncio.sleep(0.01)
+
+    return wait

@@ -23,12 +23,6 @@ def ids(directory: Path, kind: str) -> list[str]:
     return [line.values()["call_id"] for line in lines if line.kind == kind]
 
 
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(8):
-        while not condition():  # noqa: ASYNC110 - a timer of the journal's own ends it
-            await asyncio.sleep(0.01)
-
-
 async def test_records_come_back_in_the_order_of_their_appends(
     started: Start, directory: Path, call: Any
 ) -> None:
@@ -157,12 +151,12 @@ async def test_rotation_writes_a_checkpoint_that_fits_its_place(
         match line.kind:
             case "segment":
                 checkpoints += 1
-                # A checkpoint between a call's commit and its outcome's line counts it as ended.
-                still_open = {call_id for call_id, _, _ in data["open"]}
-                already_ended = set(data["state"]["ended"])
-                assert still_open | already_ended == seen_open | set(seen_ended)
-                assert not still_open & already_ended
-                assert len(already_ended) - len(seen_ended) in (0, 1)
+                charged = {call_id: charges for call_id, _, charges in data["open"]}
+                assert set(charged) == seen_open
+                for call_id, charges in charged.items():
+                    # Between a call's commit and its outcome's line the state has its charges.
+                    assert bool(charges) == (call_id not in data["state"]["ended"])
+                assert set(seen_ended) <= set(data["state"]["ended"])
             case "intent":
                 seen_open.add(data["call_id"])
             case "outcome":
@@ -174,7 +168,7 @@ async def test_rotation_writes_a_checkpoint_that_fits_its_place(
 
 
 async def test_a_failed_sync_blocks_at_once_and_that_file_is_never_written_again(
-    started: Start, directory: Path, disk: Any, call: Any
+    started: Start, directory: Path, disk: Any, call: Any, eventually: Any
 ) -> None:
     journal = await started()
     await journal.append_intent(call("kept"))
@@ -197,7 +191,7 @@ async def test_a_failed_sync_blocks_at_once_and_that_file_is_never_written_again
 
 @pytest.mark.parametrize("operation", ["write", "short write"])
 async def test_a_full_disk_blocks_and_room_serves_again(
-    started: Start, directory: Path, disk: Any, call: Any, operation: str
+    *, started: Start, directory: Path, disk: Any, call: Any, operation: str, eventually: Any
 ) -> None:
     journal = await started()
     await journal.append_intent(call("kept"))
@@ -211,7 +205,7 @@ async def test_a_full_disk_blocks_and_room_serves_again(
 
 
 async def test_a_directory_that_takes_no_new_file_keeps_the_journal_unavailable(
-    started: Start, directory: Path, disk: Any, call: Any
+    started: Start, directory: Path, disk: Any, call: Any, eventually: Any
 ) -> None:
     journal = await started()
     disk.faults |= {"write": errno.ENOSPC, "create": errno.ENOSPC}
@@ -227,7 +221,7 @@ async def test_a_directory_that_takes_no_new_file_keeps_the_journal_unavailable(
 
 
 async def test_what_was_acknowledged_is_carried_over_a_failed_sync(
-    started: Start, directory: Path, disk: Any, call: Any
+    started: Start, directory: Path, disk: Any, call: Any, eventually: Any
 ) -> None:
     journal = await started()
     for call_id in ("a", "b"):
@@ -247,7 +241,7 @@ async def test_what_was_acknowledged_is_carried_over_a_failed_sync(
 
 
 async def test_the_outcome_of_an_open_call_is_written_when_the_disk_is_back(
-    started: Start, directory: Path, disk: Any, call: Any
+    started: Start, directory: Path, disk: Any, call: Any, eventually: Any
 ) -> None:
     committed = ["before"]
     journal = await started(lambda: {"committed": len(committed)})
@@ -271,7 +265,7 @@ async def test_the_outcome_of_an_open_call_is_written_when_the_disk_is_back(
 
 
 async def test_relaxed_appends_survive_a_failure(
-    started: Start, directory: Path, disk: Any, call: Any
+    started: Start, directory: Path, disk: Any, call: Any, eventually: Any
 ) -> None:
     journal = await started(durability="relaxed")
     disk.faults["write"] = errno.ENOSPC

@@ -116,11 +116,14 @@ def test_only_what_follows_the_last_checkpoint_is_folded(
 def test_carried_lines_are_in_the_checkpoint_already(
     write: Write, directory: Path, call: Any
 ) -> None:
-    write(("intent", call("before")))
-    write(outcome("before"), ("intent", call("also before")), ("intent", call("c")), carried=2)
+    charges = call("x")["charges"]
+    write(("intent", call("a")), ("intent", call("b")))
+    open_calls = [["a", NOW, []], ["b", NOW, charges]]
+    carried = [outcome("a"), ("intent", call("b"))]
+    write(*carried, ("intent", call("c")), open_calls=open_calls, carried=2)
     found = recovery.recover(directory, NOW)
-    assert [each.call_id for each in found.open_calls] == ["c"]
-    assert len(found.charges) == 1
+    assert [each.call_id for each in found.open_calls] == ["b", "c"]
+    assert len(found.charges) == 2
 
 
 def test_a_tail_torn_at_any_byte_is_cut(write: Write, directory: Path, call: Any) -> None:

@@ -13,14 +13,14 @@ that one which were acknowledged, and outcomes, are carried over: written again,
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
 from helio.audit import recovery
 from helio.audit.file_system import FileSystem
 from helio.audit.lock import DirectoryLock
-from helio.audit.pending import Need, Pending, Record
+from helio.audit.pending import Need, OpenEntry, Pending, Record
 from helio.audit.record import UNKNOWN_OUTCOME
 from helio.audit.recovery import Recovered
 from helio.audit.segment import FORMAT, Encoder, Position, encode_data, path_of
@@ -120,9 +120,9 @@ class Journal:
         )
         self._end = recovered.end
         self._encoder = Encoder(recovered.sequence, recovered.digest)
-        self._pending = Pending(_last_record(recovered))
+        self._pending = Pending(Record.recovered(recovered))
         # The state that `start` is given counts their charges already: they bring none.
-        self._open_calls: dict[str, tuple[int, object]] = {
+        self._open_calls: dict[str | None, OpenEntry] = {
             call.call_id: (call.at, ()) for call in recovered.open_calls
         }
         self._outbox: list[bytes] = []
@@ -167,7 +167,7 @@ class Journal:
         self._stopped = self._loop.create_future()
         self._writer.start()
         opened = self._loop.create_future()
-        self._open_segment(opened)
+        self._open_segment(opened=opened)
         try:
             await opened
         except BaseException:
@@ -236,28 +236,33 @@ class Journal:
 
     def _append(self, kind: str, data: Mapping[str, object], need: Need) -> asyncio.Future[None]:
         text = encode_data(data)
-        call_id = None
-        was_open = False
-        if kind in ("intent", "outcome"):
-            call_id = str(data["call_id"])
-            was_open = kind == "outcome" and self._open_calls.pop(call_id, None) is not None
-        at = self._clock()
+        call_id = str(data["call_id"]) if kind in ("intent", "outcome") else None
+        record = Record(kind, self._clock(), text, need, call_id=call_id)
+        if kind == "outcome":
+            record.ending = self._end_call(call_id, data)
         if self._unavailable is not None:
-            if was_open:
-                self._late.append(Record(kind, at, text, Need.QUEUED, call_id=call_id))
+            if record.ending is not None:
+                self._late.append(record)
             raise JournalUnavailable(self._unavailable)
-        if len(self._pending) >= _MAX_QUEUED and not was_open:
+        if len(self._pending) >= _MAX_QUEUED and record.ending is None:
             raise JournalUnavailable("too many records wait for the disk")
         if self._end is not None and self._end.offset >= self._max_segment_bytes:
-            self._open_segment()
+            self._open_segment([record])
         if kind == "intent":
-            self._open_calls[str(call_id)] = (at, data.get("charges", ()))
-        record = Record(kind, at, text, need, call_id=call_id)
+            self._open_calls[call_id] = (record.at, data.get("charges", ()))
         self._put(record)
         if need is Need.QUEUED:
             return self._nothing
         record.future = self._loop.create_future()
         return record.future
+
+    def _end_call(self, call_id: str | None, outcome: Mapping[str, object]) -> OpenEntry | None:
+        """The call ends; what it is in a checkpoint that comes before its outcome's line."""
+        call = self._open_calls.pop(call_id, None)
+        if call is None or outcome.get("status") == "not_forwarded":
+            return call
+        # The state counts what it charged.
+        return call[0], ()
 
     def _put(self, record: Record, *, carried: bool = False) -> None:
         """Gives the record its line; the lines of one turn of the loop go together."""
@@ -302,15 +307,25 @@ class Journal:
         self._outbox.clear()
         self._sync_wanted = self._report_wanted = False
 
-    def _open_segment(self, opened: asyncio.Future[None] | None = None) -> None:
-        """Goes on in a new segment, behind everything that was appended until now."""
+    def _open_segment(
+        self,
+        ending: Iterable[Record] = (),
+        opened: asyncio.Future[None] | None = None,
+    ) -> None:
+        """Goes on in a new segment, behind everything that was appended until now.
+
+        `ending` are records whose lines will follow; the calls they end are open until then.
+        """
         self._hand_over()
+        open_calls = self._open_calls | {
+            record.call_id: record.ending for record in ending if record.ending is not None
+        }
         checkpoint = {
             "format": FORMAT,
             "node": self._node,
             "follows": None if self._end is None else list(self._end),
             "state": self._state(),
-            "open": [[call_id, at, charges] for call_id, (at, charges) in self._open_calls.items()],
+            "open": [[call_id, at, charges] for call_id, (at, charges) in open_calls.items()],
         }
         header = Record(
             "segment", self._clock(), encode_data(checkpoint), Need.DURABLE, future=opened
@@ -345,7 +360,7 @@ class Journal:
         carried, dropped = self._pending.fail(reason)
         self._carried = carried
         for record in dropped:
-            if record.kind == "intent" and record.call_id is not None:
+            if record.kind == "intent":
                 self._open_calls.pop(record.call_id, None)
         durable = self._pending.durable
         self._encoder = Encoder(durable.sequence, durable.digest)
@@ -359,7 +374,7 @@ class Journal:
         self._retry = None
         carried = self._carried + self._late
         self._late = []
-        self._open_segment()
+        self._open_segment(carried)
         for record in carried:
             self._put(record, carried=True)
         self._sync_wanted = bool(carried)
@@ -379,12 +394,3 @@ class Journal:
         self._writer.join()
         if self._carried:
             logger.error("%d records could not be written", len(self._carried))
-
-
-def _last_record(recovered: Recovered) -> Record:
-    """What a start finds last, as the place where the chain goes on."""
-    record = Record("segment", recovered.state_at, b"", Need.DURABLE)
-    record.sequence = recovered.sequence
-    record.digest = recovered.digest
-    record.end = recovered.end or Position(0, 0)
-    return record

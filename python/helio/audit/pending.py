@@ -1,15 +1,20 @@
 """Records on their way to the disk: who waits for what, and what a failure does to each.
 
-Above: `journal`. Below: `segment`. Lives on the event loop; does no I/O.
+Above: `journal`. Below: `recovery`, `segment`. Lives on the event loop; does no I/O.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import Self
 
+from helio.audit.recovery import Recovered
 from helio.audit.segment import Position
 from helio.errors import JournalUnavailable
+
+OpenEntry = tuple[int, object]
+"""An open call in a checkpoint: its wall time in ns, and charges that the state does not count."""
 
 
 class Need(IntEnum):
@@ -24,6 +29,7 @@ class Record:
     """One record between its append and the sync that covers it.
 
     `at` is wall time in ns, `data` JSON text. `end` is the place behind its line, once it has one.
+    `ending`, of an outcome, is what its call is in a checkpoint that comes before its line.
     """
 
     __slots__ = (
@@ -33,6 +39,7 @@ class Record:
         "data",
         "digest",
         "end",
+        "ending",
         "future",
         "kind",
         "need",
@@ -59,6 +66,16 @@ class Record:
         self.sequence = 0
         self.digest = ""
         self.end = Position(0, 0)
+        self.ending: OpenEntry | None = None
+
+    @classmethod
+    def recovered(cls, recovered: Recovered) -> Self:
+        """What a start finds last, as the place where the chain goes on."""
+        record = cls("segment", recovered.state_at, b"", Need.DURABLE)
+        record.sequence = recovered.sequence
+        record.digest = recovered.digest
+        record.end = recovered.end or Position(0, 0)
+        return record
 
     def acknowledge(self) -> None:
         """Tells who waits, if anyone still does, that the record is as safe as was asked."""

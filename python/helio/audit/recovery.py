@@ -160,12 +160,11 @@ class _Fold:
     def take(self, line: Line) -> None:
         """Raises KeyError, TypeError or ValueError for a line that is not what it says."""
         at = segment.nanoseconds(line.at)
-        if line.carried:
-            return  # The checkpoint was made after it.
         if line.kind == "segment":
             opened = [_open_call(values) for values in line.values()["open"]]
             self.calls = {call.call_id: call for call in opened}
-        elif line.kind == "intent":
+        elif line.kind == "intent" and not line.carried:
+            # A carried one was open when the checkpoint was made, and stands there.
             data = line.values()
             call = _open_call([data["call_id"], at, data.get("charges") or []])
             self.calls[call.call_id] = call
