@@ -104,6 +104,9 @@ impl Level {
     }
 }
 
+/// `(limit, key, kind, amount, window_ms)`.
+type Charged = (String, String, &'static str, String, i64);
+
 /// The windows, or why they can no longer be trusted.
 struct Store<T> {
     state: T,
@@ -181,10 +184,7 @@ impl Windows {
             .map(breaches)
     }
 
-    fn charges(
-        &self,
-        reservation: u64,
-    ) -> PyResult<Vec<(String, String, &'static str, String, i64)>> {
+    fn charges(&self, reservation: u64) -> PyResult<Vec<Charged>> {
         let charges = self
             .run(|windows| windows.charges(reservation))?
             .map_err(window_error)?;

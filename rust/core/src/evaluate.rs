@@ -106,10 +106,10 @@ impl Evaluator {
         memo.start(self.graph.nodes.len());
         let mut walk = Walk::new(&self.graph, call, facts);
         let mut judge = Judge::new(&self.graph, call, facts, memo);
-        let mut candidates =
+        let candidates =
             self.index
                 .candidates(&self.graph, plans, facts, &call.tool, call.arguments);
-        while let Some(position) = candidates.next() {
+        for position in candidates {
             let Some(rule) = self.graph.rules.get(position) else {
                 continue;
             };

@@ -221,6 +221,10 @@ impl Document<'_> {
     /// The nodes in order, each decoded; the first one that cannot be ends the iteration with its error.
     pub(super) fn nodes(&self) -> impl Iterator<Item = Result<RawNode, GraphError>> {
         self.nodes.iter().enumerate().map(|(place, node)| {
+            // Serde would take the fields in order from an array, too.
+            if !node.get().starts_with('{') {
+                return Err(GraphError::at(place, "a node is an object"));
+            }
             serde_json::from_str(node.get()).map_err(|error| GraphError::at(place, error))
         })
     }
@@ -259,7 +263,10 @@ impl Document<'_> {
 /// Decodes the text as far as it goes without looking at references.
 pub(super) fn decode(text: &[u8]) -> Result<Document<'_>, GraphError> {
     // The strict reader refuses what serde would quietly resolve, duplicate keys above all.
-    strict(text)?;
+    let tape = strict(text)?;
+    if tape.root(text).kind() != Kind::Object {
+        return Err(GraphError::new("a graph is an object"));
+    }
     let document: Document<'_> =
         serde_json::from_slice(text).map_err(|error| GraphError::new(error.to_string()))?;
     document.check()?;

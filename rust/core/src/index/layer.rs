@@ -46,6 +46,9 @@ struct Compared {
     thresholds: Thresholds,
 }
 
+/// A rule's position and the hashes of the scalars that it wants.
+type Wants<'w> = (u32, &'w [u64]);
+
 /// Rules that want one of certain scalars of one kind.
 #[derive(Debug)]
 struct Equal {
@@ -120,7 +123,7 @@ impl Table {
     fn new(path: Path, rules: &[(u32, &Wanted)]) -> Self {
         let mut present = Vec::new();
         let mut sides: [Vec<Comparison>; 2] = [Vec::new(), Vec::new()];
-        let mut equal: Vec<(Kind, Vec<(u32, &[u64])>)> = Vec::new();
+        let mut equal: Vec<(Kind, Vec<Wants<'_>>)> = Vec::new();
         let [above, below] = &mut sides;
         for (position, wanted) in rules {
             let position = *position;
@@ -198,7 +201,7 @@ impl Compared {
 }
 
 impl Equal {
-    fn new(kind: Kind, rules: &[(u32, &[u64])]) -> Self {
+    fn new(kind: Kind, rules: &[Wants<'_>]) -> Self {
         let mut by_hash: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
         for (position, hashes) in rules {
             for hash in *hashes {

@@ -1,0 +1,14 @@
+//! The decisions' rooms through their public surface: graph, index, evaluate, window.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+mod chance;
+mod graph;
+mod index;
+mod policy;
+mod window;
