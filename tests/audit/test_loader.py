@@ -18,19 +18,19 @@ Start = Callable[..., Awaitable[Journal]]
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def connection(tmp_path: Path) -> Iterator[Any]:
     with duckdb.connect(tmp_path / "index.duckdb") as opened:
         yield opened
 
 
-def load(connection: duckdb.DuckDBPyConnection, directory: Path) -> Loader:
+def load(connection: Any, directory: Path) -> Loader:
     loader = Loader(connection, directory)
     while loader.step():
         pass
     return loader
 
 
-def rows(connection: duckdb.DuckDBPyConnection) -> list[Row]:
+def rows(connection: Any) -> list[Row]:
     found = query.rows(connection, query.Filters())
     return [dict(zip(query.NAMES, cells, strict=True)) for cells in found]
 
@@ -92,19 +92,19 @@ async def append_calls(journal: Journal, call: Any, count: int, prefix: str) -> 
 
 
 async def test_the_index_holds_what_the_definition_of_a_row_says(
-    started: Start, directory: Path, call: Any, connection: duckdb.DuckDBPyConnection
+    started: Start, directory: Path, call: Any, connection: Any
 ) -> None:
     journal = await started(max_segment_bytes=4000)
-    await append_calls(journal, call, 200, "c")
+    await append_calls(journal, call, 120, "c")
     await journal.close()
     load(connection, directory)
     wanted = expected(directory)
-    assert len(wanted) > 100
+    assert len(wanted) > 60
     assert rows(connection) == wanted
 
 
 async def test_calls_in_flight_become_rows_when_they_end(
-    started: Start, directory: Path, call: Any, connection: duckdb.DuckDBPyConnection
+    started: Start, directory: Path, call: Any, connection: Any
 ) -> None:
     journal = await started()
     await journal.append_intent(call("c"))
@@ -116,7 +116,7 @@ async def test_calls_in_flight_become_rows_when_they_end(
 
 
 async def test_calls_without_an_outcome_are_indeterminate_rows_when_asked_for(
-    started: Start, directory: Path, call: Any, connection: duckdb.DuckDBPyConnection
+    started: Start, directory: Path, call: Any, connection: Any
 ) -> None:
     journal = await started()
     await journal.append_intent(call("c"))
@@ -127,7 +127,7 @@ async def test_calls_without_an_outcome_are_indeterminate_rows_when_asked_for(
     assert rows(connection)[0]["outcome"] == "indeterminate"
 
 
-@pytest.mark.parametrize("piece", [300, 5000, 4 * 1024 * 1024])
+@pytest.mark.parametrize("piece", [700, 4 * 1024 * 1024])
 async def test_loading_goes_on_where_it_stopped(
     *,
     started: Start,
@@ -140,8 +140,8 @@ async def test_loading_goes_on_where_it_stopped(
     monkeypatch.setattr("helio.audit.tail._PIECE", piece)
     chance = random.Random(piece)
     journal = await started(max_segment_bytes=6000)
-    for round_number in range(6):
-        await append_calls(journal, call, 20, f"r{round_number}-")
+    for round_number in range(4):
+        await append_calls(journal, call, 15, f"r{round_number}-")
         with duckdb.connect(tmp_path / "resumed.duckdb") as connection:
             loader = Loader(connection, directory)
             while loader.step() and chance.random() < 0.8:
@@ -160,7 +160,7 @@ async def test_carried_lines_are_one_row_whichever_copy_was_loaded_first(
     directory: Path,
     disk: Any,
     call: Any,
-    connection: duckdb.DuckDBPyConnection,
+    connection: Any,
     eventually: Any,
 ) -> None:
     journal = await started(durability="relaxed")
@@ -187,7 +187,7 @@ async def test_another_version_or_another_journal_is_refused(
     started: Start,
     directory: Path,
     call: Any,
-    connection: duckdb.DuckDBPyConnection,
+    connection: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     journal = await started()
@@ -203,7 +203,7 @@ async def test_another_version_or_another_journal_is_refused(
 
 
 async def test_a_line_that_is_not_json_is_named(
-    started: Start, directory: Path, call: Any, connection: duckdb.DuckDBPyConnection
+    started: Start, directory: Path, call: Any, connection: Any
 ) -> None:
     journal = await started()
     await journal.append_intent(call("c"))
