@@ -190,7 +190,7 @@ const EMPTY_OBJECT: Node = Node {
     tag: Tag::Object,
 };
 
-/// The hash by which an object's keys are found, see [`Value::hashed_members`]. Keys that fold alike share it.
+/// The hash by which an object's keys are found, see [`Value::keys`]. Keys that fold alike share it.
 pub(crate) fn key_hash(key: &str) -> u32 {
     text::folded_hash(key.as_bytes()).unwrap_or_else(|| text::folded_hash_of_text(key))
 }
@@ -345,13 +345,21 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The members of an object with the hash of their folded key, as [`key_hash`] makes it: hash, key, value.
-    pub(crate) fn hashed_members(
-        &self,
-    ) -> impl Iterator<Item = (u32, Value<'a>, Value<'a>)> + use<'a> {
-        self.members()
-            .children
-            .map(|key| (key.node().link, key, key.at(key.id + 1)))
+    /// The keys of an object: the hash of the folded text, as [`key_hash`] makes it, and the key's place.
+    pub(crate) fn keys(&self) -> Keys<'a> {
+        let children = self.children(Tag::Object);
+        Keys {
+            nodes: self.nodes,
+            next: children.next.id,
+            end: children.end,
+        }
+    }
+
+    /// The value of the member whose key stands at a place of [`Value::keys`], when it is exactly this text.
+    pub(crate) fn member_at(&self, place: u32, key: &str) -> Option<Value<'a>> {
+        self.at(place)
+            .is_text(key)
+            .then(|| self.at(place.saturating_add(1)))
     }
 
     /// The elements of an array; none for other kinds.
@@ -390,9 +398,9 @@ impl<'a> Value<'a> {
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Value<'a>> {
         let wanted = key_hash(key);
-        self.hashed_members()
-            .find(|(hash, name, _)| *hash == wanted && name.is_text(key))
-            .map(|(_, _, value)| value)
+        self.keys()
+            .filter(|(hash, _)| *hash == wanted)
+            .find_map(|(_, place)| self.member_at(place, key))
     }
 
     /// How many elements or members there are; zero for other kinds. Costs a step for each.
@@ -442,6 +450,32 @@ impl<'a> Iterator for Children<'a> {
         };
         self.next.id = value.after();
         Some(child)
+    }
+}
+
+/// Steps over the keys of an object by their nodes alone.
+pub(crate) struct Keys<'a> {
+    nodes: &'a [Node],
+    next: u32,
+    end: u32,
+}
+
+impl Iterator for Keys<'_> {
+    type Item = (u32, u32);
+
+    #[inline]
+    fn next(&mut self) -> Option<(u32, u32)> {
+        let place = self.next;
+        if place >= self.end {
+            return None;
+        }
+        let [key, value] = self.nodes.get(place as usize..)?.first_chunk::<2>()?;
+        self.next = match value.tag {
+            // On a partial tape what is open links to the end of all.
+            Tag::Array | Tag::Object => value.link,
+            _ => place + 2,
+        };
+        Some((key.link, place))
     }
 }
 

@@ -101,13 +101,13 @@ impl Layer {
         if self.filter == 0 {
             return;
         }
-        for (hash, key, value) in arguments.hashed_members() {
+        for (hash, place) in arguments.keys() {
             if self.filter & filter_bit(hash) == 0 {
                 continue;
             }
             for (name, table) in self.named.get(&hash).into_iter().flatten() {
                 // Hashes are of folded names; paths mean the exact one.
-                if key.is_text(name) {
+                if let Some(value) = arguments.member_at(place, name) {
                     table.activate(value, streams);
                 }
             }

@@ -14,7 +14,7 @@ const FEW_KEYS: usize = 16;
 
 /// `strict` refuses what two readers could read differently; without it only the grammar counts.
 pub(super) fn parse(bytes: &[u8], strict: bool) -> Result<Tape, (ParseError, Tape)> {
-    let nodes = Vec::with_capacity((bytes.len() / 10 + 4).min(4096));
+    let nodes = Vec::with_capacity((bytes.len() / 8 + 16).min(4096));
     let mut parser = Parser {
         bytes,
         at: 0,

@@ -284,8 +284,10 @@ fn strict_json_is_wanted() {
 
 #[test]
 fn rules_and_nodes_are_counted() {
-    let mut policy = Policy::default();
-    policy.nodes = vec![json!(0); helio_core::graph::GRAPH_NODES + 1];
+    let mut policy = Policy {
+        nodes: vec![json!(0); helio_core::graph::GRAPH_NODES + 1],
+        rules: vec![],
+    };
     let detail = Graph::decode(&policy.text()).unwrap_err().detail;
     assert!(detail.contains("more than 1000000 nodes"), "{detail}");
 
