@@ -5,7 +5,7 @@ it nothing. Pure; times are nanoseconds on one clock, amounts are exact fraction
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Protocol
 
@@ -137,7 +137,17 @@ class Windows:
         """Count what was reserved, from now on."""
         now = self.advance(now)
         for held in self.reservations.pop(reservation):
-            self.entries.append(Entry(held.key, held.amount, now, held.window_ns))
+            self.count(Entry(held.key, held.amount, now, held.window_ns))
+
+    def charge(self, entry: Entry, now: int) -> None:
+        """Count an entry of the past, room or not; one of the future counts from now."""
+        now = self.advance(now)
+        self.count(replace(entry, at=min(entry.at, now)))
+
+    def count(self, entry: Entry) -> None:
+        """Keep an entry; nothing weighs nothing."""
+        if entry.amount:
+            self.entries.append(entry)
 
     def release(self, reservation: int) -> None:
         """Give back what was reserved."""

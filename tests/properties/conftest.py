@@ -20,7 +20,7 @@ settings.register_profile(
 )
 settings.register_profile(
     "proof",
-    max_examples=int(os.environ.get("HELIO_PROOF_EXAMPLES", "200000")),
+    max_examples=int(os.environ.get("HELIO_PROOF_EXAMPLES", "10000")),
     stateful_step_count=60,
     deadline=None,
     suppress_health_check=SLOW_IS_FINE,

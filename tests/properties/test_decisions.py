@@ -24,9 +24,16 @@ def as_oracle(decision: evaluator.Decision) -> Decision:
         shadow=list(decision.shadow),
         assumed_hints=list(decision.assumed_hints),
         demands=[demand_as_oracle(demand) for demand in decision.demands],
-        fault=None if decision.fault is None else Fault(*decision.fault),
-        shadow_faults=[Fault(*fault) for fault in decision.shadow_faults],
+        fault=None if decision.fault is None else fault_as_oracle(decision.fault),
+        shadow_faults=[fault_as_oracle(fault) for fault in decision.shadow_faults],
     )
+
+
+def fault_as_oracle(fault: tuple[str, int, str, str]) -> Fault:
+    kind, rule, field, found = fault
+    # Native faults name a path as people write it, the graph as it is normalized.
+    field = evaluator.normalize_path(field) if kind == "invalid_amount" else field
+    return Fault(kind, rule, field, found)
 
 
 def demand_as_oracle(demand: evaluator.Demand) -> Demand:

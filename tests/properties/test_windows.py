@@ -23,10 +23,7 @@ def graph() -> bytes:
     wide = builder.rate("rate:w:tool:86400000", "3", 86_400_000)
     unclear = builder.selecting("input", "$['u']", [("gt", "1")])
 
-    def limit(tool: str, limits: list[int], action: str = "allow", **fields: bool) -> None:
-        builder.rule([builder.named("tool", [tool])], action, limits=limits, **fields)
-
-    limit("shadow", [rate, spend], "deny", shadow=True, until=True)
+    builder.rule([builder.named("tool", ["shadow"])], limits=[rate, spend], shadow=True)
     builder.rule([builder.named("tool", ["shared"]), unclear], "rate_limit", limits=[rate, spend])
     for tool, limits in (
         ("rate", [rate]),
@@ -36,7 +33,7 @@ def graph() -> bytes:
         ("shared", [rate, wide, spend]),
         ("wide", [wide]),
     ):
-        limit(tool, limits)
+        builder.rule([builder.named("tool", [tool])], limits=limits)
     return builder.text()
 
 
@@ -118,9 +115,8 @@ class Counting(RuleBasedStateMachine):
         at = self.now - ago * NANOSECONDS
         limit, key = "spend:s:agent:500:$.x:GBP", "agent=a"
         self.native.charge(limit, key, "spend", amount, 500, at, self.now)
-        latest = self.latest()
-        window_ns = 500 * NANOSECONDS
-        self.plain.entries.append(Entry((limit, key), Fraction(amount), min(at, latest), window_ns))
+        entry = Entry((limit, key), Fraction(amount), at, 500 * NANOSECONDS)
+        self.plain.charge(entry, self.now)
 
     @rule(elapsed=st.sampled_from([-1000, 0, 1, 499, 500, 1000, 86_400_000]), start=st.integers())
     def restart(self, elapsed: int, start: int) -> None:
