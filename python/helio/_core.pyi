@@ -82,6 +82,9 @@ def normalize_path(text: str) -> str:
 def check_glob(pattern: str) -> None:
     """Raise `PatternError` unless `pattern` is a glob."""
 
+def glob_matches(pattern: str, text: str) -> bool:
+    """Whether the glob takes in the whole text. Raises `PatternError`."""
+
 def check_regex(pattern: str) -> None:
     """Raise `PatternError` unless `pattern` is a regular expression within the limits."""
 
@@ -163,7 +166,7 @@ class Decision:
 
 @final
 class Evaluator:
-    """An indexed rule graph. `hints` packs the annotations that are known, see `helio.evaluator`."""
+    """An indexed rule graph. `hints` packs the known annotations, see `helio.evaluator`."""
 
     def __new__(cls, graph: bytes) -> Evaluator:
         """Decode, verify and index a graph. Raises `GraphError`."""

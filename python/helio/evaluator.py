@@ -31,6 +31,7 @@ from helio._core import (
     check_glob,
     check_regex,
     compare_numbers,
+    glob_matches,
     graph_digest,
     inspect_answer,
     normalize_path,
@@ -38,9 +39,11 @@ from helio._core import (
     select,
     tool_call,
 )
+from helio._core import __version__ as VERSION  # noqa: N812
 
 __all__ = [
     "HINTS",
+    "VERSION",
     "Answer",
     "Breach",
     "Decision",
@@ -55,6 +58,7 @@ __all__ = [
     "check_glob",
     "check_regex",
     "compare_numbers",
+    "glob_matches",
     "graph_digest",
     "inspect_answer",
     "normalize_path",

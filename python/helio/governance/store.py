@@ -23,7 +23,7 @@ class Charge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Room held for one call until it is committed or released.
+    """Room held for one call until it is committed or released; `id` 0 holds nothing.
 
     `breaches` are the limits without room that do not block: those of shadow rules, or all of them
     when nothing is enforced.
@@ -50,8 +50,11 @@ class LocalStore:
     def reserve(self, decision: Decision, now: int, *, enforce: bool) -> Reservation | Refusal:
         """Holds room for every demand of `decision`, or for none (see `Reservation`, `Refusal`)."""
         reservation, breaches = self._windows.reserve(decision, now, enforce=enforce)
+        blocking = tuple(breach for breach in breaches if enforce and breach.demand.enforced)
+        if blocking:
+            return Refusal(blocking)
         if reservation == 0:
-            return Refusal(tuple(breach for breach in breaches if breach.demand.enforced))
+            return Reservation(0, (), tuple(breaches))
         charges = tuple(Charge(*charge) for charge in self._windows.charges(reservation))
         return Reservation(reservation, charges, tuple(breaches))
 
@@ -61,11 +64,13 @@ class LocalStore:
 
     def commit(self, reservation: int, now: int) -> None:
         """Counts what was reserved, from `now` on."""
-        self._windows.commit(reservation, now)
+        if reservation:
+            self._windows.commit(reservation, now)
 
     def release(self, reservation: int) -> None:
         """Gives back what was reserved."""
-        self._windows.release(reservation)
+        if reservation:
+            self._windows.release(reservation)
 
     def charge(self, charge: Charge, at: int, now: int) -> None:
         """Counts a charge of the past (`at`), as the journal tells it after a restart."""

@@ -38,6 +38,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(message::inspect_answer, module)?)?;
     module.add_function(wrap_pyfunction!(values::normalize_path, module)?)?;
     module.add_function(wrap_pyfunction!(values::check_glob, module)?)?;
+    module.add_function(wrap_pyfunction!(values::glob_matches, module)?)?;
     module.add_function(wrap_pyfunction!(values::check_regex, module)?)?;
     module.add_function(wrap_pyfunction!(values::select, module)?)?;
     module.add_function(wrap_pyfunction!(values::compare_numbers, module)?)?;

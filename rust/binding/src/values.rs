@@ -37,6 +37,14 @@ pub(crate) fn check_glob(pattern: &str) -> PyResult<()> {
         .map_err(|error| PatternError::new_err((error.offset, error.message)))
 }
 
+/// Whether a glob takes in the whole text.
+#[pyfunction]
+pub(crate) fn glob_matches(pattern: &str, text: &str) -> PyResult<bool> {
+    caught(|| Glob::parse(pattern).map(|glob| glob.matches(text)))
+        .map_err(|panic| internal(&panic))?
+        .map_err(|error| PatternError::new_err((error.offset, error.message)))
+}
+
 /// Refuses what is not a regular expression.
 #[pyfunction]
 pub(crate) fn check_regex(pattern: &str) -> PyResult<()> {

@@ -1,0 +1,50 @@
+"""The command line: `helio`, one module a command.
+
+Above: nothing. Below: everything. Importing this module loads no command's own dependencies: each
+command imports what it needs when it runs.
+"""
+
+from typing import Annotated
+
+import typer
+
+from helio.cli import bench, compile, demo, export, init, start  # noqa: A004
+
+COMMANDS = (init, compile, start, export, bench, demo)
+"""The modules of the commands, in the order of `helio --help`. Each has `register(app)`."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from helio.evaluator import VERSION
+
+        typer.echo(f"helio {VERSION}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    name="helio",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+@app.callback()
+def _helio(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Say the version."),
+    ] = False,
+) -> None:
+    """Govern every tool call that AI agents make over MCP."""
+
+
+for module in COMMANDS:
+    module.register(app)
+
+
+def main() -> None:
+    """Runs the command line. Exit codes: 0 fine, 1 findings, 2 usage or I/O."""
+    app()

@@ -1,0 +1,92 @@
+"""`helio compile`, alias `validate`: checks a configuration and writes its rule graph.
+
+Above: `helio.cli`. Below: `helio.policy`. Exit codes: 0 fine, 1 findings, 2 usage or I/O.
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from helio.policy import Compiled
+
+Format = Literal["text", "json", "sarif", "github"]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command and its alias."""
+    app.command("compile")(compile_command)
+    app.command("validate", help="The same as `helio compile`.")(compile_command)
+
+
+def compile_command(
+    file: Annotated[
+        Path | None, typer.Argument(help="The configuration.", show_default="helio.yaml")
+    ] = None,
+    config: Annotated[
+        Path, typer.Option("-c", "--config", help="The configuration, as an option.")
+    ] = Path("helio.yaml"),
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the rule graph to this file.")
+    ] = None,
+    format_: Annotated[
+        Format, typer.Option("-f", "--format", help="What is printed: text or json.")
+    ] = "text",
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
+) -> None:
+    """Check a configuration: every fault at once, where it is and what to do.
+
+    Variables that are not set are only warned of outside `policies` and `budgets`, so that CI needs
+    no secrets.
+    """
+    from helio.cli import output as out
+    from helio.policy import compile_file
+
+    if format_ in ("sarif", "github"):
+        out.fail(f"`--format {format_}` is not available in this version", "use text or json")
+    path = file or config
+    began = time.perf_counter()
+    try:
+        compiled = compile_file(path, os.environ, "compile")
+    except OSError as error:
+        out.unreadable(path, error)
+    warned = strict and compiled.diagnostics.count("warning") > 0
+    passed = compiled.policy is not None and not warned
+    if format_ == "json":
+        out.print_json(_as_object(compiled, passed))
+    else:
+        out.show(compiled.diagnostics, compiled.source)
+        out.console().print(_summary(path, compiled, passed, time.perf_counter() - began))
+    if compiled.policy is None or warned:
+        raise typer.Exit(out.FINDINGS)
+    if output is not None:
+        try:
+            output.write_bytes(compiled.policy.graph)
+        except OSError as error:
+            out.fail(f"{output}: {error.strerror or error}")
+
+
+def _as_object(compiled: "Compiled", passed: bool) -> dict[str, object]:
+    policy = compiled.policy
+    return {
+        "ok": passed,
+        "digest": None if policy is None else policy.digest,
+        "rules": 0 if policy is None else len(policy.rules),
+        "diagnostics": [each.as_object() for each in compiled.diagnostics],
+    }
+
+
+def _summary(path: Path, compiled: "Compiled", passed: bool, seconds: float) -> str:
+    counts = {name: compiled.diagnostics.count(name) for name in ("error", "warning", "note")}
+    found = ", ".join(
+        f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items() if count
+    )
+    policy = compiled.policy
+    if policy is None or not passed:
+        return f"{path}: {found}"
+    rules = f"{len(policy.rules)} rule{'' if len(policy.rules) == 1 else 's'}"
+    after = f", {found}" if found else ""
+    return f"{path}: ok, {rules}{after}, {policy.digest} ({seconds * 1000:.0f} ms)"

@@ -1,0 +1,170 @@
+"""One process of `helio start`: loads the file, runs the application, reloads, ends on a signal.
+
+Above: `helio.cli`. Below: `helio.app`. Exit codes: 0 ended as asked, 1 the file has
+faults, 2 it could not start.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+from rich.console import Console
+from rich.logging import RichHandler
+
+from helio.app import Application, Listeners
+from helio.cli import output
+from helio.errors import HelioError, StartFailed
+from helio.evaluator import GraphError
+from helio.policy import Compiled, compile_file
+from helio.policy.graph import CompiledPolicy
+from helio.runtime.reload import changes
+
+logger = logging.getLogger(__name__)
+
+FINDINGS = 1
+CANNOT_START = 2
+
+SWITCH_INTERVAL_SECONDS = 0.0005
+"""The journal's thread waits for the interpreter at most this long behind a busy event loop: with
+Python's default of 5 ms that wait would be the larger part of a durable record."""
+
+
+def serve(config: Path, graph: Path | None, log_level: str) -> int:
+    """Serves until a signal; the exit code."""
+    console = Console(stderr=True)
+    logging.basicConfig(
+        level=log_level.upper(),
+        format="%(name)s: %(message)s",
+        handlers=[RichHandler(console=console, show_path=False, markup=False)],
+    )
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    try:
+        return uvloop.run(_serve(config, graph, console))
+    except HelioError as error:
+        console.print("error: ", style="bold red", end="")
+        console.print(str(error), soft_wrap=True, markup=False, highlight=False)
+        if isinstance(error, StartFailed):
+            console.print(f"  hint: {error.hint}", soft_wrap=True, markup=False, highlight=False)
+        return CANNOT_START
+
+
+async def _serve(path: Path, graph: Path | None, console: Console) -> int:
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ending.set)
+    loaded, compiled = _load(path)
+    show(compiled)
+    policy = compiled.policy
+    if compiled.config is None or policy is None:
+        return FINDINGS
+    if graph is not None:
+        policy = _load_graph(graph)
+    application = Application(compiled.config, policy)
+    listeners = await application.start()
+    _announce(application, listeners, policy, console)
+    reloading = None
+    if graph is None and compiled.config.policies.hot_reload:
+        reloading = asyncio.create_task(_reload(path, loaded, compiled, application))
+    await ending.wait()
+    console.print("Ending: calls in flight may finish.")
+    if reloading is not None:
+        reloading.cancel()
+    await application.stop()
+    return 0
+
+
+def show(compiled: Compiled) -> None:
+    """The findings of a file, on stderr."""
+    output.show(compiled.diagnostics, compiled.source, errors=True)
+
+
+def _load(path: Path) -> tuple[bytes, Compiled]:
+    """The file's bytes, and what they compile to."""
+    try:
+        return path.read_bytes(), compile_file(path, os.environ, "run")
+    except FileNotFoundError:
+        raise StartFailed(f"{path} is not there", "`helio init` writes a first one.") from None
+    except OSError as error:
+        raise StartFailed(f"{path}: {error.strerror or error}", "Is it readable?") from error
+
+
+def _load_graph(path: Path) -> CompiledPolicy:
+    """A rule graph that was compiled before."""
+    hint = "Write it anew with `helio compile -o`."
+    try:
+        return CompiledPolicy.from_graph(path.read_bytes())
+    except OSError as error:
+        raise StartFailed(f"{path}: {error.strerror or error}", hint) from error
+    except GraphError as error:
+        raise StartFailed(f"{path}: {error}", hint) from error
+
+
+async def _reload(path: Path, loaded: bytes, compiled: Compiled, application: Application) -> None:
+    """Takes every good edit of the rules whole; keeps what runs on a bad one, and says why."""
+    running = compiled
+    async for _ in changes(path, loaded):
+        try:
+            _, found = await asyncio.to_thread(_load, path)
+        except StartFailed as error:
+            logger.error("the rules stay as they were: %s", error)
+            continue
+        if found.config is None or found.policy is None:
+            show(found)
+            first = next(each for each in found.diagnostics if each.severity == "error")
+            why = f"{first.file}:{first.span.line}:{first.span.column}: {first.message}"
+            application.refuse_reload(why)
+            logger.error("%s has faults; the rules stay as they were", path)
+            continue
+        show(found)
+        _mention_restart(running, found)
+        if found.policy.graph != application.graph:
+            application.reload(found.policy)
+            logger.info(
+                "loaded %d rules from %s, policy %s",
+                len(found.policy.rules),
+                path,
+                found.policy.digest,
+            )
+        running = found
+
+
+def _mention_restart(old: Compiled, new: Compiled) -> None:
+    """Says which sections changed that a reload does not touch."""
+    if old.config is None or new.config is None:
+        return
+    before, after = old.config, new.config
+    changed = [
+        section
+        for section in type(before).model_fields
+        if section not in ("policies", "budgets")
+        and getattr(before, section) != getattr(after, section)
+    ]
+    if changed:
+        names = ", ".join(f"`{section}`" for section in changed)
+        logger.warning("%s changed: restart Helio for that to take effect", names)
+
+
+def _announce(
+    application: Application, listeners: Listeners, policy: CompiledPolicy, console: Console
+) -> None:
+    """What people want to know at a start: where, by which rules, and that nothing is lost."""
+    rows = [("agents", listeners.mcp)]
+    if listeners.operator is not None:
+        rows.append(("operators", listeners.operator))
+    rows.append(("policy", f"{len(policy.rules)} rules, {policy.digest}"))
+    rows.append(("audit", application.audit_summary))
+    if application.made_secret is not None:
+        rows.append(
+            (
+                "secret",
+                f"{application.made_secret} (made now, shown once; dashboard.api_secret sets one)",
+            )
+        )
+    console.print("Helio serves. Ctrl-C ends it.", style="bold")
+    for name, text in rows:
+        console.print(f"  {name:<10} {text}", highlight=False, soft_wrap=True, markup=False)

@@ -1,0 +1,123 @@
+"""What happened to a call, in the past tense. Pure."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from helio.evaluator import Breach, Message
+from helio.governance.identity import SessionIdentity
+from helio.governance.store import Refusal, Reservation
+
+
+class Moment(NamedTuple):
+    """One instant on both clocks, in nanoseconds: `wall` since 1970, `monotonic` since some
+    start."""
+
+    wall: int
+    monotonic: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallReceived:
+    """An agent sent a well-formed `tools/call`.
+
+    `call_id` is new and unique; `upstream` names the server that holds the tool; `agent` is the
+    authenticated agent, None when nobody said; `origin` is the door it came by.
+    """
+
+    message: Message
+    call_id: str
+    upstream: str
+    session: SessionIdentity
+    agent: str | None
+    protocol_version: str | None
+    origin: str = "mcp"
+
+
+@dataclass(frozen=True, slots=True)
+class RoomReserved:
+    """Every limit had room, and holds it."""
+
+    reservation: Reservation
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRefused:
+    """At least one limit had no room; nothing is held."""
+
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class RoomChecked:
+    """What a dry run found: the limits without room, shadow rules' included."""
+
+    breaches: tuple[Breach, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StateFailed:
+    """The counters could not be asked."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The journal has what the last command asked it to keep, as durably as configured."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFailed:
+    """The journal could not keep it."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamAnswered:
+    """The upstream's answer is here, whole, and held back until the outcome is recorded.
+
+    `body` is the JSON-RPC answer's text, None when it is not JSON or is too large to be kept;
+    `size` and `sha256` describe what was received. `error` says what the answer reports, if it
+    does.
+    `latency` is nanoseconds from the first byte sent to the last byte received.
+    """
+
+    http_status: int
+    body: bytes | None
+    size: int
+    sha256: str | None
+    head: bytes
+    error: str | None
+    latency: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamFailed:
+    """No answer will come. `sent` is False only when not one byte of the call left this process."""
+
+    reason: str
+    detail: str
+    sent: bool
+    latency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """The driver cannot go on with this call (`detail` says why) and will not answer it."""
+
+    detail: str
+
+
+Event = (
+    CallReceived
+    | RoomReserved
+    | RoomRefused
+    | RoomChecked
+    | StateFailed
+    | Recorded
+    | RecordingFailed
+    | UpstreamAnswered
+    | UpstreamFailed
+    | Abandoned
+)

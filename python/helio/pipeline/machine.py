@@ -1,0 +1,439 @@
+"""The call's transition table: `CallMachine.handle(event, now) -> list[Command]`. Pure.
+
+One machine is one call. Every command that is answered by an event comes last in its batch; an
+event that the table does not hold for the machine's state is a fault of the driver and raises.
+"""
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import cast
+
+from helio.errors import ProgrammingError
+from helio.evaluator import Breach, Decision
+from helio.governance.feedback import (
+    Block,
+    blocked_answer,
+    dry_run_answer,
+    key_names,
+    upstream_failure_answer,
+)
+from helio.governance.store import Reservation
+from helio.pipeline import record, verdict
+from helio.pipeline.commands import (
+    Answer,
+    CheckRoom,
+    Command,
+    Commit,
+    Deliver,
+    Forward,
+    RecordBlocked,
+    RecordIntent,
+    RecordOutcome,
+    Release,
+    Reserve,
+)
+from helio.pipeline.events import (
+    Abandoned,
+    CallReceived,
+    Event,
+    Moment,
+    Recorded,
+    RecordingFailed,
+    RoomChecked,
+    RoomRefused,
+    RoomReserved,
+    StateFailed,
+    UpstreamAnswered,
+    UpstreamFailed,
+)
+from helio.pipeline.governance import Governance
+
+
+class State(Enum):
+    """Where a call stands: what it waits for."""
+
+    NEW = auto()
+    RESERVING = auto()
+    CHECKING = auto()
+    RECORDING_BLOCK = auto()
+    RECORDING_INTENT = auto()
+    FORWARDED = auto()
+    RECORDING_OUTCOME = auto()
+    DONE = auto()
+
+
+class CallMachine:
+    """One call from its reception to its answer.
+
+    `governance` is what the call began with and keeps. After `Answer` or `Deliver` the machine is
+    done.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_block",
+        "_data",
+        "_decision",
+        "_forwarded_at",
+        "_governance",
+        "_received",
+        "_reservation",
+        "_shadow",
+        "_started",
+        "_state",
+    )
+
+    def __init__(self, governance: Governance) -> None:
+        self._governance = governance
+        self._state = State.NEW
+        self._shadow: list[dict[str, object]] = []
+        self._reservation: Reservation | None = None
+        self._block: Block | None = None
+        self._answer: Command | None = None
+
+    @property
+    def state(self) -> State:
+        """Where the call stands."""
+        return self._state
+
+    def handle(self, event: Event, now: Moment) -> list[Command]:
+        """What is to be done, in order, now that `event` happened.
+
+        Raises `ProgrammingError` for an event that cannot happen in this state.
+        """
+        transition = TABLE.get((self._state, type(event)))
+        if transition is None:
+            raise ProgrammingError(f"{type(event).__name__} cannot happen in {self._state.name}")
+        return transition(self, event, now)
+
+    # NEW
+
+    def _receive(self, received: CallReceived, now: Moment) -> list[Command]:
+        governance = self._governance
+        tool = cast("str", received.message.tool)
+        known = governance.catalogue.find(tool)
+        settings = governance.policy.settings
+        self._received = received
+        self._started = now
+        self._decision = decision = governance.policy.evaluator.decide(
+            received.message,
+            received.upstream,
+            0 if known is None else known.hints,
+            agent=received.agent,
+            session=received.session.id,
+            session_falls_back=governance.session_falls_back,
+        )
+        destructive = settings.flag_destructive != "off" and (known is None or known.destructive)
+        self._data = record.call_data(received, now, governance, destructive=destructive)
+        self._data |= record.decision_data(decision, governance)
+        self._note_shadow_rules(decision)
+
+        if known is None and settings.unknown_tools == "deny":
+            return self._refuse(verdict.unknown_tool(tool, governance.catalogue.primed), now)
+        block = verdict.decided_block(decision, received, governance, destructive=destructive)
+        if settings.dry_run or decision.action == "dry_run":
+            return self._rehearse(block, now)
+        if block is not None:
+            if not settings.shadow or decision.panicked is not None:
+                return self._refuse(block, now)
+            self._note_shadow(block)
+        if decision.has_demands:
+            self._state = State.RESERVING
+            return [Reserve(decision, enforce=not settings.shadow)]
+        return self._intend()
+
+    # RESERVING
+
+    def _reserved(self, event: RoomReserved, now: Moment) -> list[Command]:
+        self._reservation = event.reservation
+        for breach in event.reservation.breaches:
+            self._note_breach(breach, now)
+        return self._intend()
+
+    def _no_room(self, event: RoomRefused, now: Moment) -> list[Command]:
+        decision = self._decision
+        breaches = event.refusal.breaches
+        return self._refuse(
+            verdict.no_room(breaches, self._governance.policy, decision.action, now), now
+        )
+
+    def _no_state(self, _event: StateFailed, now: Moment) -> list[Command]:
+        block = verdict.state_unavailable(self._governance.policy, self._decision)
+        if self._governance.policy.settings.shadow:
+            self._note_shadow(block)
+            return self._intend()
+        return self._refuse(block, now)
+
+    # CHECKING (a dry run)
+
+    def _rehearse(self, block: Block | None, now: Moment) -> list[Command]:
+        self._block = block
+        if block is None and self._decision.has_demands:
+            self._state = State.CHECKING
+            return [CheckRoom(self._decision)]
+        return self._rehearsed((), now)
+
+    def _checked(self, event: RoomChecked, now: Moment) -> list[Command]:
+        enforced = tuple(breach for breach in event.breaches if breach.demand.enforced)
+        for breach in event.breaches:
+            if not breach.demand.enforced:
+                self._note_breach(breach, now)
+        if enforced:
+            policy = self._governance.policy
+            self._block = verdict.no_room(enforced, policy, self._decision.action, now)
+        return self._rehearsed(enforced, now)
+
+    def _check_failed(self, _event: StateFailed, now: Moment) -> list[Command]:
+        self._block = verdict.state_unavailable(self._governance.policy, self._decision)
+        return self._rehearsed((), now)
+
+    def _rehearsed(self, breaches: tuple[Breach, ...], now: Moment) -> list[Command]:
+        block, decision = self._block, self._decision
+        told: dict[str, object] = {
+            "dry_run": True,
+            "would_forward": block is None,
+            "decision": "allow" if block is None else block.decision,
+            "reason": None if block is None else block.reason,
+            "rule": self._governance.policy.label(decision.rule) if block is None else block.rule,
+            "message": None if block is None else block.message,
+            "limits": verdict.limits_told(decision, breaches),
+            "budgets": [],
+            "approval": None,
+            "call_id": self._received.call_id,
+            "policy": self._governance.policy.digest,
+        }
+        self._data |= {
+            "policy_decision": "dry_run",
+            "block_reason": None if block is None else block.reason,
+            "dry_run": True,
+            "would_forward": block is None,
+        }
+        body = dry_run_answer(self._id, told, declares_output=self._declares_output(unknown=False))
+        return self._record_end(Answer(body), now)
+
+    # RECORDING_BLOCK
+
+    def _refuse(self, block: Block, now: Moment) -> list[Command]:
+        self._data |= record.block_data(block)
+        if block.rule_index is not None:
+            # The rule whose limit is full need not be the one that decided.
+            self._data |= {"matched_rule": block.rule, "matched_rule_index": block.rule_index}
+        return self._record_end(self._blocked(block), now)
+
+    def _record_end(self, answer: Answer, now: Moment) -> list[Command]:
+        """The whole record of a call that goes no further, then its answer."""
+        total = record.milliseconds(now.monotonic - self._started.monotonic)
+        self._data |= {"total_duration_ms": total, "proxy_compute_ms": total}
+        if self._shadow:
+            self._data["shadow"] = self._shadow
+        self._answer = answer
+        self._state = State.RECORDING_BLOCK
+        return [RecordBlocked(self._data)]
+
+    def _end_recorded(self, _event: Recorded, _now: Moment) -> list[Command]:
+        return self._finish()
+
+    def _end_not_recorded(self, _event: RecordingFailed, _now: Moment) -> list[Command]:
+        dry_run = self._data["policy_decision"] == "dry_run"
+        if dry_run and not self._governance.allow_unrecorded:
+            self._answer = self._blocked(self._audit_unavailable())
+        return self._finish()
+
+    # RECORDING_INTENT
+
+    def _intend(self) -> list[Command]:
+        self._data["policy_decision"] = "allow"
+        if self._reservation is not None and self._reservation.charges:
+            self._data["charges"] = record.charge_data(self._reservation.charges)
+        if self._shadow:
+            self._data["shadow"] = self._shadow
+        self._state = State.RECORDING_INTENT
+        return [RecordIntent(self._data)]
+
+    def _intent_recorded(self, _event: Recorded, now: Moment) -> list[Command]:
+        self._forwarded_at = now.monotonic
+        self._state = State.FORWARDED
+        return [Forward()]
+
+    def _intent_not_recorded(self, event: RecordingFailed, now: Moment) -> list[Command]:
+        if self._governance.allow_unrecorded:
+            return self._intent_recorded(Recorded(), now)
+        self._answer = self._blocked(self._audit_unavailable())
+        return self._release() + self._finish()
+
+    # FORWARDED
+
+    def _answered(self, event: UpstreamAnswered, now: Moment) -> list[Command]:
+        self._answer = Deliver()
+        data = record.answered_data(
+            self._received.call_id, event, self._started, now, self._governance
+        )
+        return self._conclude(data, forwarded=True)
+
+    def _failed(self, event: UpstreamFailed, now: Moment) -> list[Command]:
+        call_id = self._received.call_id
+        body = upstream_failure_answer(
+            self._id, f"upstream_{event.reason}", _explain(event), call_id
+        )
+        self._answer = Answer(body)
+        data = record.failed_data(call_id, event, self._started, now)
+        return self._conclude(data, forwarded=event.sent)
+
+    def _conclude(self, data: dict[str, object], *, forwarded: bool) -> list[Command]:
+        self._state = State.RECORDING_OUTCOME
+        return [*(self._commit() if forwarded else self._release()), RecordOutcome(data)]
+
+    # RECORDING_OUTCOME
+
+    def _outcome_recorded(self, _event: Recorded, _now: Moment) -> list[Command]:
+        return self._finish()
+
+    def _outcome_not_recorded(self, _event: RecordingFailed, _now: Moment) -> list[Command]:
+        # The call ran and its intent is kept: withholding the answer would make the agent repeat
+        # it.
+        return self._finish()
+
+    # any state: the driver gives the call up
+
+    def _abandon_unsent(self, _event: Abandoned, _now: Moment) -> list[Command]:
+        commands = self._release()
+        self._state = State.DONE
+        return commands
+
+    def _abandon_intent(self, event: Abandoned, now: Moment) -> list[Command]:
+        # The intent may already be on disk: without this outcome a restart would keep its charge.
+        failure = UpstreamFailed("abandoned", event.detail, sent=False, latency=0)
+        data = record.failed_data(self._received.call_id, failure, self._started, now)
+        self._state = State.DONE
+        return [*self._release(), RecordOutcome(data)]
+
+    def _abandon_sent(self, event: Abandoned, now: Moment) -> list[Command]:
+        failure = UpstreamFailed("abandoned", event.detail, sent=True, latency=0)
+        data = record.failed_data(self._received.call_id, failure, self._started, now)
+        self._state = State.DONE
+        return [*self._commit(), RecordOutcome(data)]
+
+    def _abandon_ended(self, _event: Abandoned, _now: Moment) -> list[Command]:
+        self._state = State.DONE
+        return []
+
+    # shared
+
+    @property
+    def _id(self) -> bytes:
+        return cast("bytes", self._received.message.id)
+
+    def _declares_output(self, *, unknown: bool) -> bool:
+        """Whether the tool declares an `outputSchema`; `unknown` is what a tool nobody listed
+        counts as."""
+        tool = self._governance.catalogue.find(cast("str", self._received.message.tool))
+        return unknown if tool is None else tool.declares_output
+
+    def _blocked(self, block: Block) -> Answer:
+        policy = self._governance.policy
+        return Answer(
+            blocked_answer(
+                self._id,
+                block,
+                self._received.call_id,
+                policy.digest,
+                policy.settings.blocked_as,
+                # Nothing known: without `structuredContent` no client can refuse the answer.
+                declares_output=self._declares_output(unknown=True),
+            )
+        )
+
+    def _audit_unavailable(self) -> Block:
+        return verdict.audit_unavailable(self._governance.policy, self._decision)
+
+    def _finish(self) -> list[Command]:
+        self._state = State.DONE
+        return [cast("Command", self._answer)]
+
+    def _commit(self) -> list[Command]:
+        if self._reservation is None:
+            return []
+        return [Commit(self._reservation.id, self._forwarded_at)]
+
+    def _release(self) -> list[Command]:
+        return [] if self._reservation is None else [Release(self._reservation.id)]
+
+    def _note_shadow_rules(self, decision: Decision) -> None:
+        label = self._governance.policy.label
+        for rule, action in decision.shadow:
+            self._shadow.append({"rule": label(rule), "rule_index": rule, "action": action})
+        for kind, rule, subject, found in decision.shadow_faults:
+            self._shadow.append(
+                {
+                    "rule": label(rule),
+                    "rule_index": rule,
+                    "reason": kind,
+                    "subject": subject,
+                    "found": found,
+                }
+            )
+
+    def _note_shadow(self, block: Block) -> None:
+        """What would have been blocked, were the policy enforced."""
+        self._shadow.append(
+            {
+                "rule": block.rule,
+                "rule_index": block.rule_index,
+                "action": block.action,
+                "reason": block.reason,
+            }
+        )
+
+    def _note_breach(self, breach: Breach, now: Moment) -> None:
+        demand = breach.demand
+        self._shadow.append(
+            {
+                "rule": self._governance.policy.label(demand.rule),
+                "rule_index": demand.rule,
+                "reason": "rate_limited" if demand.kind == "rate" else "spend_limited",
+                "key": key_names(demand.key),
+                "maximum": demand.maximum,
+                "current": breach.current,
+            }
+        )
+
+
+def _explain(failure: UpstreamFailed) -> str:
+    if failure.sent:
+        return (
+            "The upstream gave no answer, so it is not known whether the call took effect "
+            f"({failure.detail})."
+        )
+    return f"The upstream could not be reached; the call was not sent ({failure.detail})."
+
+
+Transition = Callable[[CallMachine, Event, Moment], list[Command]]
+
+TABLE: dict[tuple[State, type[Event]], Transition] = cast(
+    "dict[tuple[State, type[Event]], Transition]",
+    {
+        (State.NEW, CallReceived): CallMachine._receive,
+        (State.RESERVING, RoomReserved): CallMachine._reserved,
+        (State.RESERVING, RoomRefused): CallMachine._no_room,
+        (State.RESERVING, StateFailed): CallMachine._no_state,
+        (State.CHECKING, RoomChecked): CallMachine._checked,
+        (State.CHECKING, StateFailed): CallMachine._check_failed,
+        (State.RECORDING_BLOCK, Recorded): CallMachine._end_recorded,
+        (State.RECORDING_BLOCK, RecordingFailed): CallMachine._end_not_recorded,
+        (State.RECORDING_INTENT, Recorded): CallMachine._intent_recorded,
+        (State.RECORDING_INTENT, RecordingFailed): CallMachine._intent_not_recorded,
+        (State.FORWARDED, UpstreamAnswered): CallMachine._answered,
+        (State.FORWARDED, UpstreamFailed): CallMachine._failed,
+        (State.RECORDING_OUTCOME, Recorded): CallMachine._outcome_recorded,
+        (State.RECORDING_OUTCOME, RecordingFailed): CallMachine._outcome_not_recorded,
+        (State.NEW, Abandoned): CallMachine._abandon_ended,
+        (State.RESERVING, Abandoned): CallMachine._abandon_unsent,
+        (State.CHECKING, Abandoned): CallMachine._abandon_unsent,
+        (State.RECORDING_BLOCK, Abandoned): CallMachine._abandon_unsent,
+        (State.RECORDING_INTENT, Abandoned): CallMachine._abandon_intent,
+        (State.FORWARDED, Abandoned): CallMachine._abandon_sent,
+        (State.RECORDING_OUTCOME, Abandoned): CallMachine._abandon_ended,
+        (State.DONE, Abandoned): CallMachine._abandon_ended,
+    },
+)
+"""What follows from each event in each state; a pair that is not here cannot happen."""

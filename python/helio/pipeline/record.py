@@ -1,0 +1,137 @@
+"""What the audit keeps of a call, as the data of journal records (product reference, "What the
+audit keeps"). Pure.
+
+Bodies up to `max_record` bytes are kept as they are; larger ones as `{"sha256", "size", "head"}`.
+"""
+
+import hashlib
+
+import orjson
+
+from helio.evaluator import Decision
+from helio.governance.feedback import Block, instant
+from helio.governance.store import Charge
+from helio.pipeline.events import CallReceived, Moment, UpstreamAnswered, UpstreamFailed
+from helio.pipeline.governance import Governance
+
+HEAD = 1024
+"""Bytes of a too large body that are kept."""
+
+
+def call_data(
+    received: CallReceived, started: Moment, governance: Governance, *, destructive: bool
+) -> dict[str, object]:
+    """What every record of a call begins with."""
+    message = received.message
+    return {
+        "call_id": received.call_id,
+        "record_kind": "tool_call",
+        "timestamp": instant(started.wall),
+        "session_id": received.session.id,
+        "session_source": received.session.source,
+        "agent_id": received.agent,
+        "environment": governance.environment,
+        "upstream": received.upstream,
+        "tool_name": message.tool,
+        "tool_input": kept(message.arguments, governance.max_record),
+        "args_hash": message.arguments_hash(),
+        "policy_digest": governance.policy.digest,
+        "flagged_destructive": destructive,
+        "origin": received.origin,
+        "protocol_version": received.protocol_version,
+    }
+
+
+def decision_data(decision: Decision, governance: Governance) -> dict[str, object]:
+    """What the rules said: the deciding rule, what could not be judged, what was assumed."""
+    label = governance.policy.label
+    data: dict[str, object] = {
+        "matched_rule": label(decision.rule),
+        "matched_rule_index": None if decision.rule < 0 else decision.rule,
+    }
+    if decision.indeterminate:
+        data["indeterminate"] = not_judged(decision, governance)
+    if decision.assumed_hints:
+        data["assumed_annotations"] = decision.assumed_hints
+    return data
+
+
+def not_judged(decision: Decision, governance: Governance) -> list[dict[str, object]]:
+    """The conditions that could not be judged: `[{rule, condition, detail}]`."""
+    return [
+        {"rule": governance.policy.label(rule), "condition": condition, "detail": detail}
+        for rule, condition, detail in decision.indeterminate
+    ]
+
+
+def block_data(block: Block) -> dict[str, object]:
+    """A block's own part of a record."""
+    return {
+        "policy_decision": block.decision,
+        "block_reason": block.reason,
+        "feedback": {"message": block.message, "suggestion": block.suggestion, **block.details},
+    }
+
+
+def charge_data(charges: tuple[Charge, ...]) -> list[list[object]]:
+    """What the call charges, for the fold over the journal."""
+    return [list(charge) for charge in charges]
+
+
+def answered_data(
+    call_id: str, answer: UpstreamAnswered, started: Moment, now: Moment, governance: Governance
+) -> dict[str, object]:
+    """The outcome of a call that its upstream answered."""
+    data: dict[str, object] = {
+        "call_id": call_id,
+        "status": "answered" if answer.error is None else "upstream_error",
+        "upstream_error": answer.error,
+        "upstream_http_status": answer.http_status,
+        **_durations(answer.latency, started, now),
+    }
+    if governance.include_responses:
+        if answer.body is not None:
+            data["upstream_response"] = kept(answer.body, governance.max_record)
+        elif answer.size:
+            data["upstream_response"] = _outline(answer.sha256, answer.size, answer.head)
+    return data
+
+
+def failed_data(
+    call_id: str, failure: UpstreamFailed, started: Moment, now: Moment
+) -> dict[str, object]:
+    """The outcome of a call that got no answer: `not_forwarded` when nothing was sent."""
+    return {
+        "call_id": call_id,
+        "status": "indeterminate" if failure.sent else "not_forwarded",
+        "upstream_error": f"{failure.reason}: {failure.detail}",
+        **_durations(failure.latency, started, now),
+    }
+
+
+def kept(body: bytes, limit: int) -> object:
+    """A JSON body as a record keeps it. Line breaks outside texts become spaces: a record is a
+    line."""
+    if len(body) > limit:
+        return _outline(hashlib.sha256(body).hexdigest(), len(body), body[:HEAD])
+    if b"\n" in body or b"\r" in body:
+        body = body.replace(b"\n", b" ").replace(b"\r", b" ")
+    return orjson.Fragment(body)
+
+
+def milliseconds(nanoseconds: int) -> float:
+    """A duration in milliseconds, to the microsecond."""
+    return round(nanoseconds / 1e6, 3)
+
+
+def _outline(sha256: str | None, size: int, head: bytes) -> dict[str, object]:
+    return {"sha256": sha256, "size": size, "head": head.decode("utf-8", "replace")}
+
+
+def _durations(latency: int, started: Moment, now: Moment) -> dict[str, object]:
+    total = now.monotonic - started.monotonic
+    return {
+        "upstream_latency_ms": milliseconds(latency),
+        "total_duration_ms": milliseconds(total),
+        "proxy_compute_ms": milliseconds(max(0, total - latency)),
+    }

@@ -1,0 +1,223 @@
+"""From what was found out about a call to why it is blocked: one function a reason. Pure."""
+
+from collections.abc import Sequence
+
+from helio.evaluator import Breach, Decision
+from helio.governance.feedback import Block, exact, instant, limit_details, seconds
+from helio.pipeline.events import CallReceived, Moment
+from helio.pipeline.governance import ActivePolicy, Governance
+from helio.pipeline.record import not_judged
+
+
+def decided_block(
+    decision: Decision, received: CallReceived, governance: Governance, *, destructive: bool
+) -> Block | None:
+    """Why the decision alone blocks the call; None when it goes on to the limits.
+
+    `destructive`: the tool may do what cannot be undone (`flag_destructive`).
+    """
+    policy = governance.policy
+    if decision.panicked is not None:
+        return _policy_denied(decision, governance, "The call could not be evaluated")
+    if decision.action == "deny":
+        return _policy_denied(decision, governance, _denial(decision, policy))
+    for index in (*decision.restricting, decision.rule):
+        rule = policy.rule(index)
+        if rule is not None and rule.blocked_reason is not None:
+            return _policy_denied(decision, governance, rule.blocked_reason)
+    if destructive and decision.rule < 0 and policy.settings.flag_destructive == "require_approval":
+        why = (
+            "A person must be asked about destructive calls that no rule decides, which is not "
+            "available in this version."
+        )
+        return _policy_denied(decision, governance, why)
+    if decision.fault is not None:
+        return _faulty(decision.fault, received, policy, decision.action)
+    return None
+
+
+def unknown_tool(tool: str, primed: bool) -> Block:
+    """The tool is not in the upstream's list, and `unknown_tools: deny` lets only listed ones
+    pass."""
+    listed = (
+        "is not in the upstream's tool list" if primed else "cannot be checked: no tool list yet"
+    )
+    return Block(
+        reason="unknown_tool",
+        decision="deny",
+        action="deny",
+        message=f"The tool `{tool}` {listed}.",
+        suggestion="Call tools/list and use a name from it, exactly as it is written there.",
+        retry_allowed=not primed,
+    )
+
+
+def no_room(breaches: Sequence[Breach], policy: ActivePolicy, action: str, now: Moment) -> Block:
+    """A rate or spend limit is exhausted. The first in rule order is told in full."""
+    breach = breaches[0]
+    demand = breach.demand
+    rule = policy.rule(demand.rule)
+    rate = demand.kind == "rate"
+    written = None if rule is None else rule.message
+    advice = None if rule is None else rule.suggestion
+    return Block(
+        reason="rate_limited" if rate else "spend_limited",
+        decision="rate_limited" if rate else "spend_limited",
+        action=action if rule is None else rule.action,
+        message=written or (_rate_message(breach) if rate else _spend_message(breach)),
+        suggestion=advice or _wait(breach, now),
+        rule=policy.label(demand.rule),
+        rule_index=demand.rule,
+        retry_allowed=all(each.reset_ns is not None for each in breaches),
+        details=limit_details(breach, now.wall),
+    )
+
+
+def state_unavailable(policy: ActivePolicy, decision: Decision) -> Block:
+    """The counters are out of reach, so nobody knows whether the call may pass."""
+    return _internal(
+        policy, decision, "state_unavailable", "The state that limits need is not available."
+    )
+
+
+def audit_unavailable(policy: ActivePolicy, decision: Decision) -> Block:
+    """The audit cannot be written, and what cannot be recorded is not forwarded."""
+    return _internal(
+        policy, decision, "audit_unavailable", "The audit cannot be written at the moment."
+    )
+
+
+def _internal(policy: ActivePolicy, decision: Decision, reason: str, message: str) -> Block:
+    return Block(
+        reason=reason,
+        decision="deny",
+        action=decision.action,
+        message=message,
+        suggestion="Try again in a few seconds.",
+        rule=policy.label(decision.rule),
+        rule_index=_place(decision),
+        retry_allowed=True,
+    )
+
+
+def _policy_denied(decision: Decision, governance: Governance, why: str) -> Block:
+    rule = governance.policy.rule(decision.rule)
+    details: dict[str, object] = {"policy_reason": why}
+    if decision.indeterminate:
+        details["indeterminate"] = not_judged(decision, governance)
+    if decision.assumed_hints:
+        details["assumed_annotations"] = decision.assumed_hints
+    return Block(
+        reason="policy_denied",
+        decision="deny",
+        action=decision.action,
+        message=(rule and rule.message) or why,
+        suggestion=(rule and rule.suggestion) or None,
+        rule=None if rule is None else rule.label,
+        rule_index=_place(decision),
+        details=details,
+    )
+
+
+def _denial(decision: Decision, policy: ActivePolicy) -> str:
+    """Why a deny denies: by its match, by what it could not judge, or by the default."""
+    label = policy.label(decision.rule)
+    if label is None:
+        return "No rule allows this call, and the default is to deny."
+    for rule, condition, detail in decision.indeterminate:
+        if rule == decision.rule:
+            return (
+                f"Rule `{label}` restricts this call, because {condition} could not be judged: "
+                f"{detail}."
+            )
+    if decision.assumed_hints:
+        hints = ", ".join(decision.assumed_hints)
+        return (
+            f"Rule `{label}` denies this call; the tool does not state {hints}, so MCP's default "
+            "counts."
+        )
+    return f"Rule `{label}` denies this call."
+
+
+def _faulty(
+    fault: tuple[str, int, str, str], received: CallReceived, policy: ActivePolicy, action: str
+) -> Block:
+    kind, index, subject, found = fault
+    rule = policy.rule(index)
+    place: dict[str, object] = {
+        "rule": policy.label(index),
+        "rule_index": index,
+        "action": action if rule is None else rule.action,
+    }
+    if kind == "invalid_amount":
+        return Block(
+            reason=kind,
+            decision="deny",
+            message=f"The amount `{subject}` is {found}.",
+            suggestion=f"Send `{subject}` as one JSON number that is not negative.",
+            details={"field": subject, "found": found},
+            **place,  # type: ignore[arg-type]
+        )
+    tried = list(received.session.tried)
+    return Block(
+        reason="session_unresolved",
+        decision="deny",
+        message=f"This call needs a known {subject}, and none was found.",
+        suggestion=f"Send one of these headers: {', '.join(tried)}."
+        if subject == "session"
+        else None,
+        retry_allowed=True,
+        details={"tried": tried},
+        **place,  # type: ignore[arg-type]
+    )
+
+
+def _rate_message(breach: Breach) -> str:
+    demand = breach.demand
+    window = _window(demand.window_ms)
+    return f"{breach.current} of {demand.maximum} calls in {window} are used."
+
+
+def _spend_message(breach: Breach) -> str:
+    demand = breach.demand
+    return (
+        f"{demand.amount} {demand.currency} is more than what is left: {breach.current} of "
+        f"{demand.maximum} {demand.currency} in {_window(demand.window_ms)} are spent."
+    )
+
+
+def _wait(breach: Breach, now: Moment) -> str:
+    if breach.reset_ns is None:
+        return f"No wait helps: use at most {breach.demand.maximum} in one call."
+    return f"The same call can pass from {instant(now.wall + breach.reset_ns)} on."
+
+
+def _window(milliseconds: int) -> str:
+    """A duration as people write it: the largest unit that divides it."""
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):
+        if milliseconds % size == 0 and milliseconds >= size:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds}ms"
+
+
+def _place(decision: Decision) -> int | None:
+    return None if decision.rule < 0 else decision.rule
+
+
+def limits_told(decision: Decision, breaches: Sequence[Breach]) -> list[dict[str, object]]:
+    """Every limit a dry run met: `[{rule_index, kind, maximum, amount, window_seconds,
+    would_pass}]`."""
+    full = {(breach.demand.limit, breach.demand.key) for breach in breaches}
+    return [
+        {
+            "rule_index": demand.rule,
+            "kind": demand.kind,
+            "maximum": exact(demand.maximum),
+            "amount": exact(demand.amount),
+            "currency": demand.currency,
+            "window_seconds": seconds(demand.window_ms),
+            "would_pass": (demand.limit, demand.key) not in full,
+        }
+        for demand in decision.demands
+        if demand.enforced
+    ]

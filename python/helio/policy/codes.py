@@ -1,0 +1,149 @@
+"""The codes of findings in rules (`HL4..`), and the registry of all codes.
+
+Above: the compiler's phases and docs/diagnostics.md, which lists the registry. Below: the codes of
+`helio.diagnostics` and `helio.config`. Pure.
+"""
+
+from helio.config.codes import CONFIG_CODES
+from helio.diagnostics.codes import SYNTAX_CODES, Code
+
+NO_ACTION = Code(
+    "HL401",
+    "error",
+    "A rule without an action and without anything that it asks for",
+    "Add `action`. Without one a rule needs `evidence`, `requires` or `limits`, and then allows.",
+)
+INCOMPLETE_LIMIT = Code(
+    "HL402",
+    "error",
+    "A limit that lacks a part",
+    "`rate_limit` needs `max_calls` and `window`; `spend_limit` needs `max_spend` with `field`, "
+    "`limit`, `currency` and a `window`.",
+)
+GLOB = Code(
+    "HL403",
+    "error",
+    "A glob that cannot be read",
+    r"Globs have `*`, `?`, `[set]` and `{a,b}`; `\` takes the meaning from the character after it.",
+)
+PATH = Code(
+    "HL404",
+    "error",
+    "A path that cannot be read",
+    "Paths are JSONPath (RFC 9535) without filter selectors; `amount` and `$.amount` mean the "
+    "same. Names with other signs than letters, digits and `_` are written `$['order-id']`.",
+)
+REGEX = Code(
+    "HL405",
+    "error",
+    "A regular expression that cannot be read",
+    "The syntax is that of Rust's `regex`: no look-around, no back-references.",
+)
+OPERAND = Code(
+    "HL406",
+    "error",
+    "An operand that the operator cannot use",
+    "`gt gte lt lte` take a number, `in not_in` a list, `regex starts_with ends_with` text, "
+    "`exists` `true` or `false`.",
+)
+UNKNOWN_OPERATOR = Code(
+    "HL407",
+    "error",
+    "An unknown operator",
+    "Operators are `eq neq gt gte lt lte in not_in contains regex starts_with ends_with exists`, "
+    "and `every` or `some` around them. To compare with an object, write `{ eq: { … } }`.",
+)
+NOT_A_TEST = Code(
+    "HL408",
+    "error",
+    "A value that is no test",
+    "Write a single value (which means `eq`) or a mapping of operators: a list is written "
+    "`{ in: […] }` or `{ eq: […] }`.",
+)
+DUPLICATE_NAME = Code(
+    "HL409",
+    "error",
+    "Two rules of one name",
+    "Names identify the limits of rules; give each rule its own.",
+)
+RULE_NAME = Code(
+    "HL410",
+    "error",
+    "A name that a rule cannot have",
+    "A name is not empty, has at most 128 characters, none of them invisible, and does not begin "
+    "with `#`.",
+)
+NO_ENVIRONMENT = Code(
+    "HL411",
+    "error",
+    "A condition on an environment that is not configured",
+    "Set `environment` at the top of the file, for example `environment: production`.",
+)
+UNKNOWN_CHANNEL = Code(
+    "HL412",
+    "error",
+    "An approval by a channel that does not exist",
+    "Name one of `approval.channels`, or `dashboard`, which is always there.",
+)
+LIMITS_ON_DENY = Code(
+    "HL413",
+    "warning",
+    "Limits on a rule that forwards nothing",
+    "Remove `limits` or change the action: a denied call is never counted.",
+)
+APPROVAL_WITHOUT_ACTION = Code(
+    "HL414",
+    "warning",
+    "Settings of an approval that nobody is asked for",
+    "Write `action: require_approval`, or remove `approval`.",
+)
+REQUIRES_SUCCESS_ALONE = Code(
+    "HL415",
+    "warning",
+    "`requires_success` without `requires`",
+    "Add `requires`, or remove `requires_success`.",
+)
+AMOUNT_PATH = Code(
+    "HL416",
+    "warning",
+    "An amount by a path that may select several values",
+    "Point `field` at one value: a call in which it selects none or several is blocked with "
+    "`invalid_amount`.",
+)
+DENIES_UNTIL = Code(
+    "HL417",
+    "note",
+    "A deny that can be lifted",
+    "Nothing to do: the rule denies until what it asks for is there, and then lets the call "
+    "through. Leave out `evidence` and `requires` to deny always.",
+)
+MATCHES_ALL = Code(
+    "HL418",
+    "note",
+    "A rule for every call above other rules",
+    "Move it to the end, or add conditions: the rules below it are never reached.",
+)
+
+POLICY_CODES = (
+    NO_ACTION,
+    INCOMPLETE_LIMIT,
+    GLOB,
+    PATH,
+    REGEX,
+    OPERAND,
+    UNKNOWN_OPERATOR,
+    NOT_A_TEST,
+    DUPLICATE_NAME,
+    RULE_NAME,
+    NO_ENVIRONMENT,
+    UNKNOWN_CHANNEL,
+    LIMITS_ON_DENY,
+    APPROVAL_WITHOUT_ACTION,
+    REQUIRES_SUCCESS_ALONE,
+    AMOUNT_PATH,
+    DENIES_UNTIL,
+    MATCHES_ALL,
+)
+
+ALL_CODES: tuple[Code, ...] = (*SYNTAX_CODES, *CONFIG_CODES, *POLICY_CODES)
+"""Every code that `helio compile` can report, by id."""

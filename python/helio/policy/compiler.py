@@ -1,0 +1,96 @@
+"""The compiler: text → document → checked rules → rule graph.
+
+Above: the commands, `helio.app`, tests. Below: the phases of this room, and `helio.config`. Only
+`compile_file` does I/O. An error anywhere, in the configuration or in the rules, means that there
+is no graph; warnings and notes do not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from helio.config import HelioConfig, LoadedConfig, Purpose, load_config, parse_config
+from helio.config.availability import BLOCKED_SETTINGS
+from helio.config.codes import NOT_AVAILABLE_BLOCKS
+from helio.diagnostics import Diagnostics, Node, Scalar, SourceText
+from helio.diagnostics import Mapping as MappingNode
+from helio.policy.check import check
+from helio.policy.graph import CompiledPolicy, Settings
+from helio.policy.lower import lower
+from helio.policy.rule_reading import read_rules
+
+RULES_PATH = "policies.rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What came of a file. `config` and `policy` are None when there is any error."""
+
+    config: HelioConfig | None
+    policy: CompiledPolicy | None
+    diagnostics: Diagnostics
+    source: SourceText
+
+
+def compile_file(path: Path, environment: Mapping[str, str], purpose: Purpose) -> Compiled:
+    """Compiles a file. Raises `OSError` when it cannot be read; all else is diagnostics."""
+    return compile_loaded(load_config(path, environment=environment, purpose=purpose), str(path))
+
+
+def compile_text(
+    text: str,
+    file: str = "helio.yaml",
+    *,
+    environment: Mapping[str, str] | None = None,
+    purpose: Purpose = "run",
+) -> Compiled:
+    """The same from text; `file` is the name in diagnostics."""
+    loaded = parse_config(text, file, environment=environment or {}, purpose=purpose)
+    return compile_loaded(loaded, file)
+
+
+def compile_loaded(loaded: LoadedConfig, file: str) -> Compiled:
+    """Compiles the rules of a configuration that was read; its faults and theirs come together."""
+    diagnostics = loaded.diagnostics
+    nothing = Compiled(None, None, diagnostics, loaded.source)
+    if loaded.root is None:
+        return nothing
+    policies = loaded.root.get("policies")
+    node = policies.get("rules") if isinstance(policies, MappingNode) else None
+    rules = read_rules(node, RULES_PATH, diagnostics)
+    config = loaded.config
+    check(rules, config, diagnostics)
+    _warn_of_settings(policies, diagnostics)
+    if config is None or diagnostics.has_errors:
+        return nothing
+    graph = lower(rules, _settings(config), file)
+    return Compiled(config, CompiledPolicy.from_graph(graph), diagnostics, loaded.source)
+
+
+def _warn_of_settings(policies: Node | None, diagnostics: Diagnostics) -> None:
+    """Settings of `policies` that this version answers with a block."""
+    if not isinstance(policies, MappingNode):
+        return
+    for setting, what in BLOCKED_SETTINGS.items():
+        key, _, value = setting.partition("=")
+        found = policies.get(key)
+        if isinstance(found, Scalar) and found.value == value:
+            message = (
+                f"{what} is not available in this version: destructive calls that no rule decides "
+                "are blocked"
+            )
+            diagnostics.add(NOT_AVAILABLE_BLOCKS, message, found.span, f"policies.{key}")
+
+
+def _settings(config: HelioConfig) -> Settings:
+    policies = config.policies
+    return Settings(
+        default=policies.default,
+        flag_destructive=policies.flag_destructive,
+        on_tool_drift=policies.on_tool_drift,
+        unknown_tools=policies.unknown_tools,
+        dry_run=policies.dry_run,
+        shadow=policies.shadow,
+        blocked_as=policies.blocked_as,
+        environment=config.environment,
+    )

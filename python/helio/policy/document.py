@@ -1,0 +1,149 @@
+"""Rules as they are written: typed, with places, nothing resolved.
+
+Above: `resolve` and `check`. Below: `helio.diagnostics`. Pure. An absent list is empty; an absent
+value is None. What could not be read is absent too, and its diagnostic forbids that a graph is
+made.
+"""
+
+from dataclasses import dataclass, field
+
+from helio.config.scalars import Duration
+from helio.diagnostics import Node, Scalar, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text with its place; `path` leads to it (`policies.rules[2].match.tool`)."""
+
+    value: str
+    node: Scalar
+    path: str
+
+    @property
+    def span(self) -> Span:
+        """Where it stands."""
+        return self.node.span
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operator with its operand."""
+
+    operator: str
+    operand: Node
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is asked of the values that a path selects. `quantifier` is some or every."""
+
+    selector: Text
+    quantifier: str
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationTest:
+    """The value that a hint must have."""
+
+    hint: str
+    value: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The conditions of a rule; all of them must hold."""
+
+    span: Span
+    tool: tuple[Text, ...] = ()
+    upstream: tuple[Text, ...] = ()
+    agent: tuple[Text, ...] = ()
+    environment: tuple[Text, ...] = ()
+    annotations: tuple[AnnotationTest, ...] = ()
+    input: tuple[Selection, ...] = ()
+    metadata: tuple[Selection, ...] = ()
+    labels: tuple[Text, ...] = ()
+    called: tuple[Text, ...] = ()
+    not_called: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """`max_spend`. `limit` is a decimal text."""
+
+    span: Span
+    path: str
+    field: Text | None
+    limit: str | None
+    currency: str | None
+    window: Duration | None
+    key: tuple[str, ...]
+    keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`limits`. An empty key is an absent one. `keys` are those that stand there, readable or
+    not."""
+
+    span: Span
+    path: str
+    max_calls: int | None
+    window: Duration | None
+    key: tuple[str, ...]
+    spend: Spend | None
+    keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One requirement of evidence. `bind` pairs this call's path with that call's."""
+
+    tool: Text
+    bind: tuple[tuple[Text, Text], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """How people are asked about this rule's calls."""
+
+    span: Span
+    channel: Text | None
+    timeout: Duration | None
+    escalation_after: Duration | None
+    delegates: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What the agent is told."""
+
+    message: str | None
+    suggestion: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. `keys` are the places of the keys that it has."""
+
+    index: int
+    path: str
+    span: Span
+    keys: dict[str, Span] = field(default_factory=dict)
+    name: Text | None = None
+    match: Match | None = None
+    action: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+    requires: tuple[Text, ...] = ()
+    requires_success: bool | None = None
+    limits: Limits | None = None
+    labels: tuple[Text, ...] = ()
+    approval: Approval | None = None
+    feedback: Feedback | None = None
+    shadow: bool = False
+
+    def place(self, key: str) -> Span:
+        """Where a key stands; where the rule begins when it is absent."""
+        return self.keys.get(key, self.span)

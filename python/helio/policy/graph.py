@@ -1,0 +1,126 @@
+"""The rule graph as Python holds it: canonical bytes, digest, and a summary of its rules.
+
+Above: `helio.pipeline`, `helio.app`, the commands. Below: `helio.evaluator` (verifies),
+`helio.diagnostics`. Pure. The format is "The rule graph" in docs/architecture.md.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from helio.config.availability import BLOCKED_IN_RULES
+from helio.diagnostics import Span
+from helio.evaluator import Evaluator
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of `policies` that decide about calls, and the environment they were folded
+    for."""
+
+    default: Literal["allow", "deny"] = "allow"
+    flag_destructive: Literal["off", "log", "require_approval"] = "log"
+    on_tool_drift: Literal["block", "require_approval", "log"] = "block"
+    unknown_tools: Literal["allow", "deny"] = "allow"
+    dry_run: bool = False
+    shadow: bool = False
+    blocked_as: Literal["tool_result", "error"] = "tool_result"
+    environment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSummary:
+    """What people and feedback say of a rule.
+
+    `label` is its name, or its path in the file; `limits` are the ids of its limits;
+    `blocked_reason` says why every call that it matches is blocked, where it asks for what this
+    version cannot do.
+    """
+
+    index: int
+    name: str | None
+    label: str
+    action: str
+    until: bool
+    shadow: bool
+    message: str | None
+    suggestion: str | None
+    limits: tuple[str, ...]
+    evidence: tuple[str, ...]
+    requires: tuple[str, ...]
+    blocked_reason: str | None
+    span: Span
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPolicy:
+    """A rule graph that verified. `graph` is its canonical text, `source` included."""
+
+    graph: bytes
+    digest: str
+    settings: Settings
+    rules: tuple[RuleSummary, ...]
+
+    @classmethod
+    def from_graph(cls, graph: bytes) -> "CompiledPolicy":
+        """From the text that `helio compile -o` writes.
+
+        Raises `helio.evaluator.GraphError` when it cannot be decoded or does not verify.
+        """
+        digest = Evaluator(graph).digest
+        document = orjson.loads(graph)
+        nodes = document["nodes"]
+        spans = document["source"]["spans"]
+        rules = tuple(_summary(nodes, at, Span(*spans[at][1:])) for at in document["rules"])
+        return cls(graph, digest, Settings(**document["settings"]), rules)
+
+
+def canonical(value: object) -> bytes:
+    """Canonical JSON: keys sorted, no spaces."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def sha256(value: object) -> str:
+    """The hex digest of a value's canonical text."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def _summary(nodes: list[dict[str, Any]], at: int, span: Span) -> RuleSummary:
+    rule = nodes[at]
+    feedback = rule["feedback"] or {}
+    return RuleSummary(
+        index=rule["index"],
+        name=rule["name"],
+        label=rule["name"] or f"rules[{rule['index']}]",
+        action=rule["action"],
+        until=rule["until"],
+        shadow=rule["shadow"],
+        message=feedback.get("message"),
+        suggestion=feedback.get("suggestion"),
+        limits=tuple(nodes[limit]["id"] for limit in rule["limits"]),
+        evidence=tuple(required["tool"] for required in rule["evidence"]),
+        requires=tuple(rule["requires"]),
+        blocked_reason=_blocked_reason(rule),
+        span=span,
+        digest=rule["digest"],
+    )
+
+
+def _blocked_reason(rule: dict[str, Any]) -> str | None:
+    """What of the rule this version cannot do, as a sentence."""
+    asked = unavailable_parts(rule["action"], {key for key in BLOCKED_IN_RULES if rule.get(key)})
+    if not asked:
+        return None
+    what = " and ".join(BLOCKED_IN_RULES[each] for each in asked)
+    return f"The rule needs {what}, which is not available in this version."
+
+
+def unavailable_parts(action: str | None, keys: set[str]) -> list[str]:
+    """The entries of `BLOCKED_IN_RULES` that a rule with this action and these keys uses."""
+    used = keys | {f"action={action}"}
+    return [entry for entry in BLOCKED_IN_RULES if entry in used]

@@ -1,0 +1,204 @@
+"""Reads single parts of a rule from the tree, and reports what cannot be read.
+
+Above: `match_reading` and `rule_reading`. Below: `helio.config.scalars`. Pure. Every method returns
+None, or nothing, for what it reported.
+"""
+
+from collections.abc import Callable
+from collections.abc import Sequence as Values
+from typing import TypeVar
+
+from helio.config import codes, scalars
+from helio.config.faults import unknown_key
+from helio.config.scalars import Duration, UnfitValue
+from helio.diagnostics import (
+    Code,
+    Diagnostics,
+    Entry,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    Span,
+    child_path,
+    described,
+    opening,
+)
+from helio.policy.document import Text
+
+T = TypeVar("T")
+
+
+class Reader:
+    """Reads nodes at paths; what is wrong goes to `diagnostics`."""
+
+    def __init__(self, diagnostics: Diagnostics) -> None:
+        self.diagnostics = diagnostics
+
+    def fault(
+        self, code: Code, message: str, node: Node, path: str, hint: str | None = None
+    ) -> None:
+        """Reports a fault at a node."""
+        self.diagnostics.add(code, message, opening(node), path, hint)
+
+    def fields(self, node: Node, path: str, known: Values[str] | None = None) -> dict[str, Entry]:
+        """The entries of a mapping that are known; all of them when nothing is."""
+        if not isinstance(node, Mapping):
+            message = f"expected a mapping, found {described(node)}"
+            self.fault(codes.WRONG_TYPE, message, node, path)
+            return {}
+        if known is None:
+            return node.entries
+        if node.entries.keys() <= set(known):
+            return node.entries
+        for key in node.entries:
+            if key not in known:
+                unknown_key(node, key, child_path(path, key), known, self.diagnostics)
+        return {key: entry for key, entry in node.entries.items() if key in known}
+
+    def items(self, node: Node, path: str) -> list[tuple[Node, str]]:
+        """The items of a list with their paths."""
+        if not isinstance(node, Sequence):
+            hint = "write a list: `[…]`" if isinstance(node, Scalar) else None
+            self.fault(
+                codes.WRONG_TYPE, f"expected a list, found {described(node)}", node, path, hint
+            )
+            return []
+        return [(item, child_path(path, index)) for index, item in enumerate(node.items)]
+
+    def value(self, node: Node, path: str, reader: Callable[[object], T]) -> T | None:
+        """A scalar read by a reader of `scalars`."""
+        found: object = node.value if isinstance(node, Scalar) else _stand_in(node)
+        try:
+            return reader(found)
+        except UnfitValue as error:
+            code = codes.WRONG_TYPE if error.wrong_type else codes.INVALID_VALUE
+            self.fault(code, error.message, node, path, error.hint)
+            return None
+
+    def text(self, node: Node, path: str) -> Text | None:
+        """A text that is not empty."""
+        value = self.value(node, path, scalars.read_text)
+        if value is None or not isinstance(node, Scalar):
+            return None
+        if not value:
+            self.fault(codes.INVALID_VALUE, "expected a text that is not empty", node, path)
+            return None
+        return Text(value, node, path)
+
+    def texts(self, node: Node, path: str) -> tuple[Text, ...]:
+        """A text, or a list of at least one."""
+        if not isinstance(node, Sequence):
+            found = self.text(node, path)
+            return () if found is None else (found,)
+        if not node.items:
+            message = "an empty list matches nothing: expected at least one"
+            self.fault(codes.INVALID_VALUE, message, node, path)
+        texts = (self.text(item, at) for item, at in self.items(node, path))
+        return tuple(text for text in texts if text is not None)
+
+    def word(self, node: Node, path: str, words: tuple[str, ...]) -> str | None:
+        """One of the words."""
+        if not isinstance(node, Scalar):
+            self.value(node, path, scalars.read_text)
+            return None
+        try:
+            return str(scalars.read_word(node.value, words))
+        except UnfitValue as error:
+            code = codes.WRONG_TYPE if error.wrong_type else codes.UNKNOWN_WORD
+            self.fault(code, error.message, node, path, error.hint)
+            return None
+
+    def words(self, node: Node, path: str, words: tuple[str, ...]) -> tuple[str, ...]:
+        """One of the words, or a list of at least one; each counts once."""
+        parts = self.items(node, path) if isinstance(node, Sequence) else [(node, path)]
+        if not parts:
+            self.fault(codes.INVALID_VALUE, "expected at least one", node, path)
+        found = (self.word(part, at, words) for part, at in parts)
+        return tuple(dict.fromkeys(word for word in found if word is not None))
+
+    def boolean(self, node: Node, path: str) -> bool | None:
+        """`true` or `false`."""
+        return self.value(node, path, scalars.read_boolean)
+
+    def duration(self, node: Node, path: str) -> Duration | None:
+        """A duration above zero."""
+        return self.value(node, path, scalars.read_duration)
+
+    def amount(self, node: Node, path: str) -> str | None:
+        """An amount above zero, as a decimal text."""
+        return self.value(node, path, scalars.read_amount)
+
+    def count(self, node: Node, path: str) -> int | None:
+        """A whole number above zero."""
+        return self.value(node, path, lambda value: scalars.read_integer(value, 1, 10**15))
+
+
+def _stand_in(node: Node) -> object:
+    """A value of the collection's kind, for messages."""
+    return {} if isinstance(node, Mapping) else ()
+
+
+class Parts:
+    """A mapping whose parts are read by their keys; what is absent is None, or empty."""
+
+    def __init__(self, reader: Reader, node: Node, path: str, known: tuple[str, ...]) -> None:
+        self.reader = reader
+        self.node = node
+        self.path = path
+        self.entries = reader.fields(node, path, known)
+
+    def get(self, key: str) -> tuple[Node, str] | None:
+        """The value of a key with its path."""
+        entry = self.entries.get(key)
+        return None if entry is None else (entry.value, child_path(self.path, key))
+
+    def need(self, *keys: str) -> None:
+        """Reports the keys of these that are absent."""
+        for key in keys:
+            if isinstance(self.node, Mapping) and key not in self.entries:
+                message = f"`{key}` is missing"
+                self.reader.fault(codes.MISSING_KEY, message, self.node, self.path)
+
+    def inner(self, key: str, known: tuple[str, ...]) -> "Parts | None":
+        """The parts of a mapping inside this one."""
+        found = self.get(key)
+        return None if found is None else Parts(self.reader, *found, known)
+
+    def read(self, key: str, reading: Callable[[Node, str], T | None]) -> T | None:
+        """A part read by one of the reader's methods."""
+        found = self.get(key)
+        return None if found is None else reading(*found)
+
+    def text(self, key: str) -> Text | None:
+        """A text with its place."""
+        return self.read(key, self.reader.text)
+
+    def plain(self, key: str) -> str | None:
+        """A text without its place."""
+        found = self.text(key)
+        return None if found is None else str(found.value)
+
+    def texts(self, key: str) -> tuple[Text, ...]:
+        """A text, or a list of them."""
+        return self.read(key, self.reader.texts) or ()
+
+    def word(self, key: str, words: tuple[str, ...]) -> str | None:
+        """One of the words."""
+        return self.read(key, lambda node, path: self.reader.word(node, path, words))
+
+    def words(self, key: str, words: tuple[str, ...]) -> tuple[str, ...]:
+        """One of the words, or a list of them."""
+        return self.read(key, lambda node, path: self.reader.words(node, path, words)) or ()
+
+    def boolean(self, key: str) -> bool | None:
+        """`true` or `false`."""
+        return self.read(key, self.reader.boolean)
+
+    def duration(self, key: str) -> Duration | None:
+        """A duration above zero."""
+        return self.read(key, self.reader.duration)
+
+    def opening(self) -> Span:
+        """Where the mapping begins."""
+        return opening(self.node)

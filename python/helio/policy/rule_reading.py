@@ -1,0 +1,143 @@
+"""Reads `policies.rules`: the list of rules, each as a `document.Rule`.
+
+Above: `compiler`. Below: `match_reading`, `reading`, `document`. Pure.
+"""
+
+from helio.config import codes
+from helio.diagnostics import Diagnostics, Node, Scalar, Sequence, child_path
+from helio.policy.document import Approval, Evidence, Feedback, Limits, Rule, Spend, Text
+from helio.policy.match_reading import read_match
+from helio.policy.reading import Parts, Reader
+
+ACTIONS = ("allow", "deny", "require_approval", "rate_limit", "spend_limit", "dry_run")
+KEYS = ("tool", "session", "agent", "sender_id", "upstream", "global", "call")
+_RULE_KEYS = (
+    "name",
+    "match",
+    "action",
+    "evidence",
+    "requires",
+    "requires_success",
+    "limits",
+    "labels",
+    "approval",
+    "feedback",
+    "shadow",
+)
+
+
+def read_rules(node: Node | None, path: str, diagnostics: Diagnostics) -> tuple[Rule, ...]:
+    """All rules in file order; the index counts also those that cannot be read."""
+    if node is None:
+        return ()
+    reader = Reader(diagnostics)
+    return tuple(
+        _read_rule(reader, item, at, index)
+        for index, (item, at) in enumerate(reader.items(node, path))
+    )
+
+
+def _read_rule(reader: Reader, node: Node, path: str, index: int) -> Rule:
+    part = Parts(reader, node, path, _RULE_KEYS)
+    return Rule(
+        index=index,
+        path=path,
+        span=part.opening(),
+        keys={key: entry.key.span for key, entry in part.entries.items()},
+        name=part.text("name"),
+        match=part.read("match", lambda node, at: read_match(reader, node, at)),
+        action=part.word("action", ACTIONS),
+        evidence=_evidence(part.inner("evidence", ("requires",))),
+        requires=part.texts("requires"),
+        requires_success=part.boolean("requires_success"),
+        limits=_limits(part.inner("limits", ("max_calls", "window", "key", "max_spend"))),
+        labels=part.texts("labels"),
+        approval=_approval(
+            part.inner("approval", ("channel", "timeout", "escalation_after", "delegates"))
+        ),
+        feedback=_feedback(part.inner("feedback", ("message", "suggestion"))),
+        shadow=part.boolean("shadow") or False,
+    )
+
+
+def _evidence(part: Parts | None) -> tuple[Evidence, ...]:
+    if part is None:
+        return ()
+    part.need("requires")
+    required = part.get("requires")
+    if required is None:
+        return ()
+    items = part.reader.items(*required)
+    if isinstance(required[0], Sequence) and not items:
+        message = "expected at least one requirement"
+        part.reader.fault(codes.INVALID_VALUE, message, *required)
+    found = (_requirement(part.reader, item, path) for item, path in items)
+    return tuple(requirement for requirement in found if requirement is not None)
+
+
+def _requirement(reader: Reader, node: Node, path: str) -> Evidence | None:
+    if isinstance(node, Scalar):
+        name = reader.text(node, path)
+        return None if name is None else Evidence(name)
+    part = Parts(reader, node, path, ("tool", "bind"))
+    part.need("tool")
+    tool = part.text("tool")
+    if tool is None:
+        return None
+    bound = part.get("bind")
+    pairs = []
+    if bound is not None:
+        for key, entry in reader.fields(*bound).items():
+            at = child_path(bound[1], key)
+            other = reader.text(entry.value, at)
+            if other is not None:
+                pairs.append((Text(key, entry.key, at), other))
+    return Evidence(tool, tuple(pairs))
+
+
+def _limits(part: Parts | None) -> Limits | None:
+    if part is None:
+        return None
+    return Limits(
+        span=part.opening(),
+        path=part.path,
+        max_calls=part.read("max_calls", part.reader.count),
+        window=part.duration("window"),
+        key=part.words("key", KEYS),
+        spend=_spend(part.inner("max_spend", ("field", "limit", "currency", "window", "key"))),
+        keys=frozenset(part.entries),
+    )
+
+
+def _spend(part: Parts | None) -> Spend | None:
+    if part is None:
+        return None
+    part.need("field", "limit", "currency")
+    return Spend(
+        span=part.opening(),
+        path=part.path,
+        field=part.text("field"),
+        limit=part.read("limit", part.reader.amount),
+        currency=part.plain("currency"),
+        window=part.duration("window"),
+        key=part.words("key", KEYS),
+        keys=frozenset(part.entries),
+    )
+
+
+def _approval(part: Parts | None) -> Approval | None:
+    if part is None:
+        return None
+    return Approval(
+        span=part.opening(),
+        channel=part.text("channel"),
+        timeout=part.duration("timeout"),
+        escalation_after=part.duration("escalation_after"),
+        delegates=tuple(str(text.value) for text in part.texts("delegates")),
+    )
+
+
+def _feedback(part: Parts | None) -> Feedback | None:
+    if part is None:
+        return None
+    return Feedback(part.plain("message"), part.plain("suggestion"))

@@ -1,0 +1,125 @@
+"""The driver: turns a call's commands into effects, and what comes of them into events.
+
+Above: `helio.transport`. Below: `helio.pipeline` (the machine), `helio.audit` (the journal),
+`helio.governance` (the store).
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Protocol
+
+from helio.audit.journal import Journal
+from helio.errors import JournalUnavailable, ProgrammingError
+from helio.governance.store import LocalStore, Refusal
+from helio.pipeline import commands, events
+from helio.pipeline.commands import Command
+from helio.pipeline.events import Event
+from helio.pipeline.machine import CallMachine
+from helio.runtime import clock
+
+logger = logging.getLogger(__name__)
+
+Append = Callable[[Mapping[str, object]], Awaitable[None]]
+
+
+class Exchange(Protocol):
+    """One call's way to its upstream and back, as a transport carries it."""
+
+    async def forward(self) -> events.UpstreamAnswered | events.UpstreamFailed:
+        """Sends the call's own bytes, relays what comes before the answer, and holds the answer
+        back."""
+
+    async def deliver(self) -> None:
+        """Gives the agent the answer that was held back."""
+
+    async def answer(self, body: bytes) -> None:
+        """Answers the agent with a JSON-RPC message of Helio's own."""
+
+
+class Driver:
+    """Carries out calls against one journal and one state store."""
+
+    def __init__(self, journal: Journal, store: LocalStore) -> None:
+        self._journal = journal
+        self._store = store
+
+    async def run(
+        self, machine: CallMachine, received: events.CallReceived, exchange: Exchange
+    ) -> None:
+        """Drives one call from `received` to its answer.
+
+        An exception (a cancellation included) gives the call up: room is released, or the outcome
+        is recorded as unknown when the call was already forwarded; then it is raised again.
+        """
+        try:
+            event: Event | None = received
+            while event is not None:
+                event = await self._carry_out(machine.handle(event, clock.now()), exchange)
+        except BaseException as error:
+            self._abandon(machine, received.call_id, repr(error))
+            raise
+
+    async def _carry_out(self, batch: list[Command], exchange: Exchange) -> Event | None:
+        """The event that answers the last command of the batch; None when the call is answered."""
+        event: Event | None = None
+        for command in batch:
+            match command:
+                case commands.Commit() | commands.Release():
+                    self._settle(command)
+                case commands.Reserve():
+                    event = self._reserve(command)
+                case commands.CheckRoom():
+                    breaches = self._store.check(command.decision, clock.now().monotonic)
+                    event = events.RoomChecked(breaches)
+                case commands.RecordIntent():
+                    event = await self._record(self._journal.append_intent, command.data)
+                case commands.Forward():
+                    event = await exchange.forward()
+                case commands.RecordOutcome():
+                    append = partial(self._journal.append_outcome, "outcome")
+                    event = await self._record(append, command.data)
+                case commands.RecordBlocked():
+                    append = partial(self._journal.append_outcome, "blocked")
+                    event = await self._record(append, command.data)
+                case commands.Deliver():
+                    await exchange.deliver()
+                case commands.Answer():
+                    await exchange.answer(command.body)
+        return event
+
+    def _reserve(self, command: commands.Reserve) -> Event:
+        found = self._store.reserve(
+            command.decision, clock.now().monotonic, enforce=command.enforce
+        )
+        if isinstance(found, Refusal):
+            return events.RoomRefused(found)
+        return events.RoomReserved(found)
+
+    def _settle(self, command: commands.Commit | commands.Release) -> None:
+        if isinstance(command, commands.Commit):
+            self._store.commit(command.reservation, command.at)
+        else:
+            self._store.release(command.reservation)
+
+    async def _record(self, append: Append, data: Mapping[str, object]) -> Event:
+        try:
+            await append(data)
+        except JournalUnavailable as error:
+            logger.error("call %s is not recorded: %s", data["call_id"], error)
+            return events.RecordingFailed(str(error))
+        return events.Recorded()
+
+    def _abandon(self, machine: CallMachine, call_id: str, detail: str) -> None:
+        """Gives a call up without waiting for anything."""
+        for command in machine.handle(events.Abandoned(detail), clock.now()):
+            match command:
+                case commands.Commit() | commands.Release():
+                    self._settle(command)
+                case commands.RecordOutcome():
+                    try:
+                        self._journal.append_soon("outcome", command.data)
+                    except JournalUnavailable as error:
+                        logger.error("outcome of call %s is not recorded: %s", call_id, error)
+                case _:
+                    raise ProgrammingError(f"an abandoned call asks for {command!r}")

@@ -1,0 +1,205 @@
+"""One `tools/call` on streamable HTTP: its bytes to the upstream, the upstream's answer back.
+
+Above: `helio.transport.door`. Below: `helio.upstream`, `helio.protocol`. It is the `Exchange` of
+`helio.runtime.driver`. The answer is held back until the driver delivers it; what an event stream
+brings before the answer (progress, logging, the server's own requests) goes to the agent at once.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+
+from aiohttp.web import BaseRequest, Response, StreamResponse
+
+from helio.errors import UpstreamFailed as Failure
+from helio.evaluator import Answer, Message, inspect_answer
+from helio.pipeline.events import UpstreamAnswered, UpstreamFailed
+from helio.pipeline.record import HEAD
+from helio.protocol.headers import Header
+from helio.protocol.sse import Event, EventStreamParser, EventTooLarge
+from helio.transport.relay import (
+    TOOLS_CHANGED,
+    Downstream,
+    finish_in_background,
+    headers_down,
+    is_event_stream,
+)
+from helio.upstream.registry import Upstream
+from helio.upstream.response import UpstreamResponse
+
+MAX_ANSWER = 64 * 1024 * 1024
+"""Bytes of one answer that are held back while its outcome is recorded; a larger one is refused."""
+
+
+class HttpExchange:
+    """The `Exchange` of one call.
+
+    `response` is what the agent gets, once the driver is done. `on_tools_changed` is called when
+    the upstream says that its tool list changed.
+    """
+
+    def __init__(
+        self,
+        request: BaseRequest,
+        message: Message,
+        upstream: Upstream,
+        headers: Sequence[Header],
+        on_tools_changed: Callable[[], None],
+    ) -> None:
+        self._request = request
+        self._message = message
+        self._upstream = upstream
+        self._headers = headers
+        self._on_tools_changed = on_tools_changed
+        self._deadline = asyncio.timeout(None)
+        self._waiting = False
+        self._stopped: str | None = None
+        self._answering: UpstreamResponse | None = None
+        self._downstream: Downstream | None = None
+        self._held = b""
+        self.response: StreamResponse | None = None
+
+    async def forward(self) -> UpstreamAnswered | UpstreamFailed:
+        """See `helio.runtime.driver.Exchange`."""
+        started = time.monotonic_ns()
+        if self._stopped is not None:
+            return _failed(self._stopped, "the call was not sent any more", False, started)
+        try:
+            async with self._deadline:
+                self._waiting = True
+                return await self._forward(started)
+        except TimeoutError:
+            detail = "waiting for the upstream was given up"
+            return _failed(self._stopped or "timeout", detail, True, started)
+        except Failure as failure:
+            if self._answering is not None:
+                self._upstream.health.failed(failure)
+            return _failed(failure.reason, failure.detail, failure.sent, started)
+        except EventTooLarge as failure:
+            return _failed("too_large", str(failure), True, started)
+        finally:
+            self._waiting = False
+
+    async def deliver(self) -> None:
+        """See `helio.runtime.driver.Exchange`."""
+        upstream = self._answering
+        if upstream is None:
+            raise RuntimeError("there is no answer to deliver")
+        if self._downstream is None:
+            self.response = Response(
+                status=upstream.status,
+                headers=headers_down(upstream, stream=is_event_stream(upstream)),
+                body=self._held or None,
+            )
+            return
+        await self._downstream.write(self._held)
+        await self._downstream.end()
+
+    async def answer(self, body: bytes) -> None:
+        """See `helio.runtime.driver.Exchange`."""
+        if self._downstream is None:
+            self.response = Response(body=body, content_type="application/json")
+            return
+        await self._downstream.write(b"event: message\ndata: " + body + b"\n\n")
+        await self._downstream.end()
+
+    def stop(self, reason: str, grace: float = 0.0) -> None:
+        """Waits for the upstream at most `grace` seconds more. The outcome is then unknown, for
+        `reason`."""
+        self._stopped = reason
+        if self._waiting:
+            self._deadline.reschedule(asyncio.get_running_loop().time() + grace)
+
+    async def _forward(self, started: int) -> UpstreamAnswered | UpstreamFailed:
+        silence = self._upstream.client.request_timeout
+        upstream = await self._upstream.send(
+            "POST", self._headers, self._message.body, timeout=silence
+        )
+        self._answering = upstream
+        try:
+            if is_event_stream(upstream):
+                return await self._follow(upstream, started)
+            body = await upstream.read(MAX_ANSWER)
+        except BaseException:
+            upstream.close()
+            raise
+        self._held = body
+        return _answered(upstream.status, body, inspect_answer(body), started)
+
+    async def _follow(
+        self, upstream: UpstreamResponse, started: int
+    ) -> UpstreamAnswered | UpstreamFailed:
+        """Relays events until the one that answers this call; that one is held back."""
+        parser = EventStreamParser(event_cap=MAX_ANSWER)
+        chunks = upstream.chunks()
+        self._wait_on()
+        async for chunk in chunks:
+            for event in parser.feed(chunk):
+                if event.data:
+                    self._wait_on()
+                answer = self._inspect(event)
+                if answer is not None and event.data is not None:
+                    self._held = event.raw
+                    finish_in_background(upstream, chunks)
+                    return _answered(upstream.status, event.data, answer, started)
+                await self._pass_on(upstream, event.raw)
+        return _failed("closed", "the event stream ended without an answer", True, started)
+
+    def _wait_on(self) -> None:
+        """Begins the request's timeout anew: a message came. Comments that only keep a connection
+        open do not count, or a hung upstream would never be given up.
+        """
+        if self._stopped is None:
+            silence = self._upstream.client.request_timeout
+            self._deadline.reschedule(asyncio.get_running_loop().time() + silence)
+
+    def _inspect(self, event: Event) -> Answer | None:
+        """What the event says, if it is the answer to this very call."""
+        if not event.data:
+            return None
+        answer = inspect_answer(event.data)
+        if answer is None:
+            return None
+        if answer.kind != "response":
+            if TOOLS_CHANGED in event.data:
+                self._on_tools_changed()
+            return None
+        return answer if answer.id == self._message.id else None
+
+    async def _pass_on(self, upstream: UpstreamResponse, raw: bytes) -> None:
+        if self._downstream is None:
+            self.response = StreamResponse(
+                status=upstream.status, headers=headers_down(upstream, stream=True)
+            )
+            self._downstream = Downstream(self._request, self.response)
+        await self._downstream.write(raw)
+
+
+def _answered(status: int, body: bytes, answer: Answer | None, started: int) -> UpstreamAnswered:
+    return UpstreamAnswered(
+        http_status=status,
+        body=None if answer is None else body,
+        size=len(body),
+        sha256=hashlib.sha256(body).hexdigest() if answer is None and body else None,
+        head=body[:HEAD] if answer is None else b"",
+        error=_error(status, answer),
+        latency=time.monotonic_ns() - started,
+    )
+
+
+def _error(status: int, answer: Answer | None) -> str | None:
+    """What the answer reports as a failure: by HTTP status, by JSON-RPC error, or by `isError`."""
+    if answer is not None and answer.error_code is not None:
+        return f"{answer.error_code}: {answer.error_message or ''}"
+    if status >= 400:
+        return f"HTTP {status}"
+    if answer is None:
+        return "the answer is not a JSON-RPC message"
+    if answer.kind != "response":
+        return "the answer is not a JSON-RPC response"
+    return "the tool reported an error" if answer.is_error else None
+
+
+def _failed(reason: str, detail: str, sent: bool, started: int) -> UpstreamFailed:
+    return UpstreamFailed(reason, detail, sent, time.monotonic_ns() - started)
