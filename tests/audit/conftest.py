@@ -20,11 +20,13 @@ class FaultyFileSystem(FileSystem):
     def __init__(self) -> None:
         self.faults: dict[str, int] = {}
         self.log: list[str] = []
+        self.raised = 0
 
     def _meet(self, operation: str) -> None:
         self.log.append(operation)
-        if operation in self.faults:
-            code = self.faults[operation]
+        code = self.faults.get(operation)  # Once: another thread may clear the faults.
+        if code is not None:
+            self.raised += 1
             raise OSError(code, errno.errorcode[code])
 
     def create(self, path: Path) -> int:
@@ -32,9 +34,10 @@ class FaultyFileSystem(FileSystem):
         return super().create(path)
 
     def write(self, descriptor: int, data: bytes) -> None:
-        if "short write" in self.faults:
+        if (code := self.faults.get("short write")) is not None:
             super().write(descriptor, data[: len(data) // 2])
-            self._meet("short write")
+            self.raised += 1
+            raise OSError(code, errno.errorcode[code])
         self._meet("write")
         super().write(descriptor, data)
 

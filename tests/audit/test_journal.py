@@ -46,7 +46,7 @@ async def test_many_appends_share_a_sync(started: Start, disk: Any, call: Any) -
 
 @pytest.mark.parametrize(
     ("durability", "promised"),
-    [("full", ("sync", "sync")), ("intent", ("sync", "write")), ("relaxed", (None, None))],
+    [("full", ("sync", "sync")), ("intent", ("sync", "write")), ("relaxed", ("write", "write"))],
 )
 async def test_each_durability_waits_for_what_it_promises(
     started: Start, disk: Any, call: Any, durability: str, promised: tuple[str | None, str | None]
@@ -264,18 +264,19 @@ async def test_the_outcome_of_an_open_call_is_written_when_the_disk_is_back(
     assert found.charges == ()
 
 
-async def test_relaxed_appends_survive_a_failure(
+async def test_a_relaxed_intent_that_cannot_be_written_is_refused(
     started: Start, directory: Path, disk: Any, call: Any, eventually: Any
 ) -> None:
     journal = await started(durability="relaxed")
     disk.faults["write"] = errno.ENOSPC
-    await journal.append_intent(call("c"))
-    await eventually(lambda: not journal.available)
+    with pytest.raises(JournalUnavailable):
+        await journal.append_intent(call("c"))
     disk.faults.clear()
     await eventually(lambda: journal.available)
-    await journal.append_outcome("outcome", {"call_id": "c", "status": "answered"})
+    await journal.append_intent(call("d"))
+    await journal.append_outcome("outcome", {"call_id": "d", "status": "answered"})
     await journal.close()
-    assert ids(directory, "intent") == ["c"]
+    assert ids(directory, "intent") == ["d"]
     assert recovery.recover(directory).open_calls == ()
 
 
