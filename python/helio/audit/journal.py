@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 Durability = Literal["full", "intent", "relaxed"]
 State = Callable[[], Mapping[str, object]]
 
-_OUTCOME_NEEDS = {"full": Need.DURABLE, "intent": Need.WRITTEN, "relaxed": Need.QUEUED}
+_OUTCOME_NEEDS = {"full": Need.DURABLE, "intent": Need.WRITTEN, "relaxed": Need.WRITTEN}
 _MAX_QUEUED = 65_536
 """Records that may wait for the writer before appends are refused."""
 _MAX_UNSYNCED = 1024 * 1024
@@ -110,7 +110,7 @@ class Journal:
         self._node = node
         self._max_segment_bytes = max_segment_bytes
         self._clock = clock
-        self._intent_need = Need.QUEUED if durability == "relaxed" else Need.DURABLE
+        self._intent_need = Need.WRITTEN if durability == "relaxed" else Need.DURABLE
         self._outcome_need = _OUTCOME_NEEDS[durability]
         self._writer = Writer(
             file_system,
@@ -198,14 +198,14 @@ class Journal:
     def append_intent(self, data: Mapping[str, object]) -> asyncio.Future[None]:
         """A call that will be forwarded; `data` holds `call_id` and what it charges (`charges`).
 
-        Safe on the disk when the future is done; under `relaxed` queued.
+        Safe on the disk when the future is done; under `relaxed` with the kernel.
         """
         return self._append("intent", data, self._intent_need)
 
     def append_outcome(self, kind: str, data: Mapping[str, object]) -> asyncio.Future[None]:
         """What came of a call, or (kind `blocked`, `rejected`) a call that goes no further.
 
-        With the kernel when the future is done; under `full` on the disk, under `relaxed` queued.
+        With the kernel when the future is done; under `full` on the disk.
         The outcome of an open call is kept, and written later, when this raises.
         """
         return self._append(kind, data, self._outcome_need)
