@@ -3,6 +3,31 @@
 from collections.abc import Sequence
 from typing import Literal, final
 
+__all__ = [
+    "Answer",
+    "Breach",
+    "Decision",
+    "Demand",
+    "Evaluator",
+    "GraphError",
+    "Level",
+    "MalformedMessage",
+    "Message",
+    "PatternError",
+    "Windows",
+    "__version__",
+    "check_glob",
+    "check_regex",
+    "compare_numbers",
+    "glob_matches",
+    "graph_digest",
+    "inspect_answer",
+    "normalize_path",
+    "parse_message",
+    "select",
+    "tool_call",
+]
+
 __version__: str
 
 class MalformedMessage(ValueError):  # noqa: N818

@@ -15,6 +15,7 @@ from helio.evaluator import (
     check_glob,
     check_regex,
     compare_numbers,
+    glob_matches,
     graph_digest,
     inspect_answer,
     normalize_path,
@@ -173,8 +174,14 @@ def test_paths() -> None:
         select("$", b"")
 
 
+def test_globs() -> None:
+    assert glob_matches("pay_{a,b}*", "pay_bc")
+    assert not glob_matches("pay", "pay2")
+
+
 def test_refused_patterns_say_where() -> None:
     for check, pattern in (
+        (lambda glob: glob_matches(glob, "x"), "{a"),
         (normalize_path, "$.ü[?@.a]"),
         (check_glob, "ü[a"),
         (check_regex, "(a"),

@@ -91,12 +91,13 @@ fn fault(fault: &CoreFault) -> Fault {
 /// What the rules say of one call.
 #[pyclass(frozen, module = "helio._core")]
 pub(crate) struct Decision {
-    pub(crate) decision: CoreDecision,
+    /// On the heap, lest it be copied at each step from the core to Python.
+    pub(crate) decision: Box<CoreDecision>,
     panicked: Option<String>,
 }
 
 impl Decision {
-    pub(crate) fn of(decided: Result<CoreDecision, String>) -> Self {
+    pub(crate) fn of(decided: Result<Box<CoreDecision>, String>) -> Self {
         match decided {
             Ok(decision) => Self {
                 decision,
@@ -104,7 +105,7 @@ impl Decision {
             },
             // What could not be decided is denied.
             Err(panic) => Self {
-                decision: CoreDecision::plain(None, Action::Deny),
+                decision: Box::new(CoreDecision::plain(None, Action::Deny)),
                 panicked: Some(panic),
             },
         }

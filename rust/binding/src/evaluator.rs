@@ -29,7 +29,7 @@ impl Evaluator {
             return Err(PyValueError::new_err("only a tools/call is decided"));
         };
         let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
-        let decided = caught(|| self.evaluator.decide(&call, facts, &mut scratch));
+        let decided = caught(|| Box::new(self.evaluator.decide(&call, facts, &mut scratch)));
         if decided.is_err() {
             // A panic may have left it half written.
             *scratch = Scratch::default();

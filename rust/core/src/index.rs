@@ -215,6 +215,9 @@ enum Selected<'a> {
 }
 
 fn selected<'a>(path: &crate::path::Path, root: Value<'a>) -> Selected<'a> {
+    if path.is_root() {
+        return Selected::One(root);
+    }
     let mut found = Selected::Nothing;
     let _ = path.visit(root, &mut |value| match found {
         Selected::Nothing => {

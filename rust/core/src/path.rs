@@ -89,6 +89,11 @@ impl Path {
         })
     }
 
+    /// Whether it selects the root and nothing else.
+    pub(crate) fn is_root(&self) -> bool {
+        self.segments.is_empty()
+    }
+
     /// The name of the member of the root that all else is inside of, and the path from there on; none when the
     /// path starts otherwise.
     pub(crate) fn split_name(&self) -> Option<(&str, Self)> {

@@ -33,6 +33,13 @@ impl Threshold {
 }
 
 fn nearest(lexeme: &str) -> f64 {
+    // Most numbers are short integers, which doubles hold exactly.
+    if lexeme.len() <= 9 && lexeme.bytes().all(|byte| byte.is_ascii_digit()) {
+        let value = lexeme
+            .bytes()
+            .fold(0, |sum, byte| sum * 10 + u32::from(byte - b'0'));
+        return f64::from(value);
+    }
     // A lexeme always parses; were it not to, not-a-number leaves the comparison to the digits.
     lexeme.parse().unwrap_or(f64::NAN)
 }
