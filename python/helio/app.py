@@ -206,6 +206,8 @@ class Application:
             self._index.stop()
         try:
             await self._record("lifecycle", {"event": "stopped"})
+        except JournalUnavailable as error:
+            logger.error("the end is not recorded: %s", error)
         finally:
             await self._journal.close()
 
