@@ -192,13 +192,14 @@ def _check_across(config: HelioConfig, root: Mapping, diagnostics: Diagnostics) 
     """What concerns several keys, or is allowed but unwise."""
     dashboard, listen = config.dashboard, config.listen
     same_port = dashboard.enabled and dashboard.port == listen.port != 0
-    if same_port and dashboard.host == listen.host:
+    known = not any(_is_unset(root, section, "port") for section in ("dashboard", "listen"))
+    if same_port and known and dashboard.host == listen.host:
         message = f"`dashboard.port` and `listen.port` are both {listen.port}"
         span, path = _place_of(root, "dashboard", "port")
         diagnostics.add(codes.CONFLICT, message, span, path)
     secret = None if dashboard.api_secret is None else dashboard.api_secret.get_secret_value()
-    is_placeholder = isinstance(secret, Interpolated) and bool(secret.unset)
-    if secret is not None and len(secret) < _WEAK and not is_placeholder:
+    is_known = not _is_unset(root, "dashboard", "api_secret")
+    if secret is not None and len(secret) < _WEAK and is_known:
         message = f"`api_secret` has fewer than {_WEAK} characters"
         span, path = _place_of(root, "dashboard", "api_secret")
         diagnostics.add(codes.WEAK_SECRET, message, span, path)
@@ -213,6 +214,14 @@ def _check_across(config: HelioConfig, root: Mapping, diagnostics: Diagnostics) 
             message = f"two channels are called {quoted(channel.label)}"
             diagnostics.add(codes.CONFLICT, message, span, path, "give each its own `name`")
         labels.add(channel.label)
+
+
+def _is_unset(root: Mapping, section: str, key: str) -> bool:
+    """Whether a value stands for a variable that is not set."""
+    part = root.get(section)
+    node = part.get(key) if isinstance(part, Mapping) else None
+    value = node.value if isinstance(node, Scalar) else None
+    return isinstance(value, Interpolated) and bool(value.unset)
 
 
 def _place_of(root: Mapping, *steps: str | int) -> tuple[Span, str]:

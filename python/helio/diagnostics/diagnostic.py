@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 from helio.diagnostics.codes import Code, Severity
 from helio.diagnostics.source import Span
+from helio.diagnostics.tree import Interpolated
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,11 @@ def _folded(word: str) -> str:
 
 
 def quoted(text: str, limit: int = 60) -> str:
-    """What a user wrote, in backticks: shortened, and harmless to a terminal."""
+    """What a user wrote, in backticks: shortened, and harmless to a terminal. Of an interpolated
+    text only what the file says.
+    """
+    if isinstance(text, Interpolated):
+        text = text.source
     shortened = text if len(text) <= limit else text[: limit - 1] + "…"
     shown = "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()

@@ -5,18 +5,21 @@ Above: the commands, `helio.app`, tests. Below: the phases of this room, and `he
 is no graph; warnings and notes do not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from helio.config import HelioConfig, LoadedConfig, Purpose, load_config, parse_config
 from helio.config.availability import BLOCKED_SETTINGS
 from helio.config.codes import NOT_AVAILABLE_BLOCKS
-from helio.diagnostics import Diagnostics, Node, Scalar, SourceText
+from helio.diagnostics import Diagnostics, Node, Scalar, Sequence, SourceText, child_path
 from helio.diagnostics import Mapping as MappingNode
-from helio.policy.check import check
+from helio.policy.check import check, check_contributor
+from helio.policy.document import Text
 from helio.policy.graph import CompiledPolicy, Settings
 from helio.policy.lower import lower
+from helio.policy.match_reading import read_match
+from helio.policy.reading import Reader
 from helio.policy.rule_reading import read_rules
 
 RULES_PATH = "policies.rules"
@@ -34,7 +37,7 @@ class Compiled:
 
 def compile_file(path: Path, environment: Mapping[str, str], purpose: Purpose) -> Compiled:
     """Compiles a file. Raises `OSError` when it cannot be read; all else is diagnostics."""
-    return compile_loaded(load_config(path, environment=environment, purpose=purpose), str(path))
+    return compile_loaded(load_config(path, environment=environment, purpose=purpose))
 
 
 def compile_text(
@@ -46,10 +49,10 @@ def compile_text(
 ) -> Compiled:
     """The same from text; `file` is the name in diagnostics."""
     loaded = parse_config(text, file, environment=environment or {}, purpose=purpose)
-    return compile_loaded(loaded, file)
+    return compile_loaded(loaded)
 
 
-def compile_loaded(loaded: LoadedConfig, file: str) -> Compiled:
+def compile_loaded(loaded: LoadedConfig) -> Compiled:
     """Compiles the rules of a configuration that was read; its faults and theirs come together."""
     diagnostics = loaded.diagnostics
     nothing = Compiled(None, None, diagnostics, loaded.source)
@@ -60,11 +63,38 @@ def compile_loaded(loaded: LoadedConfig, file: str) -> Compiled:
     rules = read_rules(node, RULES_PATH, diagnostics)
     config = loaded.config
     check(rules, config, diagnostics)
+    _check_budgets(loaded.root.get("budgets"), diagnostics)
     _warn_of_settings(policies, diagnostics)
     if config is None or diagnostics.has_errors:
         return nothing
-    graph = lower(rules, _settings(config), file)
+    # Only the name: the same policy in another directory is the same text.
+    graph = lower(rules, _settings(config), Path(loaded.source.path).name)
     return Compiled(config, CompiledPolicy.from_graph(graph), diagnostics, loaded.source)
+
+
+def _check_budgets(budgets: Node | None, diagnostics: Diagnostics) -> None:
+    """The conditions and paths of the budgets' contributors; `helio.config` checked the rest."""
+    reader = Reader(diagnostics)
+    for contributor, path in _contributors(budgets):
+        match, field = contributor.get("match"), contributor.get("field")
+        at = child_path(path, "match")
+        conditions = None if match is None else read_match(reader, match, at, ("tool", "input"))
+        selector = None
+        if isinstance(field, Scalar) and isinstance(field.value, str):
+            selector = Text(field.value, field, child_path(path, "field"))
+        check_contributor(conditions, selector, diagnostics)
+
+
+def _contributors(budgets: Node | None) -> Iterator[tuple[MappingNode, str]]:
+    for index, budget in enumerate(_items(budgets)):
+        contributors = budget.get("contributors") if isinstance(budget, MappingNode) else None
+        for number, contributor in enumerate(_items(contributors)):
+            if isinstance(contributor, MappingNode):
+                yield contributor, f"budgets[{index}].contributors[{number}]"
+
+
+def _items(node: Node | None) -> tuple[Node, ...]:
+    return node.items if isinstance(node, Sequence) else ()
 
 
 def _warn_of_settings(policies: Node | None, diagnostics: Diagnostics) -> None:

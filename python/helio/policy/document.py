@@ -33,6 +33,12 @@ class Operation:
     operand: Node
     path: str
 
+    def text(self) -> Text | None:
+        """The operand as a text with its place, when it is one."""
+        if isinstance(self.operand, Scalar) and isinstance(self.operand.value, str):
+            return Text(self.operand.value, self.operand, self.path)
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -54,9 +60,10 @@ class AnnotationTest:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The conditions of a rule; all of them must hold."""
+    """The conditions of a rule; all of them must hold. `is_given`: there is something in it, though
+    perhaps nothing that could be read."""
 
-    span: Span
+    is_given: bool
     tool: tuple[Text, ...] = ()
     upstream: tuple[Text, ...] = ()
     agent: tuple[Text, ...] = ()
@@ -126,11 +133,13 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `keys` are the places of the keys that it has."""
+    """One rule. `keys` are the places of the keys that it has. `is_known`: it is a mapping without
+    unknown keys, so that what is absent was left out on purpose."""
 
     index: int
     path: str
     span: Span
+    is_known: bool = True
     keys: dict[str, Span] = field(default_factory=dict)
     name: Text | None = None
     match: Match | None = None

@@ -38,7 +38,7 @@ class RuleSummary:
 
     `label` is its name, or its path in the file; `limits` are the ids of its limits;
     `blocked_reason` says why every call that it matches is blocked, where it asks for what this
-    version cannot do.
+    version cannot do. `span` is its place, None when the graph came without its source.
     """
 
     index: int
@@ -53,7 +53,7 @@ class RuleSummary:
     evidence: tuple[str, ...]
     requires: tuple[str, ...]
     blocked_reason: str | None
-    span: Span
+    span: Span | None
     digest: str
 
 
@@ -75,8 +75,12 @@ class CompiledPolicy:
         digest = Evaluator(graph).digest
         document = orjson.loads(graph)
         nodes = document["nodes"]
-        spans = document["source"]["spans"]
-        rules = tuple(_summary(nodes, at, Span(*spans[at][1:])) for at in document["rules"])
+        # The source is no part of what a graph means and may have been left out.
+        spans = document.get("source", {}).get("spans")
+        rules = tuple(
+            _summary(nodes[at], nodes, None if spans is None else Span(*spans[at][1:]))
+            for at in document["rules"]
+        )
         return cls(graph, digest, Settings(**document["settings"]), rules)
 
 
@@ -90,8 +94,7 @@ def sha256(value: object) -> str:
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
-def _summary(nodes: list[dict[str, Any]], at: int, span: Span) -> RuleSummary:
-    rule = nodes[at]
+def _summary(rule: dict[str, Any], nodes: list[dict[str, Any]], span: Span | None) -> RuleSummary:
     feedback = rule["feedback"] or {}
     return RuleSummary(
         index=rule["index"],

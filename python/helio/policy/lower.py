@@ -1,20 +1,20 @@
 """From checked rules to the nodes of the rule graph.
 
 Above: `compiler`. Below: `document`, `graph`. Pure. Equal nodes stand once, children before
-parents;
-`environment`, the one fact that is known now, is folded away.
+parents; `environment`, the one fact that is known now, is folded away. What means the same is
+written in one order, so that the order of keys in the file is not part of the digest.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from helio.diagnostics import Mapping as MappingNode
-from helio.diagnostics import Node as TreeNode
-from helio.diagnostics import Number, Scalar, Span
-from helio.diagnostics import Sequence as SequenceNode
-from helio.evaluator import glob_matches, normalize_path
+from helio.diagnostics import Span
+from helio.evaluator import glob_matches
 from helio.policy.document import Limits, Match, Rule, Selection, Text
 from helio.policy.graph import FORMAT, Settings, canonical, sha256
+from helio.policy.operands import operand_json
+from helio.policy.patterns import normal_metadata_path, normal_path
 
 Node = dict[str, Any]
 
@@ -32,23 +32,6 @@ def lower(rules: Sequence[Rule], settings: Settings, file: str) -> bytes:
             "source": {"files": [file], "spans": builder.spans},
         }
     )
-
-
-def operand_json(node: TreeNode) -> str:
-    """The JSON text of an operand; numbers keep their digits."""
-    match node:
-        case Scalar(value=Number() as number):
-            return number.text
-        case Scalar():
-            return canonical(node.value).decode()
-        case SequenceNode():
-            return "[" + ",".join(operand_json(item) for item in node.items) + "]"
-        case MappingNode():
-            pairs = (
-                f"{canonical(key).decode()}:{operand_json(entry.value)}"
-                for key, entry in sorted(node.entries.items())
-            )
-            return "{" + ",".join(pairs) + "}"
 
 
 def effective_key(limits: Limits, *, spend: bool) -> tuple[str, ...]:
@@ -100,7 +83,7 @@ class _Builder:
             "limits": self._limits(rule.limits, identity) if rule.limits is not None else [],
             "evidence": evidence,
             "requires": [text.value for text in rule.requires],
-            "requires_success": rule.requires_success or False,
+            "requires_success": bool(rule.requires) and rule.requires_success is not False,
             "labels": [text.value for text in rule.labels],
             "approval": _approval(rule),
             "shadow": rule.shadow,
@@ -132,7 +115,8 @@ class _Builder:
         if match.agent:
             found.append(self._globs("agent", match.agent))
         for kind, selections in (("input", match.input), ("metadata", match.metadata)):
-            found.extend(self._selection(kind, selection) for selection in selections)
+            ordered = sorted(selections, key=partial(_selection_order, kind))
+            found.extend(self._selection(kind, selection) for selection in ordered)
         for kind, names in (
             ("labels", match.labels),
             ("called", match.called),
@@ -157,30 +141,34 @@ class _Builder:
         )
 
     def _globs(self, kind: str, globs: tuple[Text, ...]) -> int:
-        parts = {self.add({"node": "glob", "pattern": text.value}, text.span) for text in globs}
-        return self.add({"node": kind, "globs": sorted(parts)}, globs[0].span)
+        by_pattern = {str(text.value): text.span for text in globs}
+        parts = [
+            self.add({"node": "glob", "pattern": pattern}, by_pattern[pattern])
+            for pattern in sorted(by_pattern)
+        ]
+        return self.add({"node": kind, "globs": parts}, globs[0].span)
 
     def _selection(self, kind: str, selection: Selection) -> int:
         tests = [
             {
                 "operator": operation.operator,
                 "value": self.add(
-                    {"node": "value", "json": operand_json(operation.operand)},
+                    {"node": "value", "json": operand_json(operation)},
                     operation.operand.span,
                 ),
             }
-            for operation in selection.operations
+            for operation in sorted(selection.operations, key=lambda each: each.operator)
         ]
         node = {
             "node": kind,
-            "path": self._path(selection.selector, metadata=kind == "metadata"),
+            "path": self._path(selection.selector, _NORMAL[kind]),
             "quantifier": selection.quantifier,
             "tests": tests,
         }
         return self.add(node, selection.selector.span)
 
-    def _path(self, text: Text, *, metadata: bool = False) -> int:
-        return self.add({"node": "path", "path": normal_path(text, metadata=metadata)}, text.span)
+    def _path(self, text: Text, normal: Callable[[str], str] = normal_path) -> int:
+        return self.add({"node": "path", "path": normal(text.value)}, text.span)
 
     def _identity(self, rule: Rule, conditions: list[int]) -> str:
         """The name; without one, the conditions' hash and, among rules that share it, a number."""
@@ -228,7 +216,8 @@ class _Builder:
     def _meaning(self, node: Node) -> object:
         """The node with the nodes that it refers to written out."""
         written = self._written
-        meaning: Node = dict(node)
+        # A limit's id holds the rule's name, which is not part of what the rule means.
+        meaning: Node = {name: value for name, value in node.items() if name != "id"}
         for name in ("conditions", "limits", "globs"):
             if name in node:
                 meaning[name] = [written(index) for index in node[name]]
@@ -251,14 +240,11 @@ class _Builder:
         return self._written_out[index]
 
 
-def normal_path(text: Text, *, metadata: bool) -> str:
-    """The normalised path. A key of `metadata` that does not begin with `$` is a name, not a path.
+_NORMAL: dict[str, Callable[[str], str]] = {"input": normal_path, "metadata": normal_metadata_path}
 
-    Raises `helio.evaluator.PatternError`.
-    """
-    if metadata and not text.value.startswith("$"):
-        return normalize_path(f"$[{canonical(text.value).decode()}]")
-    return normalize_path(text.value)
+
+def _selection_order(kind: str, selection: Selection) -> tuple[str, str]:
+    return _NORMAL[kind](selection.selector.value), selection.quantifier
 
 
 def _approval(rule: Rule) -> Mapping[str, object] | None:

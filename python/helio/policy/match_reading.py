@@ -45,7 +45,7 @@ def read_match(reader: Reader, node: Node, path: str, known: tuple[str, ...] = M
     part = Parts(reader, node, path, known)
     session = part.inner("session", _SESSION_KEYS)
     return Match(
-        span=node.span,
+        is_given=not isinstance(node, Mapping) or bool(node.entries),
         tool=part.texts("tool"),
         upstream=part.texts("upstream"),
         agent=part.texts("agent"),

@@ -4,7 +4,7 @@ Above: `compiler`. Below: `match_reading`, `reading`, `document`. Pure.
 """
 
 from helio.config import codes
-from helio.diagnostics import Diagnostics, Node, Scalar, Sequence, child_path
+from helio.diagnostics import Diagnostics, Mapping, Node, Scalar, Sequence, child_path
 from helio.policy.document import Approval, Evidence, Feedback, Limits, Rule, Spend, Text
 from helio.policy.match_reading import read_match
 from helio.policy.reading import Parts, Reader
@@ -43,6 +43,7 @@ def _read_rule(reader: Reader, node: Node, path: str, index: int) -> Rule:
         index=index,
         path=path,
         span=part.opening(),
+        is_known=isinstance(node, Mapping) and node.entries.keys() == part.entries.keys(),
         keys={key: entry.key.span for key, entry in part.entries.items()},
         name=part.text("name"),
         match=part.read("match", lambda node, at: read_match(reader, node, at)),
@@ -96,7 +97,7 @@ def _requirement(reader: Reader, node: Node, path: str) -> Evidence | None:
 
 
 def _limits(part: Parts | None) -> Limits | None:
-    if part is None:
+    if part is None or not isinstance(part.node, Mapping):
         return None
     return Limits(
         span=part.opening(),
@@ -110,7 +111,7 @@ def _limits(part: Parts | None) -> Limits | None:
 
 
 def _spend(part: Parts | None) -> Spend | None:
-    if part is None:
+    if part is None or not isinstance(part.node, Mapping):
         return None
     part.need("field", "limit", "currency")
     return Spend(

@@ -1,0 +1,97 @@
+"""Operands of operators: whether they fit, and their JSON text.
+
+Above: `check`, `lower`. Below: `document`, `helio.config.scalars`. Pure.
+"""
+
+from collections.abc import Iterator
+
+import orjson
+
+from helio.config.scalars import UnfitValue, read_boolean, read_number, read_text
+from helio.diagnostics import Interpolated, Mapping, Node, Number, Scalar, Sequence, described
+from helio.policy.document import Operation
+
+ORDERING = frozenset({"gt", "gte", "lt", "lte"})
+TEXTUAL = frozenset({"regex", "starts_with", "ends_with"})
+MEMBERSHIP = frozenset({"in", "not_in"})
+
+
+def operand_fault(operation: Operation) -> tuple[str, str | None] | None:
+    """What is wrong with an operand and what to do about it; None when it fits its operator."""
+    operator, operand = operation.operator, operation.operand
+    if operator in MEMBERSHIP:
+        if not isinstance(operand, Sequence):
+            hint = "write a list: `[…]`" if isinstance(operand, Scalar) else None
+            return f"`{operator}` takes a list, found {described(operand)}", hint
+        if not operand.items:
+            return f"`{operator}` takes at least one value", None
+    try:
+        _read(operation)
+    except UnfitValue as error:
+        return f"`{operator}`: {error.message}", error.hint
+    return _alike_keys(operand)
+
+
+def operand_json(operation: Operation) -> str:
+    """The JSON text of an operand that fits: numbers keep their digits, the keys of objects are
+    sorted.
+    """
+    operand = operation.operand
+    if isinstance(operand, Scalar) and isinstance(operand.value, Interpolated):
+        value = _read(operation)
+        return value.text if isinstance(value, Number) else _json(value)
+    return _written(operand)
+
+
+def _read(operation: Operation) -> object:
+    """The operand as what its operator takes. Raises `UnfitValue`."""
+    operator, operand = operation.operator, operation.operand
+    value: object = operand.value if isinstance(operand, Scalar) else _stand_in(operand)
+    if operator in ORDERING:
+        return Number(read_number(value))
+    if operator in TEXTUAL:
+        return read_text(value)
+    if operator == "exists":
+        return read_boolean(value)
+    return value
+
+
+def _stand_in(node: Node) -> object:
+    return {} if isinstance(node, Mapping) else ()
+
+
+def _written(node: Node) -> str:
+    match node:
+        case Scalar(value=Number(text=text)):
+            return text
+        case Scalar(value=value):
+            return _json(value)
+        case Sequence(items=items):
+            return "[" + ",".join(_written(item) for item in items) + "]"
+        case Mapping(entries=entries):
+            pairs = (f"{_json(key)}:{_written(entries[key].value)}" for key in sorted(entries))
+            return "{" + ",".join(pairs) + "}"
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(str(value) if isinstance(value, str) else value).decode()
+
+
+def _alike_keys(node: Node) -> tuple[str, str | None] | None:
+    """Keys that differ only in case are refused in calls too, so nothing would ever be equal."""
+    for mapping in _mappings(node):
+        folded = {key.upper().lower() for key in mapping.entries}
+        if len(folded) < len(mapping.entries):
+            return "two keys of an object differ only in case", "no call can hold such an object"
+    return None
+
+
+def _mappings(node: Node) -> Iterator[Mapping]:
+    match node:
+        case Sequence(items=items):
+            for item in items:
+                yield from _mappings(item)
+        case Mapping(entries=entries):
+            yield node
+            for entry in entries.values():
+                yield from _mappings(entry.value)
