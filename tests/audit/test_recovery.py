@@ -119,8 +119,8 @@ def test_carried_lines_are_in_the_checkpoint_already(
     charges = call("x")["charges"]
     write(("intent", call("a")), ("intent", call("b")))
     open_calls = [["a", NOW, []], ["b", NOW, charges]]
-    carried = [outcome("a"), ("intent", call("b"))]
-    write(*carried, ("intent", call("c")), open_calls=open_calls, carried=2)
+    carried = [("intent", call("a")), outcome("a"), ("intent", call("b"))]
+    write(*carried, ("intent", call("c")), open_calls=open_calls, carried=3)
     found = recovery.recover(directory, NOW)
     assert [each.call_id for each in found.open_calls] == ["b", "c"]
     assert len(found.charges) == 2
