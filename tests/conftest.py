@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -83,6 +84,24 @@ def _install_clients() -> None:
         capture_output=True,
         timeout=300,
     )
+
+
+@pytest.fixture(scope="session")
+def told_story() -> str:
+    """What `helio demo --once` prints at 80 columns, off a terminal, when all goes as it should."""
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "helio", "demo", "--once"],
+        env={**os.environ, "COLUMNS": "80"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        output, errors = demo.communicate(timeout=120)
+    finally:
+        end_process(demo)
+    assert (demo.returncode, errors) == (0, ""), output + errors
+    return output
 
 
 HelioFactory = Callable[..., HelioProcess]

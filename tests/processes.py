@@ -74,7 +74,7 @@ def wait_until(
         time.sleep(0.02)
 
 
-def end_process(process: subprocess.Popen[bytes]) -> int:
+def end_process(process: subprocess.Popen[Any]) -> int:
     """SIGTERM, then SIGKILL for one that does not listen; the exit code."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)

@@ -1,6 +1,5 @@
 """The README holds what it says: configurations compile, commands exist, the story is told."""
 
-import os
 import re
 import subprocess
 import sys
@@ -66,16 +65,7 @@ def test_the_table_of_commands_is_complete(tmp_path: Path) -> None:
 
 
 @pytest.mark.end_to_end
-def test_the_demo_says_what_the_readme_shows() -> None:
+def test_the_demo_says_what_the_readme_shows(told_story: str) -> None:
     shown = blocks("text")
-    told = subprocess.run(
-        [sys.executable, "-m", "helio", "demo", "--once"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env={**os.environ, "COLUMNS": "80"},
-    )
-    assert told.returncode == 0, told.stdout + told.stderr
-    for block in shown:
-        assert block in told.stdout
+    assert shown
+    assert [block for block in shown if block not in told_story] == []

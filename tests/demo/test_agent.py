@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from mcp import Client
+from mcp import Client, MCPError
 from mcp_types import CallToolResult, TextContent
 
 from helio.demo.agent import Agent, Seen, UnexpectedDecision, read_decision, tell
@@ -78,8 +78,17 @@ class Scripted:
     def __init__(self, told: Mapping[str, Any]) -> None:
         self._told = dict(told)
 
-    async def call_tool(self, tool: str, arguments: dict[str, Any]) -> CallToolResult:
+    async def call_tool(
+        self, tool: str, arguments: dict[str, Any], *, read_timeout_seconds: float
+    ) -> CallToolResult:
         return answer(self._told, is_error=True)
+
+
+class Refusing:
+    """A client whose calls end in a JSON-RPC error."""
+
+    async def call_tool(self, tool: str, arguments: dict[str, Any], **options: object) -> None:
+        raise MCPError(-31002, "The upstream could not be reached.")
 
 
 async def test_a_call_keeps_what_it_was_told() -> None:
@@ -88,3 +97,10 @@ async def test_a_call_keeps_what_it_was_told() -> None:
     seen = await agent.call("create_payment", {"amount": 45}, "spend_limited", repairs=True)
     assert agent.calls == [seen]
     assert (seen.number, seen.told, seen.repairs) == (1, told, True)
+
+
+async def test_a_call_without_a_decision_ends_the_story() -> None:
+    agent = Agent(Refusing(), Listener())  # type: ignore[arg-type]
+    with pytest.raises(UnexpectedDecision, match=r"list_payments got no decision: The upstream"):
+        await agent.call("list_payments", {}, "allow")
+    assert agent.calls == []

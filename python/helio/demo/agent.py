@@ -9,11 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from mcp import Client
+from mcp import Client, MCPError
 from mcp_types import CallToolResult
 
 DECISIONS_BY_REASON = {"rate_limited": "rate_limited", "spend_limited": "spend_limited"}
 """Reasons of blocked calls that the audit calls by another decision than `deny`."""
+
+ANSWERED_WITHIN = 20.0
+"""Seconds that the agent waits for an answer."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,15 @@ class Agent:
     async def call(
         self, tool: str, arguments: dict[str, Any], expected: str, *, repairs: bool = False
     ) -> Seen:
-        """One call. Raises `UnexpectedDecision` when the decision is not the expected one."""
-        result = await self._client.call_tool(tool, arguments)
+        """One call. Raises `UnexpectedDecision` for any decision but the expected one, for none in
+        `ANSWERED_WITHIN` seconds, and for a JSON-RPC error.
+        """
+        try:
+            result = await self._client.call_tool(
+                tool, arguments, read_timeout_seconds=ANSWERED_WITHIN
+            )
+        except MCPError as error:
+            raise UnexpectedDecision(f"{tool} got no decision: {error.error.message}") from error
         decision, told = read_decision(result)
         seen = Seen(
             number=len(self.calls) + 1,

@@ -57,7 +57,7 @@ class Stage:
         """One call: number, tool, arguments, decision; below it what the agent was told."""
         row = Table.grid(padding=(0, 1), expand=True)
         row.add_column(width=INDENT - 2, justify="right")
-        row.add_column(ratio=1)
+        row.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         row.add_column(justify="right", no_wrap=True)
         words, colour = DECISIONS[seen.decision]
         call = Text.assemble((seen.tool, "bold"), " ", (brief(seen.arguments), "dim"))
@@ -79,8 +79,8 @@ class Stage:
             for shadow in row["shadow"] or ():
                 self._note(
                     Text(
-                        f"On trial: `{shadow['rule']}` would have decided {shadow['action']} "
-                        f"on {row['tool_name']}; the call went through."
+                        f"On trial: rule {shadow['rule']} ({shadow['action']}) matched "
+                        f"{row['tool_name']}, which went through."
                     )
                 )
 
