@@ -41,6 +41,8 @@ def serve(config: Path, graph: Path | None, log_level: str) -> int:
         format="%(name)s: %(message)s",
         handlers=[RichHandler(console=console, show_path=False, markup=False)],
     )
+    # It tells every change in the directory, which may hold Helio's own files.
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     try:
         return uvloop.run(_serve(config, graph, console))
