@@ -117,7 +117,9 @@ def parse_config(
     if not isinstance(document.root, Mapping):
         _expected_mapping(diagnostics, described(document.root), document.root.span)
         return LoadedConfig(None, None, diagnostics, document.source)
-    root = _interpolated(document.root, environment, diagnostics, purpose)
+    root = _without_holders(document.root)
+    if "${" in text:
+        root = _interpolated(root, environment, diagnostics, purpose)
     config = _validated(root, diagnostics, directory or Path())
     _check_upstream(root, diagnostics)
     availability.refuse(root, diagnostics)
@@ -137,19 +139,25 @@ def _expected_mapping(diagnostics: Diagnostics, found: str, span: Span) -> None:
     )
 
 
+def _without_holders(root: Mapping) -> Mapping:
+    """The tree without the top-level keys that only hold anchors."""
+    used = {key: entry for key, entry in root.entries.items() if not key.startswith("x-")}
+    return Mapping(used, root.span)
+
+
 def _interpolated(
     root: Mapping, environment: Environment[str, str], diagnostics: Diagnostics, purpose: Purpose
 ) -> Mapping:
-    """The tree without the holders of anchors, its variables replaced."""
+    """The tree with its variables replaced."""
     interpolation = Interpolation(environment, diagnostics)
-    replaced: dict[str, Node] = {}
     lenient = codes.UNSET_VARIABLE_LATER if purpose == "compile" else codes.UNSET_VARIABLE
-    used = {key: entry for key, entry in root.entries.items() if not key.startswith("x-")}
+    replaced: dict[str, Node] = {}
     # The strict sections first: what an alias shares with them is strict everywhere.
-    for key in sorted(used, key=lambda key: key not in _STRICT_SECTIONS):
+    for key in sorted(root.entries, key=lambda key: key not in _STRICT_SECTIONS):
         unset = codes.UNSET_VARIABLE if key in _STRICT_SECTIONS else lenient
-        replaced[key] = interpolation.applied(used[key].value, key, unset)
-    return Mapping({key: Entry(entry.key, replaced[key]) for key, entry in used.items()}, root.span)
+        replaced[key] = interpolation.applied(root.entries[key].value, key, unset)
+    entries = {key: Entry(entry.key, replaced[key]) for key, entry in root.entries.items()}
+    return Mapping(entries, root.span)
 
 
 def _validated(root: Mapping, diagnostics: Diagnostics, directory: Path) -> HelioConfig | None:

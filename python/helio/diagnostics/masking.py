@@ -4,6 +4,7 @@ Above: `yaml_document`. Pure. It errs on the safe side: what is hidden is only l
 """
 
 import re
+from functools import lru_cache
 
 from helio.diagnostics.source import SourceText, Span
 
@@ -16,6 +17,7 @@ _CREDENTIALS_IN_URL = re.compile(r"://[^/?#\s]*@")
 _OPENS_BLOCK = re.compile(r":\s*(?:[|>][-+0-9]*)?\s*(?:#.*)?$")
 
 
+@lru_cache(maxsize=4096)
 def is_secret_key(key: str) -> bool:
     """Whether the values below this key are hidden."""
     return key in _HOLDERS or _SECRET.search(key) is not None
@@ -23,7 +25,7 @@ def is_secret_key(key: str) -> bool:
 
 def holds_credentials(text: str) -> bool:
     """Whether a text is a URL with a user or password in it."""
-    return _CREDENTIALS_IN_URL.search(text) is not None
+    return "://" in text and _CREDENTIALS_IN_URL.search(text) is not None
 
 
 def masked_line_by_line(source: SourceText) -> SourceText:

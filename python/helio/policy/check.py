@@ -54,6 +54,7 @@ class _Checker:
         if rule.match is not None:
             self.match(rule.match)
         self._action(rule)
+        self._reach(rule, is_last=is_last)
         self._limits(rule)
         for required in rule.evidence:
             for pair in required.bind:
@@ -61,9 +62,6 @@ class _Checker:
                     self._patterns.path(end)
         self._approval(rule)
         self._availability(rule)
-        if not (is_last or rule.shadow or ("match" in rule.keys and _has_conditions(rule))):
-            message = "this rule matches every call: the rules below it are never reached"
-            self._in(rule, codes.MATCHES_ALL, message, "match")
 
     def _name(self, name: Text) -> None:
         unfit = len(name.value) > _LONGEST_NAME or name.value.startswith("#")
@@ -105,7 +103,7 @@ class _Checker:
 
     def _action(self, rule: Rule) -> None:
         asks = bool(rule.evidence or rule.requires)
-        if not rule.keys.keys() & {"action", "evidence", "requires", "limits"}:
+        if rule.is_known and not rule.keys.keys() & {"action", "evidence", "requires", "limits"}:
             self._in(rule, codes.NO_ACTION, "this rule says nothing about its calls", "match")
         if rule.action == "deny" and rule.limits is not None and not asks:
             message = "a denied call is never counted: these limits do nothing"
@@ -116,6 +114,12 @@ class _Checker:
         if "requires_success" in rule.keys and "requires" not in rule.keys:
             message = "`requires_success` without `requires` does nothing"
             self._in(rule, codes.REQUIRES_SUCCESS_ALONE, message, "requires_success")
+
+    def _reach(self, rule: Rule, *, is_last: bool) -> None:
+        has_conditions = rule.match is not None and rule.match.is_given
+        if rule.is_known and not (is_last or rule.shadow or has_conditions):
+            message = "this rule matches every call: the rules below it are never reached"
+            self._in(rule, codes.MATCHES_ALL, message, "match")
 
     def _limits(self, rule: Rule) -> None:
         if rule.limits is None and "limits" in rule.keys:
@@ -194,8 +198,3 @@ def _missing(action: str | None, limits: Limits | None) -> Iterator[str]:
 
 def _has_window(spend: Spend) -> bool:
     return "window" in spend.keys
-
-
-def _has_conditions(rule: Rule) -> bool:
-    """Whether the rule's `match` asks for anything, readable or not."""
-    return rule.match is not None and rule.match.is_given

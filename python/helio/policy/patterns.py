@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import orjson
 
-from helio.diagnostics import Code, Diagnostics, quoted
+from helio.diagnostics import Code, Diagnostics, Interpolated, quoted
 from helio.evaluator import PatternError, check_glob, check_regex, normalize_path
 from helio.policy import codes
 from helio.policy.document import Text
@@ -43,8 +43,17 @@ class Patterns:
         except PatternError as error:
             offset, message = _place(text.value, *error.args)
             what = f"{quoted(text.value)}: {message}"
-            self._diagnostics.add(code, what, text.node.point(offset), text.path)
+            place = text.node.point(offset)
+            hint = _other_name(text.value) if code is codes.PATH else None
+            self._diagnostics.add(code, what, place, text.path, hint)
             return None
+
+
+def _other_name(text: str) -> str | None:
+    """How a single name is written that holds other signs than letters, digits and `_`."""
+    if isinstance(text, Interpolated) or not text or any(sign in text for sign in "$.[]*'\"\\"):
+        return None
+    return f"a name with other signs is written `$['{text}']`"
 
 
 @lru_cache(maxsize=4096)
