@@ -7,6 +7,7 @@ keys (they may name other sessions), nor anything that was configured as a secre
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 import orjson
@@ -114,9 +115,14 @@ def exact(decimal: str) -> orjson.Fragment:
 
 def instant(wall: int) -> str:
     """Wall time in nanoseconds since 1970 as ISO 8601 UTC with microseconds."""
-    seconds, nanoseconds = divmod(wall, 1_000_000_000)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{nanoseconds // 1000:06d}Z"
+    whole, nanoseconds = divmod(wall, 1_000_000_000)
+    return f"{_second(whole)}.{nanoseconds // 1000:06d}Z"
+
+
+@lru_cache(maxsize=8)
+def _second(since_1970: int) -> str:
+    """A whole second as text: the calls of one second share it."""
+    return datetime.fromtimestamp(since_1970, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def limit_details(breach: Breach, wall: int) -> dict[str, object]:
