@@ -58,7 +58,7 @@ def test_text_shows_all_servers_and_policies(invoke: Invoke) -> None:
     assert result.exit_code == 0
     for shown in (
         "Helio",
-        "bare aiohttp pass-through",
+        "pass-through",
         "direct",
         "6,000",
         "4,000",

@@ -191,21 +191,23 @@ def _started(plan: Plan, directory: Path) -> Iterator[_Bench]:
             durabilities["helio_relaxed"] = "relaxed"
         for name, durability in durabilities.items():
             port = choose_port()
-            config = directory / f"{name}.yaml"
-            config.write_text(_configuration(name, url, port, durability), "utf-8")
+            # A directory of its own, as an installation has: Helio watches it for a saved policy.
+            config = directory / name / "helio.yaml"
+            config.parent.mkdir()
+            config.write_text(_configuration(url, port, durability), "utf-8")
             servers.append(start(name, ["-m", "helio", "start", "-c", str(config)], port))
         generator = stack.enter_context(running("load", ["-m", "helio.bench.load"], directory))
         yield _Bench(plan, generator, servers)
 
 
-def _configuration(name: str, upstream: str, port: int, durability: str) -> str:
+def _configuration(upstream: str, port: int, durability: str) -> str:
     """helio.yaml of the Helio under test: everything at its default but what must differ."""
     document = {
         "version": "1",
         "upstream": {"url": upstream},
         "listen": {"port": port},
         "dashboard": {"port": choose_port(), "api_secret": "only-for-the-benchmark-on-loopback"},
-        "audit": {"path": f"./{name}-audit", "durability": durability},
+        "audit": {"durability": durability},
         "policies": {"rules": proxy_policy()},
     }
     return yaml.safe_dump(document, sort_keys=False)

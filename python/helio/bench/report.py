@@ -4,7 +4,8 @@ Above: `helio.cli.bench`. Below: `rich`. The report's shape is that of the JSON 
 docs/performance.md.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -13,9 +14,9 @@ from helio.bench.comparison import TOLERANCE, Change, Report
 
 SERVERS = {
     "direct": "direct",
-    "passthrough": "bare aiohttp pass-through",
+    "passthrough": "pass-through",
     "helio": "Helio",
-    "helio_relaxed": "Helio, durability relaxed",
+    "helio_relaxed": "Helio, relaxed",
 }
 """The servers by their names in the report, as people read them."""
 
@@ -28,9 +29,7 @@ def show(report: Report, console: Console) -> None:
         f"{machine['python']}; a synced append takes {machine['sync_ms']:.2f} ms",
     )
     console.print()
-    console.print(_evaluator_table(report))
-    growth, relative = report["evaluator"]["growth"], report["evaluator"]["growth_to_orjson"]
-    console.print(f"growth from fewest to most rules: {growth:.2f} ({relative:.2f} to orjson)")
+    show_evaluator(report["evaluator"], console)
     console.print()
     console.print(_proxy_table(report))
     if report["proxy"]["traffic"]:
@@ -42,14 +41,20 @@ def show(report: Report, console: Console) -> None:
 
 def _table(title: str, first: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column(first)
+    table.add_column(first, no_wrap=True)
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     return table
 
 
-def _evaluator_table(report: Report) -> Table:
-    evaluator = report["evaluator"]
+def show_evaluator(evaluator: Mapping[str, Any], console: Console) -> None:
+    """Prints the evaluator's part of a report."""
+    console.print(_evaluator_table(evaluator))
+    growth, relative = evaluator["growth"], evaluator["growth_to_orjson"]
+    console.print(f"growth from fewest to most rules: {growth:.2f} ({relative:.2f} to orjson)")
+
+
+def _evaluator_table(evaluator: Mapping[str, Any]) -> Table:
     table = _table(
         f"Decisions: {evaluator['calls']} distinct calls of {evaluator['body_bytes']} bytes",
         "rules",
@@ -75,8 +80,8 @@ def _proxy_table(report: Report) -> Table:
     table = _table(
         f"Calls: {proxy['rules']} rules, durability {proxy['durability']}, medians of "
         f"{proxy['rounds']} rounds of {proxy['seconds_per_run']} s",
-        "connections",
-        *("server", "calls/s", "p50 ms", "p99 ms", "added p50", "added p99", "CPU µs", "ratio"),
+        "at once",
+        *("server", "calls/s", "p50 ms", "p99 ms", "+p50", "+p99", "CPU µs", "ratio"),
     )
     table.columns[1].justify = "left"
     for load in proxy["loads"]:
@@ -101,7 +106,7 @@ def _traffic_table(report: Report) -> Table:
     table = _table(
         "Kinds of calls through Helio",
         "calls",
-        *("connections", "calls/s", "p50 ms", "p99 ms", "CPU µs"),
+        *("at once", "calls/s", "p50 ms", "p99 ms", "CPU µs"),
     )
     for row in report["proxy"]["traffic"]:
         table.add_row(
