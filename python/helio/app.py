@@ -8,6 +8,7 @@ upstream's tools, the ports.
 
 import asyncio
 import contextlib
+import json
 import logging
 import secrets
 import time
@@ -109,7 +110,7 @@ class Application:
         self.audit_summary = f"{config.audit.path}, durability {config.audit.durability}"
         if closed:
             self.audit_summary += f"; {closed} calls of the last run have no known outcome"
-        await self._record("lifecycle", {"event": "started", "version": VERSION})
+        await self._record("lifecycle", {"metadata": _told(event="started", version=VERSION)})
         await self._record("policy_loaded", self._policy_data())
         self._index = Index(config.audit.path, lambda: self._journal.settled)
         self._index.start()
@@ -205,7 +206,7 @@ class Application:
         if self._index is not None:
             self._index.stop()
         try:
-            await self._record("lifecycle", {"event": "stopped"})
+            await self._record("lifecycle", {"metadata": _told(event="stopped")})
         except JournalUnavailable as error:
             logger.error("the end is not recorded: %s", error)
         finally:
@@ -224,7 +225,7 @@ class Application:
     def refuse_reload(self, why: str) -> None:
         """Keeps the policy, and says in health and journal why the new one was not taken."""
         self._reload_error = why
-        self._journal.append_soon("policy_loaded", {**self._policy_data(), "refused": why})
+        self._journal.append_soon("policy_loaded", self._policy_data(refused=why))
 
     def _govern(self) -> Governance:
         config = self._config
@@ -238,12 +239,13 @@ class Application:
             max_record=config.audit.max_record,
         )
 
-    def _policy_data(self) -> dict[str, object]:
+    def _policy_data(self, **details: object) -> dict[str, object]:
+        """The record of a policy that was loaded, or of one that was `refused` for this reason."""
         return {
             "record_kind": "policy_loaded",
             "timestamp": instant(self._policy_loaded.wall),
             "policy_digest": self._policy.digest,
-            "rules": len(self._policy.compiled.rules),
+            "metadata": _told(rules=len(self._policy.compiled.rules), **details),
         }
 
     # state
@@ -350,3 +352,8 @@ def _upstream_settings(config: HelioConfig) -> UpstreamSettings:
         open_mode=config.auth.mode == "none"
         and not any(name.lower() == "authorization" for name in upstream.headers),
     )
+
+
+def _told(**details: object) -> str:
+    """Details of a record that have no column of their own, as the JSON text of `metadata`."""
+    return json.dumps(details)

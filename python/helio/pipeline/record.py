@@ -6,8 +6,6 @@ Bodies up to `max_record` bytes are kept as they are; larger ones as `{"sha256",
 
 import hashlib
 
-import orjson
-
 from helio.evaluator import Decision
 from helio.governance.feedback import Block, instant
 from helio.governance.store import Charge
@@ -110,13 +108,10 @@ def failed_data(
 
 
 def kept(body: bytes, limit: int) -> object:
-    """A JSON body as a record keeps it. Line breaks outside texts become spaces: a record is a
-    line."""
+    """A JSON body as a record keeps it: its text, so that every digit stays as it came."""
     if len(body) > limit:
         return _outline(hashlib.sha256(body).hexdigest(), len(body), body[:HEAD])
-    if b"\n" in body or b"\r" in body:
-        body = body.replace(b"\n", b" ").replace(b"\r", b" ")
-    return orjson.Fragment(body)
+    return body.decode()
 
 
 def milliseconds(nanoseconds: int) -> float:
