@@ -30,7 +30,8 @@ def source_of(node: yaml.MappingNode, key: str, text: str) -> str:
     for name, value in node.value:
         if name.value == key:
             start = value.start_mark
-            return " " * start.column + text[start.index : value.end_mark.index].rstrip()
+            indentation = " " * int(start.column)
+            return indentation + text[start.index : value.end_mark.index].rstrip()
     raise KeyError(key)
 
 

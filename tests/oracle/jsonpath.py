@@ -53,7 +53,12 @@ class PathError(ValueError):
 
 
 def parse_path(text: str) -> list[Segment]:
-    """Read a path; a text that does not start with `$` is read as if `$.` stood before it."""
+    """Read a path; a text that does not start with `$` is read as if `$.` stood before it.
+
+    Such a text starts with a name: a dot there would make `$..`, which nobody wrote.
+    """
+    if text.startswith("."):
+        raise PathError(0, "expected a name")
     full = text if text.startswith("$") else f"$.{text}"
     if len(text) > MAX_CHARACTERS:
         raise PathError(MAX_CHARACTERS, "too long")

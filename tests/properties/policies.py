@@ -4,6 +4,7 @@ Above it the properties; below it `vocabulary` and the oracle's graph builder.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
@@ -189,3 +190,40 @@ def calls(draw: st.DrawFn) -> Call:
         "metadata": None if metadata is None else metadata.encode(),
     }
     return Call(message, facts, native, caller.upstream, evaluator.pack_hints(hints))
+
+
+CROWDED_PATHS = ["$['amount']", "$['amount']", "$['x']", "$['o']['x']", "$['items'][*]['amount']"]
+CROWDED_TESTS = [
+    *((order, number) for order in ORDERS for number in words.NUMBERS),
+    *(("eq", value) for value in words.VALUES),
+    *(("in", f"[{left},{right}]") for left, right in pairwise(words.VALUES)),
+    *(("neq", value) for value in words.NUMBERS),
+]
+CROWDED_RULES = st.tuples(
+    st.sampled_from([None, None, "pay", "pay*", "*a*", "{pay,read}"]),
+    st.sampled_from([None, None, None, *words.HINTS]),
+    st.sampled_from(CROWDED_PATHS),
+    st.sampled_from(CROWDED_TESTS),
+    st.sampled_from(["some", "some", "some", "every"]),
+    st.sampled_from(["allow", "deny", "require_approval", "dry_run"]),
+    st.sampled_from([True, True, True, False]),
+)
+
+
+@st.composite
+def crowded_graphs(draw: st.DrawFn) -> bytes:
+    """Draw many rules that compare values at few places: what an index of guards is made for.
+
+    Most are shadow rules, so that one decision tells of each of them.
+    """
+    builder = GraphBuilder()
+    for tool, hint, path, test, quantifier, action, shadow in draw(
+        st.lists(CROWDED_RULES, max_size=40)
+    ):
+        judged = [builder.selecting("input", path, [test], quantifier)]
+        if tool is not None:
+            judged.append(builder.named("tool", [tool]))
+        if hint is not None:
+            judged.append(builder.annotation(hint, True))
+        builder.rule(judged, action, shadow=shadow)
+    return builder.text()

@@ -9,7 +9,7 @@ from helio import evaluator
 from oracle.demands import Demand, Fault
 from oracle.graph import Decision, Graph
 from oracle.numbers import Number, amount_text
-from properties.policies import Call, calls, graphs
+from properties.policies import Call, calls, crowded_graphs, graphs
 
 
 def as_oracle(decision: evaluator.Decision) -> Decision:
@@ -51,10 +51,18 @@ def test_the_evaluator_decides_as_the_oracle(graph: bytes, asked: list[Call]) ->
         assert as_oracle(decision) == plain.decide(call.facts)
 
 
-@given(graph=graphs(max_rules=40), asked=st.lists(calls(), min_size=1, max_size=2))
+@given(graph=graphs(max_rules=24), asked=st.lists(calls(), min_size=1, max_size=2))
 def test_many_rules_decide_alike_and_do_so_again(graph: bytes, asked: list[Call]) -> None:
     fast, plain = evaluator.Evaluator(graph), Graph(graph)
     for call in asked * 2:
+        decision = fast.decide(call.message, call.upstream, call.hints, **call.native)
+        assert as_oracle(decision) == plain.decide(call.facts)
+
+
+@given(graph=crowded_graphs(), asked=st.lists(calls(), min_size=1, max_size=4))
+def test_rules_that_crowd_at_one_place_decide_alike(graph: bytes, asked: list[Call]) -> None:
+    fast, plain = evaluator.Evaluator(graph), Graph(graph)
+    for call in asked:
         decision = fast.decide(call.message, call.upstream, call.hints, **call.native)
         assert as_oracle(decision) == plain.decide(call.facts)
 

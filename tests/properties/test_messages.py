@@ -35,8 +35,8 @@ def test_the_same_bodies_are_refused_for_the_same_reason(body: bytes) -> None:
     try:
         message = evaluator.parse_message(body)
     except evaluator.MalformedMessage as error:
-        assert error.args[0] == reason
-        assert error.args[1] == CODES[reason]
+        assert reason is not None
+        assert error.args[:2] == (reason, CODES[reason])
         assert error.args[3]
         return
     assert reason is None
