@@ -220,12 +220,18 @@ class Application:
         self._policy_loaded = clock.now()
         self._reload_error = None
         self._governance = self._govern()
-        self._journal.append_soon("policy_loaded", self._policy_data())
+        self._note_policy()
 
     def refuse_reload(self, why: str) -> None:
         """Keeps the policy, and says in health and journal why the new one was not taken."""
         self._reload_error = why
-        self._journal.append_soon("policy_loaded", self._policy_data(refused=why))
+        self._note_policy(refused=why)
+
+    def _note_policy(self, **details: object) -> None:
+        try:
+            self._journal.append_soon("policy_loaded", self._policy_data(**details))
+        except JournalUnavailable as error:
+            logger.error("a change of the policy is not recorded: %s", error)
 
     def _govern(self) -> Governance:
         config = self._config

@@ -72,6 +72,7 @@ async def _serve(path: Path, graph: Path | None, console: Console) -> int:
     reloading = None
     if graph is None and compiled.config.policies.hot_reload:
         reloading = asyncio.create_task(_reload(path, loaded, compiled, application))
+        reloading.add_done_callback(_say_why_reloading_ended)
     await ending.wait()
     console.print("Ending: calls in flight may finish.")
     if reloading is not None:
@@ -133,6 +134,11 @@ async def _reload(path: Path, loaded: bytes, compiled: Compiled, application: Ap
                 found.policy.digest,
             )
         running = found
+
+
+def _say_why_reloading_ended(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("saved changes are no longer taken up", exc_info=task.exception())
 
 
 def _mention_restart(old: Compiled, new: Compiled) -> None:
