@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ import yaml
 from processes import (
     LOOPBACK,
     SECRET,
+    HelioFactory,
     HelioProcess,
     choose_free_port,
     end_process,
@@ -102,9 +103,6 @@ def told_story() -> str:
         end_process(demo)
     assert (demo.returncode, errors) == (0, ""), output + errors
     return output
-
-
-HelioFactory = Callable[..., HelioProcess]
 
 
 @pytest.fixture

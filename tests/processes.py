@@ -188,3 +188,7 @@ class HelioProcess:
         assert process is not None, "it does not run"
         process.kill()
         process.wait(GONE_WITHIN)
+
+
+HelioFactory = Callable[..., HelioProcess]
+"""What the `helio` fixture gives: see `tests/conftest.py`."""
