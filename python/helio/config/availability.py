@@ -52,6 +52,11 @@ def one_of(*words: str) -> Test:
     return lambda node: isinstance(node, Scalar) and node.value in words
 
 
+def other_than(word: str) -> Test:
+    """Any value but this word."""
+    return lambda node: not (isinstance(node, Scalar) and node.value in (word, None))
+
+
 @dataclass(frozen=True, slots=True)
 class Unavailable:
     """A setting that is refused. `path` has `[]` for every item of a list; `refused` says which
@@ -73,7 +78,8 @@ UNAVAILABLE = (
     Unavailable("upstream.args", not_empty, "`args` (a stdio upstream)"),
     Unavailable("upstream.env", not_empty, "`env` (a stdio upstream)"),
     Unavailable("upstream.cwd", given, "`cwd` (a stdio upstream)"),
-    Unavailable("upstream.protocol_version", one_of("2026-07-28"), "revision 2026-07-28"),
+    Unavailable("upstream.protocol_version", other_than("auto"), "pinning the revision"),
+    Unavailable("listen.public_url", given, "`public_url`"),
     Unavailable("auth.mode", one_of("bearer", "jwt"), "authentication of agents"),
     Unavailable("auth.tokens", not_empty, "authentication of agents"),
     Unavailable("auth.jwks_url", given, "authentication of agents"),
@@ -86,6 +92,7 @@ UNAVAILABLE = (
     Unavailable("telemetry.otlp", given, "`otlp`"),
     Unavailable("audit.redact", not_empty, "`redact`"),
     Unavailable("policies.install", given, "`install`"),
+    Unavailable("policies.tool_revalidation.max_advertised_ttl", given, "`max_advertised_ttl`"),
     Unavailable("policies.hide_denied", is_true, "`hide_denied: true`"),
     Unavailable(
         "policies.on_tool_drift",
