@@ -78,9 +78,12 @@ def init_command(
         if config.exists() and not force:
             out.fail(f"{config} is there already", "use --force to overwrite it")
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        new.replace(config)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            new.replace(config)
+        finally:
+            new.unlink(missing_ok=True)
     except OSError as error:
         out.fail(f"{config}: {error.strerror or error}")
     typer.echo(f"Wrote {config}. Set `upstream.url`, then: helio compile, helio start")

@@ -120,9 +120,13 @@ def _place(root: Mapping, location: Location) -> tuple[Node, str]:
     """The node at a location, as far as the tree goes, with its path."""
     node: Node = root
     path = ""
+    key: Node = root
     for step in location:
+        if step == "[key]":
+            return key, path
         if isinstance(node, Mapping) and isinstance(step, str):
             child = node.get(step)
+            key = node.entries[step].key if child is not None else node
         elif isinstance(node, Sequence) and isinstance(step, int):
             child = node.items[step] if step < len(node.items) else None
         else:

@@ -28,6 +28,7 @@ from helio.diagnostics import (
     Span,
     child_path,
     described,
+    opening,
     parse_yaml,
     quoted,
 )
@@ -115,7 +116,7 @@ def parse_config(
             _expected_mapping(diagnostics, "nothing", _START)
         return LoadedConfig(None, None, diagnostics, document.source)
     if not isinstance(document.root, Mapping):
-        _expected_mapping(diagnostics, described(document.root), document.root.span)
+        _expected_mapping(diagnostics, described(document.root), opening(document.root))
         return LoadedConfig(None, None, diagnostics, document.source)
     root = _without_holders(document.root)
     if "${" in text:
@@ -244,4 +245,4 @@ def _place_of(root: Mapping, *steps: str | int) -> tuple[Span, str]:
         elif isinstance(node, Sequence) and isinstance(step, int):
             node = node.items[step]
         path = child_path(path, step)
-    return node.span, path
+    return opening(node), path

@@ -208,8 +208,9 @@ def read_word(value: object, words: tuple[str, ...]) -> str:
     if text in words:
         return text
     listed = ", ".join(f"`{word}`" for word in words)
+    wanted = listed if len(words) == 1 else f"one of {listed}"
     if isinstance(text, Interpolated):
-        raise UnfitValue(f"the value from the environment is not one of {listed}", wrong_type=False)
+        raise UnfitValue(f"expected {wanted} from the environment", wrong_type=False)
     near = near_miss(text, words)
     hint = f"did you mean `{near}`?" if near else None
-    raise UnfitValue(f"expected one of {listed}", hint, wrong_type=False)
+    raise UnfitValue(f"expected {wanted}", hint, wrong_type=False)

@@ -26,19 +26,20 @@ def rendered(diagnostic: Diagnostic, source: SourceText | None) -> list[list[Pie
     span = diagnostic.span
     place = f"{diagnostic.file}:{span.line}:{span.column}"
     head = [
-        Piece(place, "place"),
+        Piece(_visible(place), "place"),
         Piece(": ", "plain"),
         Piece(f"{diagnostic.severity}[{diagnostic.code}]", diagnostic.severity),
-        Piece(f": {diagnostic.message}", "plain"),
+        Piece(f": {_visible(diagnostic.message)}", "plain"),
     ]
     lines = [head]
     if source is not None and source.line(span.line).strip():
         lines.extend(_excerpt(diagnostic, source))
     gutter = " " * len(str(span.line))
-    if diagnostic.path:
-        lines.append([Piece(f"{gutter} = ", "dim"), Piece(f"in: {diagnostic.path}", "plain")])
-    if diagnostic.hint:
-        lines.append([Piece(f"{gutter} = ", "dim"), Piece(f"hint: {diagnostic.hint}", "plain")])
+    for label, text in (("in", diagnostic.path), ("hint", diagnostic.hint)):
+        if text:
+            lines.append(
+                [Piece(f"{gutter} = ", "dim"), Piece(f"{label}: {_visible(text)}", "plain")]
+            )
     return lines
 
 

@@ -34,6 +34,7 @@ from helio.diagnostics.tree import (
     Scalar,
     ScalarValue,
     Sequence,
+    opening,
     scalars_of,
 )
 
@@ -245,34 +246,43 @@ class _Builder:
         merged: list[Node] = []
         parts = iter(frame.parts)
         for key_node, value in zip(parts, parts, strict=True):
-            key, plain_merge = self._key(key_node)
-            if is_secret_key(key.value):  # type: ignore[arg-type]
+            key = self._key(key_node)
+            if key is None:
+                continue
+            text = str(key.value)
+            if is_secret_key(text):
                 self.secrets.extend(scalar.span for scalar in scalars_of(value))
-            if plain_merge:
+            if text == "<<" and key.lead == 0:
                 merged.append(value)
                 continue
-            first = entries.get(key.value)  # type: ignore[arg-type]
+            first = entries.get(text)
             if first is None:
-                entries[key.value] = Entry(key, value)  # type: ignore[index]
+                entries[text] = Entry(key, value)
                 continue
-            message = f"the key {quoted(str(key.value))} stands twice"
+            message = f"the key {quoted(text)} stands twice"
             hint = f"it is at line {first.key.span.line}, column {first.key.span.column} already"
             self.fault(codes.DUPLICATE_KEY, message, key.span, hint)
         for value in merged:
             self._merge(entries, value)
         return entries
 
-    def _key(self, node: Node) -> tuple[Scalar, bool]:
-        """The key as text, and whether it is the merge key."""
+    def _key(self, node: Node) -> Scalar | None:
+        """The key as text; None for what cannot be one."""
         if not isinstance(node, Scalar):
-            self.fault(codes.KEY_NOT_TEXT, f"a key is text, not a {node.kind}", node.span)
-            return Scalar("", node.span), False
-        if isinstance(node.value, str):
-            return node, node.value == "<<" and node.lead == 0
-        text = node.value.text if isinstance(node.value, Number) else str(node.value).lower()
+            self.fault(codes.KEY_NOT_TEXT, f"a key is text, not a {node.kind}", opening(node))
+            return None
+        match node.value:
+            case str():
+                return node
+            case Number(text=text):
+                pass
+            case None:
+                text = "null"
+            case _:
+                text = str(node.value).lower()
         message = f"the key {quoted(text)} is not text"
         self.fault(codes.KEY_NOT_TEXT, message, node.span, f"quote it: `'{text}'`")
-        return Scalar(text, node.span), False
+        return Scalar(text, node.span)
 
     def _merge(self, entries: dict[str, Entry], value: Node) -> None:
         sources = value.items if isinstance(value, Sequence) else (value,)

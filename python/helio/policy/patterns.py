@@ -51,7 +51,12 @@ class Patterns:
 
 def _other_name(text: str) -> str | None:
     """How a single name is written that holds other signs than letters, digits and `_`."""
-    if isinstance(text, Interpolated) or not text or any(sign in text for sign in "$.[]*'\"\\"):
+    if (
+        isinstance(text, Interpolated)
+        or not text.isprintable()
+        or not text
+        or any(sign in text for sign in "$.[]*'\"\\")
+    ):
         return None
     return f"a name with other signs is written `$['{text}']`"
 
