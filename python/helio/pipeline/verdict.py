@@ -193,9 +193,10 @@ def _wait(breach: Breach, now: Moment) -> str:
 
 
 def _window(milliseconds: int) -> str:
-    """A duration as people write it: the largest unit that divides it."""
+    """A duration as people write it: the largest unit that divides it; a single day is 24h."""
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):
-        if milliseconds % size == 0 and milliseconds >= size:
+        least = 2 * size if unit == "d" else size
+        if milliseconds % size == 0 and milliseconds >= least:
             return f"{milliseconds // size}{unit}"
     return f"{milliseconds}ms"
 
