@@ -116,7 +116,12 @@ class _Builder:
 
     def read(self, text: str) -> None:
         """Consumes the whole text. Raises yaml's errors, and `_Refused` when a cap is met."""
-        size = len(text.encode("utf-8", "surrogatepass"))
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError as error:
+            place = _place_in(text, error.start)
+            self._refuse(codes.ENCODING, "a lone surrogate is no character", place)
+            return
         if size > MAXIMUM_BYTES:
             message = f"the file has {size:,} bytes, more than {MAXIMUM_BYTES:,}"
             self._refuse(codes.TOO_LARGE, message, Span(1, 1, 1, 1))
@@ -300,9 +305,12 @@ def _span(event: Any) -> Span:
 
 
 def _place_of_byte(text: str, position: int) -> Span:
-    before = text.encode("utf-8", "surrogatepass")[:position].decode("utf-8", "replace")
-    line = before.count("\n") + 1
-    column = len(before) - (before.rfind("\n") + 1) + 1
+    return _place_in(text, len(text.encode()[:position].decode("utf-8", "replace")))
+
+
+def _place_in(text: str, offset: int) -> Span:
+    line = text.count("\n", 0, offset) + 1
+    column = offset - text.rfind("\n", 0, offset)
     return Span(line, column, line, column + 1)
 
 

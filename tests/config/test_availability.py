@@ -1,0 +1,81 @@
+"""What this version parses and refuses: never ignored, and refused only where it is really asked for."""
+
+import pytest
+
+from helio.config import parse_config
+from helio.config.availability import UNAVAILABLE
+
+SMALLEST = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\n"
+
+ASKED_FOR = {
+    "upstreams": "upstreams: [{ name: a, url: 'http://localhost:1/mcp' }]",
+    "aggregate": "aggregate: true",
+    "upstream.transport": "upstream: { transport: sse, url: 'http://localhost:1/mcp' }",
+    "upstream.command": "upstream: { command: a, url: 'http://localhost:1/mcp' }",
+    "upstream.args": "upstream: { args: [a], url: 'http://localhost:1/mcp' }",
+    "upstream.env": "upstream: { env: { a: b }, url: 'http://localhost:1/mcp' }",
+    "upstream.cwd": "upstream: { cwd: a, url: 'http://localhost:1/mcp' }",
+    "upstream.protocol_version": (
+        "upstream: { protocol_version: '2026-07-28', url: 'http://localhost:1/mcp' }"
+    ),
+    "listen.public_url": "listen: { public_url: 'https://a.example' }",
+    "auth.mode": "auth: { mode: jwt }",
+    "auth.tokens": "auth: { tokens: [{ token: a, agent: b }] }",
+    "auth.jwks_url": "auth: { jwks_url: 'https://a.example' }",
+    "budgets": (
+        "budgets: [{ name: a, limit: 1, currency: GBP, window: 1d, contributors: [{ amount: 1 }] }]"
+    ),
+    "approval.channels[].type": (
+        "approval: { channels: [{ type: webhook, url: 'https://a.example', secret: a }] }"
+    ),
+    "state.backend": "state: { backend: redis }",
+    "sdk": "sdk: { enabled: true }",
+    "telemetry.otlp": "telemetry: { otlp: { endpoint: 'http://localhost:4317' } }",
+    "audit.redact": "audit: { redact: ['$.card'] }",
+    "policies.install": "policies: { install: {} }",
+    "policies.tool_revalidation.max_advertised_ttl": (
+        "policies: { tool_revalidation: { max_advertised_ttl: 1h } }"
+    ),
+    "policies.hide_denied": "policies: { hide_denied: true }",
+    "policies.on_tool_drift": "policies: { on_tool_drift: require_approval }",
+}
+
+
+def codes(text: str) -> set[str]:
+    head = "version: '1'\n" if text.startswith("upstream") else SMALLEST
+    result = parse_config(head + text, environment={}, purpose="run")
+    assert (result.config is None) == bool(len(result.diagnostics))
+    return {each.code for each in result.diagnostics}
+
+
+def test_every_line_of_the_table_has_its_example() -> None:
+    assert [entry.path for entry in UNAVAILABLE] == list(ASKED_FOR)
+
+
+@pytest.mark.parametrize("path", ASKED_FOR)
+def test_refused(path: str) -> None:
+    assert codes(ASKED_FOR[path]) == {"HL301"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "aggregate: false",
+        "auth: { mode: none, tokens: [] }",
+        "budgets: []",
+        "approval: { channels: [{ type: dashboard, name: desk }], mode: return }",
+        "upstream: { protocol_version: auto, url: 'http://localhost:1/mcp' }",
+        "state: { backend: local }",
+        "sdk: {}",
+        "sdk: { enabled: false, port: 5 }",
+        "telemetry: { metrics: true, otlp: ~ }",
+        "audit: { redact: [] }",
+        "policies: { hide_denied: false, on_tool_drift: block, install: ~ }",
+    ],
+)
+def test_what_only_says_the_default_is_fine(text: str) -> None:
+    assert codes(text) == set()
+
+
+def test_the_faults_of_a_refused_section_are_reported_too() -> None:
+    assert codes("auth: { mode: jwt, jwks_url: 5 }") == {"HL301", "HL103"}
