@@ -21,7 +21,7 @@ def compiled(text: str, file: str = "helio.yaml") -> CompiledPolicy:
 
 
 @given(documents(), st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_form_and_order_of_keys_mean_nothing(document: Document, chance: random.Random) -> None:
     policy = compiled(as_block(document))
     other = compiled(as_flow(shuffled(document, chance)), "another/name.yaml")
@@ -31,7 +31,7 @@ def test_form_and_order_of_keys_mean_nothing(document: Document, chance: random.
 
 
 @given(documents())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_same_text_gives_the_same_bytes(document: Document) -> None:
     text = as_block(document)
     assert compiled(text).graph == compiled(text).graph
@@ -39,7 +39,7 @@ def test_the_same_text_gives_the_same_bytes(document: Document) -> None:
 
 
 @given(documents())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_graphs_are_canonical_and_load(document: Document) -> None:
     policy = compiled(as_block(document))
     graph = orjson.loads(policy.graph)
@@ -52,7 +52,7 @@ def test_graphs_are_canonical_and_load(document: Document) -> None:
 
 
 @given(documents())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_nodes_stand_once_and_after_their_children(document: Document) -> None:
     graph = orjson.loads(compiled(as_block(document)).graph)
     nodes = graph["nodes"]
@@ -119,7 +119,7 @@ NOTHING = {
         "environment: production }", "environment: 'prod*' }"
     ),
     "a name from a holder": replacing("version: '1'", "version: '1'\nx-tool: &tool pay"),
-    "other sections": replacing("environment:", "listen: { port: 8000 }\nenvironment:"),
+    "other sections": replacing("policies:", "listen: { port: 8000 }\npolicies:"),
 }
 
 

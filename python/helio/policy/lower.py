@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from helio.diagnostics import Span
-from helio.evaluator import glob_matches
+from helio.evaluator import HINTS, glob_matches
 from helio.policy.document import Limits, Match, Rule, Selection, Text
 from helio.policy.graph import FORMAT, Settings, canonical, sha256
 from helio.policy.operands import operand_json
@@ -71,7 +71,10 @@ class _Builder:
         evidence = [
             {
                 "tool": required.tool.value,
-                "bind": [[self._path(here), self._path(there)] for here, there in required.bind],
+                "bind": [
+                    [self._path(here), self._path(there)]
+                    for here, there in sorted(required.bind, key=_binding_order)
+                ],
             }
             for required in rule.evidence
         ]
@@ -109,7 +112,7 @@ class _Builder:
         for kind, globs in (("tool", match.tool), ("upstream", match.upstream)):
             if globs:
                 found.append(self._globs(kind, globs))
-        for test in match.annotations:
+        for test in sorted(match.annotations, key=lambda test: HINTS.index(test.hint)):
             node = {"node": "annotation", "hint": test.hint, "value": test.value}
             found.append(self.add(node, test.span))
         if match.agent:
@@ -243,8 +246,15 @@ class _Builder:
 _NORMAL: dict[str, Callable[[str], str]] = {"input": normal_path, "metadata": normal_metadata_path}
 
 
-def _selection_order(kind: str, selection: Selection) -> tuple[str, str]:
-    return _NORMAL[kind](selection.selector.value), selection.quantifier
+def _selection_order(kind: str, selection: Selection) -> tuple[str, str, list[tuple[str, str]]]:
+    # Two spellings of one path may stand side by side: then what is asked decides.
+    tests = sorted((each.operator, operand_json(each)) for each in selection.operations)
+    return _NORMAL[kind](selection.selector.value), selection.quantifier, tests
+
+
+def _binding_order(pair: tuple[Text, Text]) -> tuple[str, str]:
+    here, there = pair
+    return normal_path(here.value), normal_path(there.value)
 
 
 def _approval(rule: Rule) -> Mapping[str, object] | None:
