@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,10 @@ class Pair:
     async def both(self, scenario: Scenario) -> tuple[Agent, Agent]:
         """Plays a scenario direct, then through Helio."""
         return await play(scenario, self.direct), await self.through(scenario)
+
+    def rows(self, agent: Agent) -> list[dict[str, Any]]:
+        """The audit's rows of the calls that an agent made, oldest first."""
+        return self.helio.calls("--session", str(agent.session_id))
 
     def recorded(self) -> dict[str | None, list[tuple[str, str]]]:
         """What the audit's rows say of the calls in `made`, in the same words, by session."""

@@ -236,10 +236,8 @@ async def test_blocks_as_errors_are_raised(helio: HelioFactory, pair: Pair) -> N
     async def refused(agent: Agent) -> None:
         for tool in ("denied_plain", "denied_structured"):
             error = await agent.refused(agent.start(tool, {"text": "x"}))
-            assert (error.error.code, error.error.message) == (
-                -31001,
-                "Blocked: Not here. Call echo.",
-            )
+            assert error.error.code == BLOCKED
+            assert error.error.message == "Blocked: Not here. Call echo."
             assert error.error.data["rule"] == "never"
         assert not (await agent.start("echo", {"text": "goes on"})).is_error
 

@@ -235,10 +235,10 @@ class McpDoor:
         headers = self._headers(request, message.id)
         if message.method == "tools/call":
             return await self._call(request, message, headers)
-        response = await self._pass(request, message, headers)
         if message.method == "notifications/cancelled":
+            # First, because the upstream may end the call's stream before it acknowledges this.
             self._cancelled(request, body)
-        return response
+        return await self._pass(request, message, headers)
 
     async def _call(
         self, request: BaseRequest, message: Message, headers: list[Header]

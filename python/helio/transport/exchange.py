@@ -75,7 +75,8 @@ class HttpExchange:
         except Failure as failure:
             if self._answering is not None:
                 self._upstream.health.failed(failure)
-            return _failed(failure.reason, failure.detail, failure.sent, started)
+            reason = self._stopped or failure.reason
+            return _failed(reason, failure.detail, failure.sent, started)
         except EventTooLarge as failure:
             return _failed("too_large", str(failure), True, started)
         finally:
@@ -144,7 +145,8 @@ class HttpExchange:
                     finish_in_background(upstream, chunks)
                     return _answered(upstream.status, event.data, answer, started)
                 await self._pass_on(upstream, event.raw)
-        return _failed("closed", "the event stream ended without an answer", True, started)
+        reason = self._stopped or "closed"
+        return _failed(reason, "the event stream ended without an answer", True, started)
 
     def _wait_on(self) -> None:
         """Begins the request's timeout anew: a message came. Comments that only keep a connection
