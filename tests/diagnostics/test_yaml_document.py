@@ -236,6 +236,22 @@ def test_syntax_errors_have_a_place(text: str, span: tuple[int, int]) -> None:
     assert document.root is None
 
 
+@pytest.mark.parametrize("odd", ["\x85", "\u2028", "\u2029"])
+def test_breaks_that_only_some_readers_see_are_an_error(odd: str) -> None:
+    document = parse_yaml(f"a: 1\n# a comment{odd}b: 2", "a.yaml")
+    assert [(each.code, each.span) for each in document.diagnostics] == [
+        ("HL001", Span(2, 12, 2, 13))
+    ]
+    assert read('a: "\\N\\L\\P"') == {"a": "\x85\u2028\u2029"}
+
+
+@pytest.mark.parametrize("text", ["{", "[1,\n", "a: 'b\n\n", "? a\n- b\n", "a:\n  'b"])
+def test_the_end_of_the_text_is_a_place_in_it(text: str) -> None:
+    document = parse_yaml(text, "a.yaml")
+    (found,) = document.diagnostics
+    assert found.span.line <= document.source.line_count
+
+
 def test_lone_surrogates_are_an_error() -> None:
     document = parse_yaml("a: 1\nb: \udcff", "a.yaml")
     assert [(each.code, each.span) for each in document.diagnostics] == [

@@ -31,9 +31,9 @@ def holds_credentials(text: str) -> bool:
 def masked_line_by_line(source: SourceText) -> SourceText:
     """The source with every suspicious line hidden: for a file that YAML cannot read."""
     spans = []
-    lines = source.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     hidden_deeper_than: int | None = None
-    for number, line in enumerate(lines, start=1):
+    for number in range(1, source.line_count + 1):
+        line = source.line(number)
         indent = len(line) - len(line.lstrip())
         if hidden_deeper_than is not None and line.strip() and indent <= hidden_deeper_than:
             hidden_deeper_than = None

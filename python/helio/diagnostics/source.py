@@ -27,9 +27,7 @@ class SourceText:
         self.path = path
         self.text = text
         self._masked = tuple(masked)
-        # Only what YAML calls a line break: `str.splitlines` would also split at form feeds and
-        # others.
-        self._lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        self._lines = _in_lines(text)
 
     def with_masked(self, masked: Iterable[Span]) -> "SourceText":
         """The same text with more stretches hidden."""
@@ -54,6 +52,22 @@ class SourceText:
                 line = line[:start] + MASK * (min(end, len(line)) - start) + line[end:]
         return line
 
-    def whole(self) -> Span:
-        """The place of a fault that concerns the file: its first character."""
-        return Span(1, 1, 1, 1)
+    def place(self, offset: int) -> Span:
+        """The place of the character at an offset in the text."""
+        before = _in_lines(self.text[:offset])
+        line, column = len(before), len(before[-1]) + 1
+        return Span(line, column, line, column + 1)
+
+    def nearest(self, line: int, column: int) -> Span:
+        """The place of one character, or the nearest that the text has: readers report the end of a
+        text beyond it.
+        """
+        line = max(1, min(line, len(self._lines)))
+        column = max(1, min(column, len(self._lines[line - 1]) + 1))
+        return Span(line, column, line, column + 1)
+
+
+def _in_lines(text: str) -> list[str]:
+    # Only what YAML 1.2 calls a line break: `str.splitlines` would also split at form feeds and
+    # others.
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")

@@ -8,7 +8,7 @@ expanded.
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 from yaml.events import (
@@ -50,6 +50,10 @@ _NUMBER_LIKE = re.compile(
     r"[-+]?(?:0[xXoObB][0-9a-fA-F_]+|[0-9][0-9_]*\.?[0-9_]*(?:[eE][-+]?[0-9]+)?"
     r"|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))\Z|\.(?:nan|NaN|NAN)\Z"
 )
+_ODD_BREAK = re.compile("[\x85\u2028\u2029]")
+"""Line breaks to YAML 1.1 and to libyaml, none to YAML 1.2 and to editors: what looks like a
+comment could go on as a rule.
+"""
 _Parser: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 """Only its events are used, never its constructors."""
 
@@ -82,15 +86,17 @@ def parse_yaml(text: str, file: str) -> YamlDocument:
     """Reads one document. All faults of form are collected; a syntax error ends the reading."""
     text = text.removeprefix("\ufeff")
     source = SourceText(file, text)
-    builder = _Builder(Diagnostics(file))
+    builder = _Builder(source, Diagnostics(file))
     try:
         builder.read(text)
     except yaml.reader.ReaderError as error:
         # libyaml counts this position in bytes of UTF-8.
-        place = _place_of_byte(text, error.position)
+        characters = len(text.encode()[: error.position].decode("utf-8", "replace"))
+        place = source.place(characters)
         builder.fault(codes.SYNTAX, "a control character stands in the file", place)
     except yaml.MarkedYAMLError as error:
-        builder.fault(codes.SYNTAX, *_explained(error))
+        message, (line, column), hint = _explained(error)
+        builder.fault(codes.SYNTAX, message, source.nearest(line, column), hint)
     except _Refused:
         pass
     else:
@@ -101,7 +107,8 @@ def parse_yaml(text: str, file: str) -> YamlDocument:
 class _Builder:
     """Takes events, keeps the open collections on a stack."""
 
-    def __init__(self, diagnostics: Diagnostics) -> None:
+    def __init__(self, source: SourceText, diagnostics: Diagnostics) -> None:
+        self._source = source
         self.diagnostics = diagnostics
         self.root: Node | None = None
         self.secrets: list[Span] = []
@@ -116,15 +123,7 @@ class _Builder:
 
     def read(self, text: str) -> None:
         """Consumes the whole text. Raises yaml's errors, and `_Refused` when a cap is met."""
-        try:
-            size = len(text.encode())
-        except UnicodeEncodeError as error:
-            place = _place_in(text, error.start)
-            self._refuse(codes.ENCODING, "a lone surrogate is no character", place)
-            return
-        if size > MAXIMUM_BYTES:
-            message = f"the file has {size:,} bytes, more than {MAXIMUM_BYTES:,}"
-            self._refuse(codes.TOO_LARGE, message, Span(1, 1, 1, 1))
+        self._check_characters(text)
         parser = _Parser(text)
         documents = 0
         while True:
@@ -146,8 +145,25 @@ class _Builder:
             elif kind is StreamEndEvent:
                 return
 
-    def _refuse(self, code: codes.Code, message: str, span: Span) -> None:
-        self.fault(code, message, span)
+    def _check_characters(self, text: str) -> None:
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError as error:
+            place = self._source.place(error.start)
+            self._refuse(codes.ENCODING, "a lone surrogate is no character", place)
+        if size > MAXIMUM_BYTES:
+            message = f"the file has {size:,} bytes, more than {MAXIMUM_BYTES:,}"
+            self._refuse(codes.TOO_LARGE, message, self._source.place(0))
+        odd = _ODD_BREAK.search(text)
+        if odd is not None:
+            message = "a line break that only some readers see"
+            hint = "write it as an escape in double quotes: `\\N`, `\\L` or `\\P`"
+            self._refuse(codes.SYNTAX, message, self._source.place(odd.start()), hint)
+
+    def _refuse(
+        self, code: codes.Code, message: str, span: Span, hint: str | None = None
+    ) -> NoReturn:
+        self.fault(code, message, span, hint)
         raise _Refused
 
     def _open(self, event: Any, is_mapping: bool) -> None:
@@ -188,7 +204,6 @@ class _Builder:
         if found is None or name in self._open_anchors:
             why = "stands inside its own anchor" if name in self._open_anchors else "has no anchor"
             self._refuse(codes.ALIAS, f"the alias {quoted('*' + name)} {why}", _span(event))
-            return
         node, size = found
         self._expansion += size
         if self._expansion > MAXIMUM_EXPANSION:
@@ -304,16 +319,6 @@ def _span(event: Any) -> Span:
     return Span(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
 
-def _place_of_byte(text: str, position: int) -> Span:
-    return _place_in(text, len(text.encode()[:position].decode("utf-8", "replace")))
-
-
-def _place_in(text: str, offset: int) -> Span:
-    line = text.count("\n", 0, offset) + 1
-    column = offset - text.rfind("\n", 0, offset)
-    return Span(line, column, line, column + 1)
-
-
 _EXPLANATIONS = {
     "found character that cannot start any token": "no value can begin with this character",
     "found unexpected end of stream": "a quote is opened here and never closed",
@@ -323,18 +328,17 @@ _EXPLANATIONS = {
 }
 
 
-def _explained(error: yaml.MarkedYAMLError) -> tuple[str, Span, str | None]:
-    """A syntax error in our words where we have them, with its place."""
+def _explained(error: yaml.MarkedYAMLError) -> tuple[str, tuple[int, int], str | None]:
+    """A syntax error in our words where we have them, with its line and column."""
     problem = error.problem or "the syntax is wrong"
     mark = error.problem_mark or error.context_mark
     if problem == "found unexpected end of stream" and error.context_mark is not None:
         mark = error.context_mark
     if mark is None:
-        return problem, Span(1, 1, 1, 1), None
-    span = Span(mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
+        return problem, (1, 1), None
     hint = None
     if problem == "found character that cannot start any token":
         hint = "indent with spaces, not with tabs; quote values that begin with @, ` or %"
     elif problem == "mapping values are not allowed in this context":
         hint = "quote a value that holds `: `, or correct the indentation"
-    return _EXPLANATIONS.get(problem, problem), span, hint
+    return _EXPLANATIONS.get(problem, problem), (mark.line + 1, mark.column + 1), hint

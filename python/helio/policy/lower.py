@@ -67,7 +67,7 @@ class _Builder:
         """The rule's node, after all that it refers to."""
         conditions = [] if rule.match is None else self._conditions(rule.match)
         action = rule.action or "allow"
-        identity = self._identity(rule, conditions)
+        limits = rule.limits
         evidence = [
             {
                 "tool": required.tool.value,
@@ -83,7 +83,9 @@ class _Builder:
             "conditions": conditions,
             "action": action,
             "until": action == "deny" and bool(rule.evidence or rule.requires),
-            "limits": self._limits(rule.limits, identity) if rule.limits is not None else [],
+            "limits": []
+            if limits is None
+            else self._limits(limits, self._identity(rule, conditions)),
             "evidence": evidence,
             "requires": [text.value for text in rule.requires],
             "requires_success": bool(rule.requires) and rule.requires_success is not False,
@@ -174,7 +176,9 @@ class _Builder:
         return self.add({"node": "path", "path": normal(text.value)}, text.span)
 
     def _identity(self, rule: Rule, conditions: list[int]) -> str:
-        """The name; without one, the conditions' hash and, among rules that share it, a number."""
+        """The name; without one, the conditions' hash and, among limited rules that share it, a
+        number.
+        """
         if rule.name is not None:
             return rule.name.value
         written = sorted((self._meaning(self.nodes[index]) for index in conditions), key=canonical)
