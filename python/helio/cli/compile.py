@@ -89,8 +89,10 @@ def _summary(path: Path, compiled: "Compiled", passed: bool, seconds: float) -> 
         f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items() if count
     )
     policy = compiled.policy
-    if policy is None or not passed:
+    if policy is None:
         return f"{path}: {found}"
+    if not passed:
+        return f"{path}: {found} (warnings count as errors: --strict)"
     rules = f"{len(policy.rules)} rule{'' if len(policy.rules) == 1 else 's'}"
     after = f", {found}" if found else ""
     return f"{path}: ok, {rules}{after}, {policy.digest} ({seconds * 1000:.0f} ms)"

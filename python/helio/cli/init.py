@@ -73,17 +73,23 @@ def init_command(
     from helio.cli import output as out
 
     text = TEMPLATE.format(secret=secrets.token_urlsafe(32))
-    new = config.with_name(f".{config.name}.{os.getpid()}")
     try:
-        if config.exists() and not force:
-            out.fail(f"{config} is there already", "use --force to overwrite it")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-            new.replace(config)
-        finally:
-            new.unlink(missing_ok=True)
+        _write(config, text, overwrite=force)
+    except FileExistsError:
+        out.fail(f"{config} is there already", "use --force to overwrite it")
     except OSError as error:
         out.fail(f"{config}: {error.strerror or error}")
     typer.echo(f"Wrote {config}. Set `upstream.url`, then: helio compile, helio start")
+
+
+def _write(path: Path, text: str, *, overwrite: bool) -> None:
+    """A file for its owner alone. Raises `FileExistsError` when it is there and not to be
+    overwritten.
+    """
+    # A secret is never written into a file that others may have open: a new one takes its place.
+    new = path.with_name(f".{path.name}.{os.getpid()}") if overwrite else path
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    if overwrite:
+        new.replace(path)

@@ -1,0 +1,205 @@
+"""`helio compile`: exit codes, what goes where, and the shapes that scripts rely on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.conftest import CLEAN, FAULTY, HEAD, WARNED, Command
+from helio.cli import app
+from helio.evaluator import graph_digest
+from helio.policy import CompiledPolicy
+
+KEYS = {
+    *("code", "severity", "message", "hint", "file", "line", "column", "end_line", "end_column"),
+    *("path", "witness"),
+}
+
+
+def helio_compile(*arguments: str, text: str | None = None) -> Result:
+    if text is not None:
+        Path("helio.yaml").write_text(text, "utf-8")
+    return CliRunner().invoke(app, ["compile", *arguments])
+
+
+@pytest.mark.usefixtures("directory")
+class TestText:
+    def test_a_clean_file(self) -> None:
+        result = helio_compile(text=CLEAN)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout.startswith("helio.yaml: ok, 1 rule, sha256:")
+        assert result.stdout.rstrip().endswith(" ms)")
+        assert len(result.stdout.splitlines()) == 1
+
+    def test_faults_are_all_told_with_places_and_counted(self) -> None:
+        result = helio_compile(text=FAULTY)
+        assert (result.exit_code, result.stderr) == (1, "")
+        assert "helio.yaml:4:12: error[HL104]: expected one of `allow`, `deny`\n" in result.stdout
+        assert "4 |   default: alow\n  |            ^^^^\n" in result.stdout
+        assert "  = hint: did you mean `allow`?\n" in result.stdout
+        assert "helio.yaml:6:9: error[HL102]: unknown key `mach`\n" in result.stdout
+        assert result.stdout.endswith("\nhelio.yaml: 2 errors\n")
+
+    def test_warnings_pass(self) -> None:
+        result = helio_compile(text=WARNED)
+        assert result.exit_code == 0
+        assert "warning[HL108]" in result.stdout
+        assert "helio.yaml: ok, 0 rules, 1 warning, sha256:" in result.stdout
+
+    def test_warnings_do_not_pass_when_strict(self) -> None:
+        result = helio_compile("--strict", text=WARNED)
+        assert result.exit_code == 1
+        assert result.stdout.endswith(
+            "\nhelio.yaml: 1 warning (warnings count as errors: --strict)\n"
+        )
+
+    def test_notes_pass_when_strict(self) -> None:
+        rules = "policies:\n  rules: [{ action: allow }, { match: { tool: a }, action: deny }]\n"
+        result = helio_compile("--strict", text=HEAD + rules)
+        assert result.exit_code == 0
+        assert "note[HL418]" in result.stdout
+        assert "1 note" in result.stdout.splitlines()[-1]
+
+    def test_unset_variables_only_warn_outside_policies(self) -> None:
+        text = HEAD + "dashboard: { api_secret: '${NOWHERE_SET}' }\n"
+        result = helio_compile(text=text)
+        assert result.exit_code == 0
+        assert "warning[HL202]: the environment variable `NOWHERE_SET` is not set" in result.stdout
+        result = helio_compile(text=text + "policies: { default: '${NOWHERE_SET}' }\n")
+        assert result.exit_code == 1
+        assert "error[HL201]" in result.stdout
+
+
+@pytest.mark.usefixtures("directory")
+class TestJson:
+    def report(self, *arguments: str, text: str, exit_code: int) -> dict[str, Any]:
+        result = helio_compile("--format", "json", *arguments, text=text)
+        assert (result.exit_code, result.stderr) == (exit_code, "")
+        report = json.loads(result.stdout)
+        assert report.keys() >= {"ok", "digest", "rules", "diagnostics"}
+        assert all(each.keys() >= KEYS for each in report["diagnostics"])
+        return report
+
+    def test_a_clean_file(self) -> None:
+        report = self.report(text=CLEAN, exit_code=0)
+        assert report["ok"] is True
+        assert report["rules"] == 1
+        assert report["digest"].startswith("sha256:")
+        assert report["diagnostics"] == []
+
+    def test_faults(self) -> None:
+        report = self.report(text=FAULTY, exit_code=1)
+        assert (report["ok"], report["digest"], report["rules"]) == (False, None, 0)
+        assert report["diagnostics"][0] == {
+            "code": "HL104",
+            "severity": "error",
+            "message": "expected one of `allow`, `deny`",
+            "hint": "did you mean `allow`?",
+            "file": "helio.yaml",
+            "line": 4,
+            "column": 12,
+            "end_line": 4,
+            "end_column": 16,
+            "path": "policies.default",
+            "witness": None,
+        }
+        assert [each["code"] for each in report["diagnostics"]] == ["HL104", "HL102"]
+
+    def test_strict_warnings_are_not_ok(self) -> None:
+        assert self.report(text=WARNED, exit_code=0)["ok"] is True
+        assert self.report("--strict", text=WARNED, exit_code=1)["ok"] is False
+
+    def test_text_of_any_alphabet_stays_readable(self) -> None:
+        result = helio_compile("-f", "json", text=HEAD + "größe: 1\n")
+        assert "größe" in result.stdout
+
+
+@pytest.mark.usefixtures("directory")
+class TestOutput:
+    def test_the_graph_is_written(self) -> None:
+        result = helio_compile("-o", "graph.json", "-f", "json", text=CLEAN)
+        graph = Path("graph.json").read_bytes()
+        digest = json.loads(result.stdout)["digest"]
+        assert graph_digest(graph) == digest == CompiledPolicy.from_graph(graph).digest
+        assert orjson.loads(graph)["source"]["files"] == ["helio.yaml"]
+
+    @pytest.mark.parametrize(("text", "more"), [(FAULTY, []), (WARNED, ["--strict"])])
+    def test_there_is_no_graph_when_findings_fail(self, text: str, more: list[str]) -> None:
+        result = helio_compile("-o", "graph.json", *more, text=text)
+        assert result.exit_code == 1
+        assert not Path("graph.json").exists()
+
+    def test_a_graph_that_cannot_be_written(self) -> None:
+        result = helio_compile("-o", "nowhere/graph.json", text=CLEAN)
+        assert result.exit_code == 2
+        assert "nowhere/graph.json" in result.stderr
+
+
+@pytest.mark.usefixtures("directory")
+class TestUsage:
+    def test_a_file_as_argument_or_option(self) -> None:
+        Path("other.yaml").write_text(CLEAN, "utf-8")
+        for arguments in (["other.yaml"], ["-c", "other.yaml"], ["--config", "other.yaml"]):
+            result = helio_compile(*arguments)
+            assert (result.exit_code, result.stdout[:14]) == (0, "other.yaml: ok")
+
+    def test_a_missing_file(self) -> None:
+        result = helio_compile()
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "helio.yaml" in result.stderr
+        assert "helio init" in result.stderr
+
+    def test_a_missing_file_leaves_stdout_empty_for_machines_too(self) -> None:
+        result = helio_compile("-f", "json", "gone.yaml")
+        assert (result.exit_code, result.stdout) == (2, "")
+
+    def test_a_directory_is_no_file(self, directory: Path) -> None:
+        result = helio_compile(str(directory))
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "helio init" not in result.stderr
+
+    @pytest.mark.parametrize("format_", ["sarif", "github"])
+    def test_formats_of_later_versions_are_refused(self, format_: str) -> None:
+        result = helio_compile("--format", format_, text=CLEAN)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "not available in this version" in result.stderr
+
+    @pytest.mark.parametrize("arguments", [["--format", "xml"], ["--no-such"], ["a", "b"]])
+    def test_what_is_not_understood(self, arguments: list[str]) -> None:
+        result = helio_compile(*arguments, text=CLEAN)
+        assert (result.exit_code, result.stdout) == (2, "")
+
+    def test_validate_is_the_same(self) -> None:
+        compiled = helio_compile("-f", "json", text=FAULTY)
+        validated = CliRunner().invoke(app, ["validate", "-f", "json"])
+        assert validated.exit_code == compiled.exit_code == 1
+        assert validated.stdout == compiled.stdout
+
+
+class TestProcess:
+    def test_findings_without_colour_off_a_terminal(self, helio: Command, directory: Path) -> None:
+        (directory / "helio.yaml").write_text(FAULTY, "utf-8")
+        done = helio("compile")
+        assert (done.returncode, done.stderr) == (1, "")
+        assert "\x1b" not in done.stdout
+        assert "2 errors" in done.stdout
+
+    def test_long_findings_are_not_wrapped(self, helio: Command, directory: Path) -> None:
+        (directory / "helio.yaml").write_text(HEAD + "unknown_section: 1\n", "utf-8")
+        done = helio("compile", COLUMNS="20")
+        assert "hint: known here: `version`, `upstream`, `upstreams`, `aggregate`" in done.stdout
+
+    def test_what_yaml_says_is_no_markup(self, helio: Command, directory: Path) -> None:
+        (directory / "helio.yaml").write_text(HEAD + "'[red]x[/red] :smile:': 1\n", "utf-8")
+        assert "unknown key `[red]x[/red] :smile:`" in helio("compile").stdout
+
+    def test_the_environment_is_the_process_own(self, helio: Command, directory: Path) -> None:
+        text = HEAD + "policies: { default: '${POLICY_DEFAULT}' }\n"
+        (directory / "helio.yaml").write_text(text, "utf-8")
+        assert helio("compile", POLICY_DEFAULT="deny").returncode == 0
+        refused = helio("compile", POLICY_DEFAULT="t0p-s3cret")
+        assert refused.returncode == 1
+        assert "t0p-s3cret" not in refused.stdout + refused.stderr
