@@ -1,4 +1,4 @@
-"""From text to graph: what the nodes hold, which limits are the same, what is folded and what blocks."""
+"""From text to graph: what the nodes hold, which limits are the same, what blocks."""
 
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,8 @@ def test_ids_of_named_limits() -> None:
     window: 1h
     key: agent
     max_spend: { field: amount, limit: 5, currency: GBP, window: 1d, key: global }
-- { name: d, limits: { window: 1h, key: agent, max_spend: { field: amount, limit: 5, currency: GBP } } }
+- name: d
+  limits: { window: 1h, key: agent, max_spend: { field: amount, limit: 5, currency: GBP } }
 """
     ) == [
         "rate:a:tool:3600000",
@@ -277,7 +278,8 @@ def test_the_file_is_known_by_its_name_alone(tmp_path: Path) -> None:
 
 def test_faults_of_configuration_and_rules_come_together() -> None:
     result = compile_text(
-        "version: '1'\nlisten: { port: x }\npolicies: { rules: [{ match: { tool: '[' }, acton: a }] }\n"
+        "version: '1'\nlisten: { port: x }\n"
+        "policies: { rules: [{ match: { tool: '[' }, acton: a }] }\n"
     )
     assert [each.code for each in result.diagnostics] == ["HL101", "HL103", "HL403", "HL102"]
     assert (result.config, result.policy) == (None, None)
