@@ -194,10 +194,10 @@ def calls(draw: st.DrawFn) -> Call:
 
 CROWDED_PATHS = ["$['amount']", "$['amount']", "$['x']", "$['o']['x']", "$['items'][*]['amount']"]
 CROWDED_TESTS = [
-    *((order, number) for order in ORDERS for number in words.NUMBERS),
+    *((order, number) for order in ORDERS for number in words.BOUNDS),
     *(("eq", value) for value in words.VALUES),
     *(("in", f"[{left},{right}]") for left, right in pairwise(words.VALUES)),
-    *(("neq", value) for value in words.NUMBERS),
+    *(("neq", value) for value in words.BOUNDS),
 ]
 CROWDED_RULES = st.tuples(
     st.sampled_from([None, None, "pay", "pay*", "*a*", "{pay,read}"]),

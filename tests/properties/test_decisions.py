@@ -1,5 +1,6 @@
 """The evaluator decides as the oracle does, in every field that a decision reports."""
 
+from fractions import Fraction
 from typing import Any
 
 from hypothesis import given
@@ -9,6 +10,7 @@ from helio import evaluator
 from oracle.demands import Demand, Fault
 from oracle.graph import Decision, Graph
 from oracle.numbers import Number, amount_text
+from properties.effort import times
 from properties.policies import Call, calls, crowded_graphs, graphs
 
 
@@ -43,6 +45,7 @@ def demand_as_oracle(demand: evaluator.Demand) -> Demand:
     return Demand(**fields, maximum=str(amount_text(Number(demand.maximum))))
 
 
+@times(2)
 @given(graph=graphs(), asked=st.lists(calls(), min_size=1, max_size=4))
 def test_the_evaluator_decides_as_the_oracle(graph: bytes, asked: list[Call]) -> None:
     fast, plain = evaluator.Evaluator(graph), Graph(graph)
@@ -59,6 +62,7 @@ def test_many_rules_decide_alike_and_do_so_again(graph: bytes, asked: list[Call]
         assert as_oracle(decision) == plain.decide(call.facts)
 
 
+@times(3)
 @given(graph=crowded_graphs(), asked=st.lists(calls(), min_size=1, max_size=4))
 def test_rules_that_crowd_at_one_place_decide_alike(graph: bytes, asked: list[Call]) -> None:
     fast, plain = evaluator.Evaluator(graph), Graph(graph)
@@ -67,6 +71,7 @@ def test_rules_that_crowd_at_one_place_decide_alike(graph: bytes, asked: list[Ca
         assert as_oracle(decision) == plain.decide(call.facts)
 
 
+@times(Fraction(1, 2))
 @given(graph=graphs(), call=calls())
 def test_bytes_are_judged_as_the_message_that_they_are(graph: bytes, call: Call) -> None:
     fast = evaluator.Evaluator(graph)
@@ -75,6 +80,7 @@ def test_bytes_are_judged_as_the_message_that_they_are(graph: bytes, call: Call)
     assert as_oracle(judged) == as_oracle(decided)
 
 
+@times(Fraction(1, 2))
 @given(graph=graphs())
 def test_a_graph_tells_what_it_holds(graph: bytes) -> None:
     fast, plain = evaluator.Evaluator(graph), Graph(graph)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from helio import evaluator
 from oracle import globs
 from oracle.build import GraphBuilder
+from properties.effort import times
 from properties.vocabulary import TOOL_GLOBS, TOOLS
 
 PIECES = ["*", "?", "a", "b", "é", "_", "[ab]", "[!a]", "[a-c]", "{a,b}", "{a*,}", r"\*", "😀", "-"]
@@ -36,6 +37,7 @@ def native_takes(pattern: str) -> bool:
     return True
 
 
+@times(5)
 @given(st.lists(st.sampled_from(PIECES + BROKEN), max_size=8).map("".join))
 @example("")
 @example("{" * 900)
@@ -46,6 +48,7 @@ def test_the_same_texts_are_globs(pattern: str) -> None:
     assert native_takes(pattern) == oracle_takes(pattern)
 
 
+@times(5)
 @given(
     st.lists(
         patterns().filter(oracle_takes) | st.sampled_from(TOOL_GLOBS), min_size=1, max_size=12

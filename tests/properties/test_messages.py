@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from helio import evaluator
 from oracle.compare import Truth, equal
-from oracle.envelope import CODES, Refused, parse_message
+from oracle.envelope import CODES, Refused, parse_message, valid_tool_name
 from oracle.strict_json import Json, JsonError, parse
 from oracle.text import write
+from properties.effort import times
 from properties.messages import bodies, respelled, spellings
 from properties.vocabulary import arguments, assigned_text
 
@@ -26,6 +27,7 @@ def refusal(body: bytes) -> str | None:
     return None
 
 
+@times(5)
 @given(bodies())
 @example(b"")
 @example(b"[]")
@@ -51,14 +53,31 @@ def test_the_same_bodies_are_refused_for_the_same_reason(body: bytes) -> None:
     assert message.id is None or message.id in body
 
 
-FOLDING = st.sampled_from("kKsS\u212a\u017fß\u0130\u0131\u03a3\u03c2\u03c3")
+FOLDING = st.sampled_from("kK\u212asS\u017fß\u0130iI\u0131\u03a3\u03c2\u03c3")
 
 
-@given(st.lists(assigned_text(3) | FOLDING, max_size=40), st.data())
+def name_is_taken(name: str) -> bool:
+    try:
+        evaluator.tool_call(name, b"{}")
+    except evaluator.MalformedMessage as error:
+        assert error.args[0] == "invalid_tool_name"
+        return False
+    return True
+
+
+@times(5)
+@given(st.characters(exclude_categories=("Cs", "Cn")) | st.characters(categories=("Cc", "Cf", "Z")))
+def test_characters_that_cannot_be_seen_are_in_no_name(character: str) -> None:
+    assert name_is_taken(f"a{character}b") == valid_tool_name(f"a{character}b")
+
+
+@times(3)
+@given(st.lists(FOLDING | assigned_text(2), max_size=3), st.integers(0, 40), st.data())
 def test_keys_that_fold_together_are_refused_in_small_and_large_objects(
-    keys: list[str], data: st.DataObject
+    folding: list[str], others: int, data: st.DataObject
 ) -> None:
-    spelled = [data.draw(spellings(key)) for key in keys]
+    keys = data.draw(st.permutations([*folding, *(f"key {n}" for n in range(others))]))
+    spelled = [data.draw(spellings(key)) if key in folding else write(key) for key in keys]
     params = "{" + ",".join(f"{key}:1" for key in spelled) + "}"
     body = f'{{"jsonrpc":"2.0","id":1,"method":"ping","params":{params}}}'.encode()
     reason = refusal(body)
@@ -74,6 +93,7 @@ def hashed(text: str) -> tuple[bytes, str]:
     return message.canonical_arguments(), message.arguments_hash()
 
 
+@times(2)
 @given(arguments(), st.integers(0, 2**32))
 def test_equal_arguments_have_one_canonical_text(value: dict[str, Json], seed: int) -> None:
     other = respelled(value, random.Random(seed))
@@ -88,6 +108,7 @@ def test_equal_arguments_have_one_canonical_text(value: dict[str, Json], seed: i
     assert b" " not in canonical or " " in write(value)
 
 
+@times(2)
 @given(arguments(), arguments())
 def test_different_arguments_have_different_texts(
     left: dict[str, Json], right: dict[str, Json]
@@ -105,6 +126,7 @@ def lenient(body: bytes) -> object:
     return json.loads(body.decode(), parse_constant=refuse_constant)
 
 
+@times(2)
 @given(bodies())
 @example(b'{"jsonrpc":"2.0","id":1,"result":{"isError":true}}')
 @example(b'{"jsonrpc":"2.0","id":1,"result":{"isError":1,"a":1,"a":2}}')

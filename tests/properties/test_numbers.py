@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from helio import evaluator
 from oracle.numbers import Number, compare
+from properties.effort import times
 from properties.vocabulary import NUMBERS, lexemes
 
 ANY = lexemes(max_digits=190) | st.sampled_from(NUMBERS)
 SHORT = lexemes(max_digits=190, max_exponent_digits=3)
 
 
+@times(5)
 @given(ANY, ANY)
 @example("1e999999999999999999", "-1e999999999999999999")
 @example("10e999999999999999999", "1e999999999999999999")
@@ -25,6 +27,7 @@ def test_order_as_the_oracle(left: str, right: str) -> None:
     assert evaluator.compare_numbers(left, right) == compare(Number(left), Number(right))
 
 
+@times(5)
 @given(SHORT, SHORT)
 def test_order_as_fractions(left: str, right: str) -> None:
     difference = Fraction(left) - Fraction(right)
@@ -32,6 +35,7 @@ def test_order_as_fractions(left: str, right: str) -> None:
     assert evaluator.compare_numbers(left, right) == sign
 
 
+@times(5)
 @given(SHORT, st.integers(-40, 40))
 def test_a_number_equals_its_other_spellings(text: str, shift: int) -> None:
     mantissa, _, exponent = text.lower().partition("e")
@@ -43,6 +47,7 @@ def test_a_number_equals_its_other_spellings(text: str, shift: int) -> None:
     assert evaluator.compare_numbers(f"{mantissa}e{int(exponent or '0') + shift}", scaled) == 0
 
 
+@times(5)
 @given(st.text("0123456789+-.eE", max_size=8))
 @example("1" * 401)
 @example("1e" + "1" * 19)

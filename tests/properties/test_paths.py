@@ -7,6 +7,7 @@ from helio import evaluator
 from oracle.jsonpath import PathError, Segment, parse_path, select
 from oracle.strict_json import Json, parse
 from oracle.text import write
+from properties.effort import times
 from properties.vocabulary import PATHS, json_values
 
 SEGMENTS = [
@@ -36,6 +37,7 @@ def paths() -> st.SearchStrategy[str]:
     return segments.map(lambda chosen: "$" + "".join(chosen)) | st.sampled_from(PATHS)
 
 
+@times(5)
 @given(paths(), json_values())
 def test_the_same_values_are_selected(path: str, document: Json) -> None:
     found = [parse(value) for value in evaluator.select(path, write(document).encode())]
@@ -44,6 +46,7 @@ def test_the_same_values_are_selected(path: str, document: Json) -> None:
     assert found == select(expected, document)
 
 
+@times(5)
 @given(st.text(CHARACTERS, max_size=10) | st.text(CHARACTERS, max_size=8).map("$".__add__))
 @example(".*")
 @example("a" * 1001)
@@ -54,6 +57,7 @@ def test_the_same_texts_are_paths(path: str) -> None:
     assert (normalized(path) is None) == (parsed(path) is None)
 
 
+@times(5)
 @given(paths(), paths())
 def test_a_normalized_path_means_the_same(left: str, right: str) -> None:
     for path in (left, right):
