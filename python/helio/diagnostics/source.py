@@ -66,6 +66,21 @@ class SourceText:
         column = max(1, min(column, len(self._lines[line - 1]) + 1))
         return Span(line, column, line, column + 1)
 
+    def within(self, span: Span) -> Span:
+        """The stretch, or the end of the text for one beyond it."""
+        if span.end_line <= len(self._lines):
+            return span
+        return self.nearest(span.line, span.column)
+
+    def character(self, place: Span) -> str:
+        """The character at a place; nothing beyond the end of its line."""
+        return self._lines[place.line - 1][place.column - 1 : place.column]
+
+    def ends_before(self, place: Span) -> bool:
+        """Whether nothing but space stands at a place of the text and after it."""
+        first, *others = self._lines[place.line - 1 :]
+        return not first[place.column - 1 :].strip() and not any(map(str.strip, others))
+
 
 def _in_lines(text: str) -> list[str]:
     # Only what YAML 1.2 calls a line break: `str.splitlines` would also split at form feeds and

@@ -26,6 +26,7 @@ from helio.diagnostics import codes
 from helio.diagnostics.diagnostic import Diagnostics, quoted
 from helio.diagnostics.masking import holds_credentials, is_secret_key, masked_line_by_line
 from helio.diagnostics.source import SourceText, Span
+from helio.diagnostics.syntax import explained
 from helio.diagnostics.tree import (
     Entry,
     Mapping,
@@ -95,8 +96,7 @@ def parse_yaml(text: str, file: str) -> YamlDocument:
         place = source.place(characters)
         builder.fault(codes.SYNTAX, "a control character stands in the file", place)
     except yaml.MarkedYAMLError as error:
-        message, (line, column), hint = _explained(error)
-        builder.fault(codes.SYNTAX, message, source.nearest(line, column), hint)
+        builder.fault(codes.SYNTAX, *explained(error, source, builder.opened))
     except _Refused:
         pass
     else:
@@ -120,6 +120,11 @@ class _Builder:
     def fault(self, code: codes.Code, message: str, span: Span, hint: str | None = None) -> None:
         """Adds a finding; its path is not known yet."""
         self.diagnostics.add(code, message, span, hint=hint)
+
+    @property
+    def opened(self) -> Span | None:
+        """Where the innermost collection begins that is still open."""
+        return self._stack[-1].span if self._stack else None
 
     def read(self, text: str) -> None:
         """Consumes the whole text. Raises yaml's errors, and `_Refused` when a cap is met."""
@@ -214,6 +219,9 @@ class _Builder:
     def _scalar(self, event: Any) -> None:
         self._untagged(event)
         span = _span(event)
+        if not event.value:
+            # An absent value may be reported beyond the end of the text.
+            span = self._source.within(span)
         plain = event.style is None or event.style == ""
         value = self._resolved(event.value, span) if plain else event.value
         written = span.end_column - span.column if span.line == span.end_line else -1
@@ -317,28 +325,3 @@ class _Builder:
 def _span(event: Any) -> Span:
     start, end = event.start_mark, event.end_mark
     return Span(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
-
-
-_EXPLANATIONS = {
-    "found character that cannot start any token": "no value can begin with this character",
-    "found unexpected end of stream": "a quote is opened here and never closed",
-    "mapping values are not allowed in this context": "a second `:` stands in one line",
-    "did not find expected key": "a key was expected here",
-    "could not find expected ':'": "a `:` was expected after the key",
-}
-
-
-def _explained(error: yaml.MarkedYAMLError) -> tuple[str, tuple[int, int], str | None]:
-    """A syntax error in our words where we have them, with its line and column."""
-    problem = error.problem or "the syntax is wrong"
-    mark = error.problem_mark or error.context_mark
-    if problem == "found unexpected end of stream" and error.context_mark is not None:
-        mark = error.context_mark
-    if mark is None:
-        return problem, (1, 1), None
-    hint = None
-    if problem == "found character that cannot start any token":
-        hint = "indent with spaces, not with tabs; quote values that begin with @, ` or %"
-    elif problem == "mapping values are not allowed in this context":
-        hint = "quote a value that holds `: `, or correct the indentation"
-    return _EXPLANATIONS.get(problem, problem), (mark.line + 1, mark.column + 1), hint
