@@ -53,6 +53,7 @@ class Agent:
 
     client: Client = field(init=False)
     session_id: str | None = None
+    thinking: float = 0.0
     calls: list[tuple[str, str]] = field(default_factory=list)
     results: list[Any] = field(default_factory=list)
     progress: list[tuple[float, float | None, str | None]] = field(default_factory=list)
@@ -150,8 +151,9 @@ class Agent:
     async def on_elicitation(
         self, _context: ClientRequestContext, asked: ElicitRequestParams
     ) -> ElicitResult:
-        """A person who likes green, and 7."""
+        """A person who likes green, and 7, after `thinking` seconds."""
         self.asked.append(dump(asked))
+        await asyncio.sleep(self.thinking)
         return ElicitResult(action="accept", content={"colour": "green", "number": 7, "name": "N"})
 
     async def on_response(self, response: httpx2.Response) -> None:

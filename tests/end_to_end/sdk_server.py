@@ -139,9 +139,10 @@ def _add_questions(server: MCPServer[Any]) -> None:
         return f"{answer.model} said {answer.content.text!r}"
 
     @server.tool(structured_output=False)
-    async def elicit(context: AnyContext) -> str:
-        """Asks the client's person."""
+    async def elicit(context: AnyContext, then_silent: float = 0.0) -> str:
+        """Asks the client's person, and is silent for some seconds after the answer."""
         answer = await context.elicit("Which one?", Size)
+        await asyncio.sleep(then_silent)
         data = getattr(answer, "data", None)
         return f"{answer.action}: {None if data is None else data.model_dump_json()}"
 

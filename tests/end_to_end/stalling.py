@@ -11,6 +11,12 @@ PING_SECONDS = 0.05
 TOOLS = ("mute", "headers_only", "comments", "progress_then_mute", "half_an_event", "answers_later")
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # By default five connections may wait to be accepted; the next one tries again after 1 s.
+    request_queue_size = 128
+
+
 @dataclass
 class Stalling:
     """The upstream. `released` ends everything that waits; `methods` is what it was sent."""
@@ -19,8 +25,7 @@ class Stalling:
     methods: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 

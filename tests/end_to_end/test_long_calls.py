@@ -99,6 +99,28 @@ async def test_a_silent_call_ends_at_the_timeout_and_the_session_goes_on(pair: P
     assert outcome_of(echoed) == ("echo", "answered")
 
 
+@pytest.mark.parametrize("pair", ["sse"], indirect=True)
+async def test_a_person_may_take_longer_than_the_timeout(pair: Pair) -> None:
+    """While the upstream waits for the client, it is not the upstream that is silent."""
+
+    async def think(agent: Agent) -> None:
+        agent.thinking = 2 * TIMEOUT
+        await agent.call("elicit")
+
+    direct, through = await asyncio.gather(play(think, pair.direct), pair.through(think))
+    assert through.transcript == direct.transcript
+    assert through.calls == [("elicit", "answered")]
+
+
+@pytest.mark.parametrize("pair", ["sse"], indirect=True)
+async def test_the_timeout_runs_again_when_the_person_has_answered(pair: Pair) -> None:
+    async def ask(agent: Agent) -> None:
+        await hang(agent, "elicit", then_silent=20)
+
+    (row,) = pair.rows(await pair.through(ask))
+    check_given_up(row, "elicit")
+
+
 @pytest.mark.parametrize("tool", ["mute", "headers_only", "comments", "half_an_event"])
 async def test_nothing_but_messages_keeps_a_hung_call_alive(stalled: Pair, tool: str) -> None:
     (row,) = stalled.rows(await stalled.through(lambda agent: hang(agent, tool)))

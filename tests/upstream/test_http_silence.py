@@ -45,6 +45,26 @@ async def test_progress_keeps_a_call_alive(serve: Serve, connect: Connect) -> No
     assert await ask(client, timeout=0.2) == b":\n\n" * 8
 
 
+@pytest.mark.parametrize(("allowed", "reason"), [(None, None), (0.1, "timeout")])
+async def test_the_silence_of_a_body_may_be_another(
+    allowed: float | None, reason: str | None, serve: Serve, connect: Connect
+) -> None:
+    async def handler(conversation: Conversation) -> None:
+        await conversation.request()
+        await conversation.send(CHUNKED)
+        await asyncio.sleep(0.6)
+        await conversation.send(b"2\r\nok\r\n0\r\n\r\n")
+
+    client = connect((await serve(handler)).url)
+    timeout = 0.2 if allowed is None else 5.0
+    response = await client.send("GET", [], None, timeout=timeout)
+    response.allow_silence(allowed)
+    if reason is None:
+        assert await response.read(9) == b"ok"
+    else:
+        assert (await failure(response.read(9))).reason == reason
+
+
 @pytest.mark.parametrize("noise", [b"x-a: b\r\n", b"HTTP/1.1 102 P\r\n\r\n"])
 async def test_noise_before_the_answer_is_no_progress(
     noise: bytes, serve: Serve, connect: Connect

@@ -238,6 +238,8 @@ class McpDoor:
         if message.method == "notifications/cancelled":
             # First, because the upstream may end the call's stream before it acknowledges this.
             self._cancelled(request, body)
+        elif message.kind == "response" and message.id is not None:
+            self._answered(request, message.id)
         return await self._pass(request, message, headers)
 
     async def _call(
@@ -321,6 +323,14 @@ class McpDoor:
         exchange = self._calls.get((session, orjson.dumps(params.get("requestId"))))
         if exchange is not None:
             exchange.stop("cancelled", CANCEL_GRACE_SECONDS)
+
+    def _answered(self, request: BaseRequest, question: bytes) -> None:
+        """The agent answers what an upstream asked: the call that it belongs to waits for the
+        upstream again."""
+        session = request.headers.get("mcp-session-id")
+        for (owner, _), exchange in self._calls.items():
+            if owner == session:
+                exchange.agent_answered(question)
 
 
 class _WatchingServer(Server):

@@ -31,6 +31,10 @@ from helio.upstream.response import UpstreamResponse
 MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of one answer that are held back while its outcome is recorded; a larger one is refused."""
 
+QUESTION_SECONDS = 3600.0
+"""How long an agent, or the person behind it, may take to answer what the upstream asks during a
+call. Meanwhile it is not the upstream that is silent."""
+
 
 class HttpExchange:
     """The `Exchange` of one call.
@@ -58,6 +62,7 @@ class HttpExchange:
         self._answering: UpstreamResponse | None = None
         self._downstream: Downstream | None = None
         self._held = b""
+        self._questions: set[bytes] = set()
         self.response: StreamResponse | None = None
 
     async def forward(self) -> UpstreamAnswered | UpstreamFailed:
@@ -109,8 +114,13 @@ class HttpExchange:
         """Waits for the upstream at most `grace` seconds more. The outcome is then unknown, for
         `reason`."""
         self._stopped = reason
-        if self._waiting:
-            self._deadline.reschedule(asyncio.get_running_loop().time() + grace)
+        self._give_up_in(grace)
+
+    def agent_answered(self, question: bytes) -> None:
+        """The agent answers a request of the upstream; `question` is that request's id."""
+        if question in self._questions:
+            self._questions.discard(question)
+            self._wait_on()
 
     async def _forward(self, started: int) -> UpstreamAnswered | UpstreamFailed:
         silence = self._upstream.client.request_timeout
@@ -134,12 +144,14 @@ class HttpExchange:
         """Relays events until the one that answers this call; that one is held back."""
         parser = EventStreamParser(event_cap=MAX_ANSWER)
         chunks = upstream.chunks()
+        # From here on it is messages that count, not bytes.
+        upstream.allow_silence(None)
         self._wait_on()
         async for chunk in chunks:
             for event in parser.feed(chunk):
+                answer = self._inspect(event)
                 if event.data:
                     self._wait_on()
-                answer = self._inspect(event)
                 if answer is not None and event.data is not None:
                     self._held = event.raw
                     finish_in_background(upstream, chunks)
@@ -154,7 +166,12 @@ class HttpExchange:
         """
         if self._stopped is None:
             silence = self._upstream.client.request_timeout
-            self._deadline.reschedule(asyncio.get_running_loop().time() + silence)
+            self._give_up_in(max(silence, QUESTION_SECONDS) if self._questions else silence)
+
+    def _give_up_in(self, seconds: float) -> None:
+        # A timeout that has expired, or that was left, cannot be moved any more.
+        if self._waiting and not self._deadline.expired():
+            self._deadline.reschedule(asyncio.get_running_loop().time() + seconds)
 
     def _inspect(self, event: Event) -> Answer | None:
         """What the event says, if it is the answer to this very call."""
@@ -164,6 +181,8 @@ class HttpExchange:
         if answer is None:
             return None
         if answer.kind != "response":
+            if answer.kind == "request" and answer.id is not None:
+                self._questions.add(answer.id)
             if TOOLS_CHANGED in event.data:
                 self._on_tools_changed()
             return None

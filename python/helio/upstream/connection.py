@@ -173,6 +173,12 @@ class Connection(asyncio.Protocol):
             if self._waiter is waiter:
                 self._waiter = None
 
+    def allow_silence(self, answer: Answer, timeout: float | None) -> None:
+        """How long no byte may come from now on, in seconds; None for ever."""
+        if self._answer is answer:
+            self._timeout = timeout
+            self._restart_deadline()
+
     def drop(self, answer: Answer, why: str) -> None:
         """Closes the connection if it still carries this answer."""
         if self._answer is answer:

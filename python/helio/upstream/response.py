@@ -79,6 +79,10 @@ class UpstreamResponse:
         finally:
             self.close()
 
+    def allow_silence(self, timeout: float | None) -> None:
+        """Replaces the request's timeout for what is left: seconds between bytes; None for ever."""
+        self._connection.allow_silence(self._answer, timeout)
+
     def close(self) -> None:
         """Gives the answer up: drops the connection unless the answer has arrived whole."""
         self._connection.drop(self._answer, "the answer was given up")
