@@ -9,12 +9,11 @@ from enum import Enum, auto
 from typing import cast
 
 from helio.errors import ProgrammingError
-from helio.evaluator import Breach, Decision
+from helio.evaluator import Breach
 from helio.governance.feedback import (
     Block,
     blocked_answer,
     dry_run_answer,
-    key_names,
     upstream_failure_answer,
 )
 from helio.governance.store import Reservation
@@ -47,6 +46,7 @@ from helio.pipeline.events import (
     UpstreamFailed,
 )
 from helio.pipeline.governance import Governance
+from helio.pipeline.shadow import ShadowNotes
 
 
 class State(Enum):
@@ -86,7 +86,7 @@ class CallMachine:
     def __init__(self, governance: Governance) -> None:
         self._governance = governance
         self._state = State.NEW
-        self._shadow: list[dict[str, object]] = []
+        self._shadow = ShadowNotes(governance.policy)
         self._reservation: Reservation | None = None
         self._block: Block | None = None
         self._answer: Command | None = None
@@ -126,7 +126,7 @@ class CallMachine:
         destructive = settings.flag_destructive != "off" and (known is None or known.destructive)
         self._data = record.call_data(received, now, governance, destructive=destructive)
         self._data |= record.decision_data(decision, governance)
-        self._note_shadow_rules(decision)
+        self._shadow.rules(decision)
 
         if known is None and settings.unknown_tools == "deny":
             return self._refuse(verdict.unknown_tool(tool, governance.catalogue.primed), now)
@@ -136,7 +136,7 @@ class CallMachine:
         if block is not None:
             if not settings.shadow or decision.panicked is not None:
                 return self._refuse(block, now)
-            self._note_shadow(block)
+            self._shadow.block(block)
         if decision.has_demands:
             self._state = State.RESERVING
             return [Reserve(decision, enforce=not settings.shadow)]
@@ -147,7 +147,7 @@ class CallMachine:
     def _reserved(self, event: RoomReserved, now: Moment) -> list[Command]:
         self._reservation = event.reservation
         for breach in event.reservation.breaches:
-            self._note_breach(breach, now)
+            self._shadow.breach(breach)
         return self._intend()
 
     def _no_room(self, event: RoomRefused, now: Moment) -> list[Command]:
@@ -160,7 +160,7 @@ class CallMachine:
     def _no_state(self, _event: StateFailed, now: Moment) -> list[Command]:
         block = verdict.state_unavailable(self._governance.policy, self._decision)
         if self._governance.policy.settings.shadow:
-            self._note_shadow(block)
+            self._shadow.block(block)
             return self._intend()
         return self._refuse(block, now)
 
@@ -177,7 +177,7 @@ class CallMachine:
         enforced = tuple(breach for breach in event.breaches if breach.demand.enforced)
         for breach in event.breaches:
             if not breach.demand.enforced:
-                self._note_breach(breach, now)
+                self._shadow.breach(breach)
         if enforced:
             policy = self._governance.policy
             self._block = verdict.no_room(enforced, policy, self._decision.action, now)
@@ -224,8 +224,8 @@ class CallMachine:
         """The whole record of a call that goes no further, then its answer."""
         total = record.milliseconds(now.monotonic - self._started.monotonic)
         self._data |= {"total_duration_ms": total, "proxy_compute_ms": total}
-        if self._shadow:
-            self._data["shadow"] = self._shadow
+        if self._shadow.notes:
+            self._data["shadow"] = self._shadow.notes
         self._answer = answer
         self._state = State.RECORDING_BLOCK
         return [RecordBlocked(self._data)]
@@ -245,8 +245,8 @@ class CallMachine:
         self._data["policy_decision"] = "allow"
         if self._reservation is not None and self._reservation.charges:
             self._data["charges"] = record.charge_data(self._reservation.charges)
-        if self._shadow:
-            self._data["shadow"] = self._shadow
+        if self._shadow.notes:
+            self._data["shadow"] = self._shadow.notes
         self._state = State.RECORDING_INTENT
         return [RecordIntent(self._data)]
 
@@ -273,7 +273,7 @@ class CallMachine:
     def _failed(self, event: UpstreamFailed, now: Moment) -> list[Command]:
         call_id = self._received.call_id
         body = upstream_failure_answer(
-            self._id, f"upstream_{event.reason}", _explain(event), call_id
+            self._id, f"upstream_{event.reason}", verdict.failure_text(event), call_id
         )
         self._answer = Answer(body)
         data = record.failed_data(call_id, event, self._started, now)
@@ -357,54 +357,6 @@ class CallMachine:
 
     def _release(self) -> list[Command]:
         return [] if self._reservation is None else [Release(self._reservation.id)]
-
-    def _note_shadow_rules(self, decision: Decision) -> None:
-        label = self._governance.policy.label
-        for rule, action in decision.shadow:
-            self._shadow.append({"rule": label(rule), "rule_index": rule, "action": action})
-        for kind, rule, subject, found in decision.shadow_faults:
-            self._shadow.append(
-                {
-                    "rule": label(rule),
-                    "rule_index": rule,
-                    "reason": kind,
-                    "subject": subject,
-                    "found": found,
-                }
-            )
-
-    def _note_shadow(self, block: Block) -> None:
-        """What would have been blocked, were the policy enforced."""
-        self._shadow.append(
-            {
-                "rule": block.rule,
-                "rule_index": block.rule_index,
-                "action": block.action,
-                "reason": block.reason,
-            }
-        )
-
-    def _note_breach(self, breach: Breach, now: Moment) -> None:
-        demand = breach.demand
-        self._shadow.append(
-            {
-                "rule": self._governance.policy.label(demand.rule),
-                "rule_index": demand.rule,
-                "reason": "rate_limited" if demand.kind == "rate" else "spend_limited",
-                "key": key_names(demand.key),
-                "maximum": demand.maximum,
-                "current": breach.current,
-            }
-        )
-
-
-def _explain(failure: UpstreamFailed) -> str:
-    if failure.sent:
-        return (
-            "The upstream gave no answer, so it is not known whether the call took effect "
-            f"({failure.detail})."
-        )
-    return f"The upstream could not be reached; the call was not sent ({failure.detail})."
 
 
 Transition = Callable[[CallMachine, Event, Moment], list[Command]]

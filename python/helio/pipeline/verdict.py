@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from helio.evaluator import Breach, Decision
 from helio.governance.feedback import Block, exact, instant, limit_details, seconds
-from helio.pipeline.events import CallReceived, Moment
+from helio.pipeline.events import CallReceived, Moment, UpstreamFailed
 from helio.pipeline.governance import ActivePolicy, Governance
 from helio.pipeline.record import not_judged
 
@@ -222,3 +222,13 @@ def limits_told(decision: Decision, breaches: Sequence[Breach]) -> list[dict[str
         for demand in decision.demands
         if demand.enforced
     ]
+
+
+def failure_text(failure: UpstreamFailed) -> str:
+    """What an agent is told of a call that got no answer."""
+    if failure.sent:
+        return (
+            "The upstream gave no answer, so it is not known whether the call took effect "
+            f"({failure.detail})."
+        )
+    return f"The upstream could not be reached; the call was not sent ({failure.detail})."

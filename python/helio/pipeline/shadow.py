@@ -1,0 +1,47 @@
+"""What would have been blocked, were it enforced: the audit's `shadow`, as a list of notes. Pure.
+
+Above: `helio.pipeline.machine`. Below: `helio.governance.feedback`.
+"""
+
+from helio.evaluator import Breach, Decision
+from helio.governance.feedback import Block, key_names
+from helio.pipeline.governance import ActivePolicy
+
+
+class ShadowNotes:
+    """The notes of one call, in the order in which they were found.
+
+    Every note has `rule` and `rule_index`; beside them what the rule's `action` is, or for what
+    `reason` it would have blocked.
+    """
+
+    def __init__(self, policy: ActivePolicy) -> None:
+        self._policy = policy
+        self.notes: list[dict[str, object]] = []
+
+    def rules(self, decision: Decision) -> None:
+        """The shadow rules that matched, and those of their limits that could not be judged."""
+        for rule, action in decision.shadow:
+            self._note(rule, action=action)
+        for kind, rule, subject, found in decision.shadow_faults:
+            self._note(rule, reason=kind, subject=subject, found=found)
+
+    def block(self, block: Block) -> None:
+        """A block that a policy in shadow does not carry out."""
+        note = {"rule": block.rule, "rule_index": block.rule_index}
+        self.notes.append({**note, "action": block.action, "reason": block.reason})
+
+    def breach(self, breach: Breach) -> None:
+        """A limit without room that blocks nothing."""
+        demand = breach.demand
+        self._note(
+            demand.rule,
+            reason="rate_limited" if demand.kind == "rate" else "spend_limited",
+            key=key_names(demand.key),
+            maximum=demand.maximum,
+            current=breach.current,
+        )
+
+    def _note(self, rule: int, **found: object) -> None:
+        note = {"rule": self._policy.label(rule), "rule_index": rule}
+        self.notes.append({**note, **found})
