@@ -10,6 +10,7 @@
 
 mod canonical;
 mod parse;
+mod steps;
 mod text;
 
 use std::borrow::Cow;
@@ -17,7 +18,11 @@ use std::fmt;
 use std::ops::Range;
 
 pub use canonical::{canonical, write_string};
+pub(crate) use steps::Keys;
+pub use steps::{Descendants, Elements, Members};
 pub use text::fold;
+
+use steps::Children;
 
 /// The deepest nesting of arrays and objects.
 pub const DEPTH: usize = 128;
@@ -426,114 +431,5 @@ impl<'a> Value<'a> {
             next: *self,
             end: self.after(),
         }
-    }
-}
-
-/// Steps over the direct children of an array or the keys of an object.
-#[derive(Clone)]
-struct Children<'a> {
-    next: Value<'a>,
-    end: u32,
-}
-
-impl<'a> Iterator for Children<'a> {
-    type Item = Value<'a>;
-
-    fn next(&mut self) -> Option<Value<'a>> {
-        if self.next.id >= self.end {
-            return None;
-        }
-        let child = self.next;
-        let value = match child.node().tag {
-            Tag::PlainKey | Tag::EscapedKey => child.at(child.id + 1),
-            _ => child,
-        };
-        self.next.id = value.after();
-        Some(child)
-    }
-}
-
-/// Steps over the keys of an object by their nodes alone.
-pub(crate) struct Keys<'a> {
-    nodes: &'a [Node],
-    next: u32,
-    end: u32,
-}
-
-impl Iterator for Keys<'_> {
-    type Item = (u32, u32);
-
-    #[inline]
-    fn next(&mut self) -> Option<(u32, u32)> {
-        let place = self.next;
-        if place >= self.end {
-            return None;
-        }
-        let [key, value] = self.nodes.get(place as usize..)?.first_chunk::<2>()?;
-        self.next = match value.tag {
-            // On a partial tape what is open links to the end of all.
-            Tag::Array | Tag::Object => value.link,
-            _ => place + 2,
-        };
-        Some((key.link, place))
-    }
-}
-
-/// The members of an object: decoded key and value.
-#[derive(Clone)]
-pub struct Members<'a> {
-    children: Children<'a>,
-}
-
-impl<'a> Iterator for Members<'a> {
-    type Item = (Cow<'a, str>, Value<'a>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let key = self.children.next()?;
-        Some((key.as_str().unwrap_or_default(), key.at(key.id + 1)))
-    }
-}
-
-/// The elements of an array.
-#[derive(Clone)]
-pub struct Elements<'a> {
-    children: Children<'a>,
-}
-
-impl<'a> Iterator for Elements<'a> {
-    type Item = Value<'a>;
-
-    fn next(&mut self) -> Option<Value<'a>> {
-        self.children.next()
-    }
-}
-
-/// A value and all values inside it.
-#[derive(Clone)]
-pub struct Descendants<'a> {
-    next: Value<'a>,
-    end: u32,
-}
-
-impl Descendants<'_> {
-    /// Leaves out what is inside the value that came last.
-    pub fn skip_inside(&mut self, last: Value<'_>) {
-        self.next.id = self.next.id.max(last.after());
-    }
-}
-
-impl<'a> Iterator for Descendants<'a> {
-    type Item = Value<'a>;
-
-    fn next(&mut self) -> Option<Value<'a>> {
-        if matches!(self.next.node().tag, Tag::PlainKey | Tag::EscapedKey) {
-            self.next.id += 1;
-        }
-        if self.next.id >= self.end {
-            return None;
-        }
-        let value = self.next;
-        self.next.id += 1;
-        Some(value)
     }
 }

@@ -12,3 +12,5 @@ mod graph;
 mod index;
 mod policy;
 mod window;
+mod window_model;
+mod window_snapshot;

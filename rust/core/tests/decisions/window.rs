@@ -1,18 +1,15 @@
 //! Sliding windows: rooms, clocks, restores, and a plain model beside them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use helio_core::number::Amount;
 use helio_core::outcome::{Demand, LimitKind};
 use helio_core::window::{Breach, Charge, Reservation, WindowError, Windows};
 
-use crate::chance::Chance;
+pub(crate) const MILLISECOND: i64 = 1_000_000;
+pub(crate) const SECOND: i64 = 1000 * MILLISECOND;
 
-const MILLISECOND: i64 = 1_000_000;
-const SECOND: i64 = 1000 * MILLISECOND;
-
-fn amount(text: &str) -> Amount {
+pub(crate) fn amount(text: &str) -> Amount {
     Amount::parse(text).unwrap()
 }
 
@@ -30,11 +27,11 @@ fn demand(kind: LimitKind, key: &str, by: &str, maximum: &str) -> Demand {
     }
 }
 
-fn rate(key: &str, maximum: &str) -> Demand {
+pub(crate) fn rate(key: &str, maximum: &str) -> Demand {
     demand(LimitKind::Rate, key, "1", maximum)
 }
 
-fn spend(key: &str, by: &str, maximum: &str) -> Demand {
+pub(crate) fn spend(key: &str, by: &str, maximum: &str) -> Demand {
     demand(LimitKind::Spend, key, by, maximum)
 }
 
@@ -46,20 +43,20 @@ fn advisory(demand: Demand) -> Demand {
 }
 
 /// Reserves what must have room, and commits it.
-fn take(windows: &mut Windows, demand: &Demand, now: i64) {
+pub(crate) fn take(windows: &mut Windows, demand: &Demand, now: i64) {
     let Reservation { id, breaches } = windows.reserve(std::slice::from_ref(demand), now, true);
     assert_eq!(breaches, []);
     windows.commit(id, now).unwrap();
 }
 
 /// The only breach, which blocks.
-fn refused(windows: &mut Windows, demand: &Demand, now: i64) -> Breach {
+pub(crate) fn refused(windows: &mut Windows, demand: &Demand, now: i64) -> Breach {
     let Reservation { id, mut breaches } = windows.reserve(std::slice::from_ref(demand), now, true);
     assert_eq!((id, breaches.len()), (0, 1));
     breaches.remove(0)
 }
 
-fn level(windows: &mut Windows, now: i64) -> Vec<(String, String, String)> {
+pub(crate) fn level(windows: &mut Windows, now: i64) -> Vec<(String, String, String)> {
     let levels = windows.levels(now);
     levels
         .into_iter()
@@ -67,7 +64,7 @@ fn level(windows: &mut Windows, now: i64) -> Vec<(String, String, String)> {
         .collect()
 }
 
-fn entry(key: &str, current: &str, reserved: &str) -> (String, String, String) {
+pub(crate) fn entry(key: &str, current: &str, reserved: &str) -> (String, String, String) {
     (key.to_owned(), current.to_owned(), reserved.to_owned())
 }
 
@@ -434,185 +431,4 @@ fn idle_windows_go_away_while_others_are_used() {
     let kept = windows.len();
     assert_eq!(windows.sweep(1000 * SECOND), kept);
     assert!(windows.is_empty());
-}
-
-#[test]
-fn snapshots_come_back_with_their_ages() {
-    let mut windows = Windows::default();
-    take(&mut windows, &rate("a|b=\"\u{e9}\"", "9"), 0);
-    take(
-        &mut windows,
-        &rate("a|b=\"\u{e9}\"", "9"),
-        300 * MILLISECOND,
-    );
-    take(&mut windows, &spend("s", "2.50", "9"), 600 * MILLISECOND);
-    windows.reserve(&[rate("held", "9")], 600 * MILLISECOND, true);
-    let snapshot = windows.snapshot(700 * MILLISECOND).unwrap();
-
-    let mut restored = Windows::default();
-    let now = -5 * SECOND;
-    restored.restore(&snapshot, 200 * MILLISECOND, now).unwrap();
-    let expected = [entry("a|b=\"\u{e9}\"", "2", "0"), entry("s", "2.5", "0")];
-    assert_eq!(level(&mut restored, now), expected);
-    // 100 ms more, and the first entry is a second old.
-    let now = now + 100 * MILLISECOND;
-    let expected = [entry("a|b=\"\u{e9}\"", "1", "0"), entry("s", "2.5", "0")];
-    assert_eq!(level(&mut restored, now), expected);
-    assert_eq!(
-        restored.snapshot(now).unwrap(),
-        windows.snapshot(1000 * MILLISECOND).unwrap()
-    );
-}
-
-#[test]
-fn an_entry_from_the_future_counts_from_now() {
-    let mut windows = Windows::default();
-    take(&mut windows, &rate("k", "1"), 0);
-    let snapshot = windows.snapshot(0).unwrap();
-    let mut restored = Windows::default();
-    restored.restore(&snapshot, -SECOND, 0).unwrap();
-    assert_eq!(
-        refused(&mut restored, &rate("k", "1"), 0).reset_ns,
-        Some(SECOND)
-    );
-}
-
-#[test]
-fn damaged_snapshots_change_nothing() {
-    let window = |rest: &str| {
-        format!(r#"{{"helio_windows":1,"windows":[{{"limit":"l","key":"k",{rest}}}]}}"#)
-    };
-    let good = window(r#""kind":"rate","window_ms":1000,"ages":[0]"#);
-    let mut windows = Windows::default();
-    windows.restore(good.as_bytes(), 0, 0).unwrap();
-    assert_eq!(windows.len(), 1);
-    for (damaged, expected) in [
-        (String::new(), "EOF"),
-        (
-            good.replace("windows\":1", "windows\":2"),
-            "version 2, not 1",
-        ),
-        (good.replace("rate", "pace"), "unknown variant `pace`"),
-        (good.replace("1000", "0"), "0 ms has no length"),
-        (
-            good.replace("[0]", "[0],\"amounts\":[\"1\"]"),
-            "1 ages and 1 amounts",
-        ),
-        (
-            window(r#""kind":"spend","window_ms":1,"ages":[0,0],"amounts":["1"]"#),
-            "2 ages",
-        ),
-        (
-            window(r#""kind":"spend","window_ms":1,"ages":[0,0],"amounts":["1","-1"]"#),
-            "negative",
-        ),
-        (
-            good.replace("]}]}", "]}],\"more\":1}"),
-            "unknown field `more`",
-        ),
-    ] {
-        let error = windows
-            .restore(damaged.as_bytes(), 0, 0)
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains(expected), "{damaged}: {error}");
-        assert_eq!(level(&mut windows, 0), [entry("k", "1", "0")]);
-    }
-}
-
-/// Per key: committed (instant, amount) and reserved amounts, in tenths.
-#[derive(Default)]
-struct Model {
-    latest: i64,
-    committed: BTreeMap<String, Vec<(i64, u64)>>,
-    reserved: BTreeMap<u64, (String, u64)>,
-}
-
-impl Model {
-    fn advance(&mut self, now: i64) -> i64 {
-        self.latest = self.latest.max(now);
-        for entries in self.committed.values_mut() {
-            entries.retain(|(at, _)| self.latest - at < SECOND);
-        }
-        self.latest
-    }
-
-    fn total(&self, key: &str) -> u64 {
-        let committed = self
-            .committed
-            .get(key)
-            .into_iter()
-            .flatten()
-            .map(|(_, by)| by);
-        let reserved = self
-            .reserved
-            .values()
-            .filter(|(held, _)| held == key)
-            .map(|(_, by)| by);
-        committed.chain(reserved).sum()
-    }
-}
-
-#[test]
-fn agrees_with_a_plain_model() {
-    let (mut taken, mut breached) = (0, 0);
-    for seed in 1..60 {
-        let mut chance = Chance::new(seed);
-        let mut windows = Windows::default();
-        let mut model = Model::default();
-        let mut clock = 0;
-        for _ in 0..400 {
-            clock += chance.below(300) as i64 * MILLISECOND - 60 * MILLISECOND;
-            let key = chance.of(&["a", "b", "c"]);
-            let held = model.reserved.keys().copied().nth(chance.below(4));
-            let choice = chance.below(4);
-            if let (1, Some(id)) = (choice, held) {
-                // A release does not tell what time it is, so that the model must not know either.
-                model.reserved.remove(&id);
-                windows.release(id).unwrap();
-                continue;
-            }
-            let now = model.advance(clock);
-            match (choice, held) {
-                (0, Some(id)) => {
-                    let (key, by) = model.reserved.remove(&id).unwrap();
-                    model.committed.entry(key).or_default().push((now, by));
-                    windows.commit(id, clock).unwrap();
-                }
-                (2, _) if chance.one_in(5) => {
-                    let snapshot = windows.snapshot(clock).unwrap();
-                    windows = Windows::default();
-                    windows.restore(&snapshot, 0, now).unwrap();
-                    model.reserved.clear();
-                }
-                _ => {
-                    let by = chance.below(40) as u64;
-                    let by_text = format!("{}.{}", by / 10, by % 10);
-                    let demand = spend(key, &by_text, "9.5");
-                    let Reservation { id, breaches } = windows.reserve(&[demand], clock, true);
-                    let fits = model.total(key) + by <= 95;
-                    assert_eq!(breaches.is_empty(), fits, "seed {seed}, {key} at {now}");
-                    if fits {
-                        // Ids start anew after a restore, and so does the model.
-                        model.reserved.insert(id, (key.to_owned(), by));
-                        taken += 1;
-                    } else {
-                        assert_eq!(
-                            amount(&breaches[0].current),
-                            amount(&tenths(model.total(key)))
-                        );
-                        breached += 1;
-                    }
-                }
-            }
-        }
-    }
-    assert!(
-        taken > 1000 && breached > 1000,
-        "{taken} taken, {breached} breached"
-    );
-}
-
-fn tenths(count: u64) -> String {
-    format!("{}.{}", count / 10, count % 10)
 }
