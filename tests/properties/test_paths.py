@@ -39,6 +39,9 @@ def paths() -> st.SearchStrategy[str]:
 
 @times(5)
 @given(paths(), json_values())
+@example("$[0:3:0]", [True, None])
+@example("$[::-2]", [True, None, False])
+@example("$..[-1,0]", [[True], [None, False]])
 def test_the_same_values_are_selected(path: str, document: Json) -> None:
     found = [parse(value) for value in evaluator.select(path, write(document).encode())]
     expected = parsed(path)
