@@ -91,6 +91,7 @@ def _stand_in(node: Node) -> object:
     return {} if isinstance(node, Mapping) else ()
 
 
+_LEAVE_OUT = "indent what belongs to this key, remove the key, or write `{}`"
 _WANTED = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
@@ -105,15 +106,26 @@ def _unfit(detail: ErrorDetails, root: Mapping, diagnostics: Diagnostics) -> Non
     context = detail.get("ctx", {})
     wanted = _WANTED.get(detail["type"])
     if wanted is not None:
-        hint = None
-        if wanted == "a list" and isinstance(node, Scalar) and isinstance(node.value, str):
-            hint = "write a list: `[…]`"
+        hint = hint_at_list(node) if wanted == "a list" else hint_at_mapping(node)
         message = f"expected {wanted}, found {described(node)}"
         diagnostics.add(codes.WRONG_TYPE, message, opening(node), path, hint)
         return
     code = codes.WRONG_TYPE if detail["type"] == "wrong_type" else codes.INVALID_VALUE
     message = str(context.get("message", detail["msg"]))
     diagnostics.add(code, message, opening(node), path, context.get("hint"))
+
+
+def hint_at_list(node: Node) -> str | None:
+    """What to do about a node where a list is wanted."""
+    if not isinstance(node, Scalar):
+        return None
+    return _LEAVE_OUT.format("[]") if node.value is None else "write a list: `[…]`"
+
+
+def hint_at_mapping(node: Node) -> str | None:
+    """What to do about a node where a mapping is wanted."""
+    is_absent = isinstance(node, Scalar) and node.value is None
+    return _LEAVE_OUT.format("{}") if is_absent else None
 
 
 def _place(root: Mapping, location: Location) -> tuple[Node, str]:

@@ -188,7 +188,10 @@ def _plain(node: Node, path: str = "") -> Any:
 
 
 def _check_upstream(root: Mapping, diagnostics: Diagnostics) -> None:
-    one, several = root.entries.get("upstream"), root.entries.get("upstreams")
+    one, several = (
+        None if entry is None or not availability.given(entry.value) else entry
+        for entry in (root.entries.get("upstream"), root.entries.get("upstreams"))
+    )
     if one is None and several is None:
         hint = "write `upstream: { url: 'http://…/mcp' }`"
         diagnostics.add(codes.MISSING_KEY, "`upstream` is missing", _START, hint=hint)

@@ -24,6 +24,7 @@ _BYTES = {
     "GB": 1000**3,
 }
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,18})?\Z")
+_CURRENCY = re.compile(r"[^\s:]{1,16}\Z")
 _BOOLEAN_LIKE = {
     **dict.fromkeys(("yes", "on", "y", "true"), "true"),
     **dict.fromkeys(("no", "off", "n", "false"), "false"),
@@ -170,6 +171,17 @@ def read_amount(value: object) -> str:
         text = text.rstrip("0").rstrip(".")
     if len(text.replace(".", "").lstrip("0")) > MONEY_DIGITS or len(text) > MONEY_DIGITS + 2:
         raise UnfitValue(f"an amount has at most {MONEY_DIGITS} digits", wrong_type=False)
+    return text
+
+
+def read_currency(value: object) -> str:
+    """A currency's code. Raises `UnfitValue`. A colon would end it within a limit's id ("The rule
+    graph" in docs/architecture.md).
+    """
+    text = read_text(value)
+    if not _CURRENCY.match(text) or not text.isprintable():
+        message = "a currency has 1 to 16 characters, none of them a space or `:`"
+        raise UnfitValue(message, "write its code: `GBP`", wrong_type=False)
     return text
 
 

@@ -24,6 +24,7 @@ from helio.config.scalars import Duration
 from helio.config.types import (
     Amount,
     Boolean,
+    Currency,
     Directory,
     DurationField,
     HeaderName,
@@ -235,7 +236,7 @@ class BudgetConfig(Section):
 
     name: Name
     limit: Amount
-    currency: Text
+    currency: Currency
     window: Window
     key: Literal["global", "session", "agent", "sender_id"] = "global"
     on_exceed: Literal["deny", "require_approval"] = "deny"

@@ -172,6 +172,7 @@ DurationField = Annotated[scalars.Duration, PlainValidator(reading(scalars.read_
 Window = Annotated[scalars.Duration | Literal["session"], PlainValidator(reading(_window))]
 Size = Annotated[int, PlainValidator(reading(scalars.read_size))]
 Amount = Annotated[str, PlainValidator(reading(scalars.read_amount))]
+Currency = Annotated[str, PlainValidator(reading(scalars.read_currency))]
 Secret = Annotated[SecretStr, PlainValidator(_secret)]
 HeaderValue = Annotated[SecretStr, PlainValidator(_header_value)]
 Directory = Annotated[Path, PlainValidator(_path)]

@@ -123,6 +123,13 @@ MATCHES_ALL = Code(
     "A rule for every call above other rules",
     "Move it to the end, or add conditions: the rules below it are never reached.",
 )
+REFUSED_GRAPH = Code(
+    "HL419",
+    "error",
+    "More than the evaluator takes",
+    "A rule graph has at most 16 MiB, 1,000,000 nodes and 100,000 rules: shorten texts, join "
+    "rules.",
+)
 
 POLICY_CODES = (
     NO_ACTION,
@@ -143,6 +150,7 @@ POLICY_CODES = (
     AMOUNT_PATH,
     DENIES_UNTIL,
     MATCHES_ALL,
+    REFUSED_GRAPH,
 )
 
 ALL_CODES: tuple[Code, ...] = (*SYNTAX_CODES, *CONFIG_CODES, *POLICY_CODES)

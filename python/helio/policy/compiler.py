@@ -12,9 +12,20 @@ from pathlib import Path
 from helio.config import HelioConfig, LoadedConfig, Purpose, load_config, parse_config
 from helio.config.availability import BLOCKED_SETTINGS
 from helio.config.codes import NOT_AVAILABLE_BLOCKS
-from helio.diagnostics import Diagnostics, Node, Scalar, Sequence, SourceText, child_path
+from helio.diagnostics import (
+    Diagnostics,
+    Node,
+    Scalar,
+    Sequence,
+    SourceText,
+    Span,
+    child_path,
+    opening,
+)
 from helio.diagnostics import Mapping as MappingNode
+from helio.evaluator import GraphError
 from helio.policy.check import check, check_contributor
+from helio.policy.codes import REFUSED_GRAPH
 from helio.policy.document import Text
 from helio.policy.graph import CompiledPolicy, Settings
 from helio.policy.lower import lower
@@ -69,7 +80,19 @@ def compile_loaded(loaded: LoadedConfig) -> Compiled:
         return nothing
     # Only the name: the same policy in another directory is the same text.
     graph = lower(rules, _settings(config), Path(loaded.source.path).name)
-    return Compiled(config, CompiledPolicy.from_graph(graph), diagnostics, loaded.source)
+    policy = _verified(graph, node, diagnostics)
+    return nothing if policy is None else Compiled(config, policy, diagnostics, loaded.source)
+
+
+def _verified(graph: bytes, rules: Node | None, diagnostics: Diagnostics) -> CompiledPolicy | None:
+    """The policy; None when the evaluator does not take its graph, which is reported."""
+    try:
+        return CompiledPolicy.from_graph(graph)
+    except GraphError as error:
+        place = Span(1, 1, 1, 1) if rules is None else opening(rules)
+        message = f"the evaluator does not take the graph of these rules: {error}"
+        diagnostics.add(REFUSED_GRAPH, message, place, RULES_PATH)
+        return None
 
 
 def _check_budgets(budgets: Node | None, diagnostics: Diagnostics) -> None:

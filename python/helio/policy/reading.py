@@ -9,7 +9,7 @@ from collections.abc import Sequence as Values
 from typing import TypeVar
 
 from helio.config import codes, scalars
-from helio.config.faults import unknown_key
+from helio.config.faults import hint_at_list, hint_at_mapping, unknown_key
 from helio.config.scalars import Duration, UnfitValue
 from helio.diagnostics import (
     Code,
@@ -45,7 +45,7 @@ class Reader:
         """The entries of a mapping that are known; all of them when nothing is."""
         if not isinstance(node, Mapping):
             message = f"expected a mapping, found {described(node)}"
-            self.fault(codes.WRONG_TYPE, message, node, path)
+            self.fault(codes.WRONG_TYPE, message, node, path, hint_at_mapping(node))
             return {}
         if known is None:
             return node.entries
@@ -59,10 +59,8 @@ class Reader:
     def items(self, node: Node, path: str) -> list[tuple[Node, str]]:
         """The items of a list with their paths."""
         if not isinstance(node, Sequence):
-            hint = "write a list: `[…]`" if isinstance(node, Scalar) else None
-            self.fault(
-                codes.WRONG_TYPE, f"expected a list, found {described(node)}", node, path, hint
-            )
+            message = f"expected a list, found {described(node)}"
+            self.fault(codes.WRONG_TYPE, message, node, path, hint_at_list(node))
             return []
         return [(item, child_path(path, index)) for index, item in enumerate(node.items)]
 
@@ -128,6 +126,10 @@ class Reader:
     def amount(self, node: Node, path: str) -> str | None:
         """An amount above zero, as a decimal text."""
         return self.value(node, path, scalars.read_amount)
+
+    def currency(self, node: Node, path: str) -> str | None:
+        """A currency's code."""
+        return self.value(node, path, scalars.read_currency)
 
     def count(self, node: Node, path: str) -> int | None:
         """A whole number above zero."""

@@ -119,7 +119,7 @@ def _spend(part: Parts | None) -> Spend | None:
         path=part.path,
         field=part.text("field"),
         limit=part.read("limit", part.reader.amount),
-        currency=part.plain("currency"),
+        currency=part.read("currency", part.reader.currency),
         window=part.duration("window"),
         key=part.words("key", KEYS),
         keys=frozenset(part.entries),

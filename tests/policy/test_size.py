@@ -1,0 +1,71 @@
+"""Policies of many rules: what they cost, and where they end."""
+
+import time
+
+import pytest
+
+from helio.policy import compile_text
+
+HEAD = "version: '1'\nupstream: { url: 'http://localhost/mcp' }\n"
+RULE = """\
+    - name: rule-{index}
+      match:
+        tool: ['tool_{index}', 'group_{group}_*']
+        input: {{ '$.amount': {{ gt: {index} }}, '$.currency': {{ in: [GBP, EUR] }} }}
+      action: rate_limit
+      limits: {{ max_calls: 10, window: 1h, key: [tool, session] }}
+      feedback: {{ message: 'Too many calls', suggestion: 'Try again later' }}
+"""
+
+
+def policy_of(rules: int) -> str:
+    texts = (RULE.format(index=index, group=index % 100) for index in range(rules))
+    return HEAD + "policies:\n  rules:\n" + "".join(texts)
+
+
+def seconds_for(rules: int) -> float:
+    text = policy_of(rules)
+    began = time.process_time()
+    compiled = compile_text(text)
+    took = time.process_time() - began
+    assert compiled.policy is not None
+    assert len(compiled.policy.rules) == rules
+    return took
+
+
+@pytest.mark.slow
+def test_cost_grows_with_the_rules_and_no_faster() -> None:
+    few = min(seconds_for(500) for _ in range(3))
+    # Linear would be 8 times as much; squared 64 times.
+    assert seconds_for(4_000) < 24 * few
+
+
+def test_faults_of_many_rules_are_all_told() -> None:
+    compiled = compile_text(policy_of(300).replace("window: 1h", "window: 1 h"))
+    assert compiled.diagnostics.count("error") == 300
+
+
+def test_a_graph_larger_than_the_evaluator_takes() -> None:
+    text = "x" * 1_000_000
+    rules = "".join(f"    - {{ action: allow, feedback: *said, name: r{i} }}\n" for i in range(17))
+    compiled = compile_text(
+        f"{HEAD}x-said: &said {{ message: {text} }}\npolicies:\n  rules:\n{rules}"
+    )
+    (fault,) = (each for each in compiled.diagnostics if each.severity == "error")
+    assert (fault.code, fault.path) == ("HL419", "policies.rules")
+    assert (fault.span.line, fault.span.column) == (6, 5)
+    assert compiled.policy is None
+    assert compiled.config is None
+
+
+def test_limits_never_share_an_id() -> None:
+    """A currency that could end an id early is refused, so that two rules cannot mean one limit."""
+    rule = (
+        '    - name: "{name}"\n      action: allow\n      limits: {{ max_spend: '
+        '{{ field: {field}, limit: 1, currency: "{currency}", window: 1s }} }}\n'
+    )
+    rules = rule.format(name="r", field="a", currency="X:tool:1000:$['b']:Y") + rule.format(
+        name="r:tool:1000:$['a']:X", field="b", currency="Y"
+    )
+    compiled = compile_text(f"{HEAD}policies:\n  rules:\n{rules}")
+    assert [each.code for each in compiled.diagnostics if each.severity == "error"] == ["HL105"]
