@@ -15,6 +15,9 @@ from end_to_end import sdk_server
 from end_to_end.agent import Agent, Scenario, outcome_of, play
 from processes import LOOPBACK, SECRET, HelioProcess, choose_free_port, end_process
 
+KINDS: dict[str, list[str]] = {"sse": [], "json": ["--json"], "resumable": ["--resumable"]}
+"""The ways in which a server on the official library answers, and its options for them."""
+
 
 @dataclass
 class Pair:
@@ -50,10 +53,10 @@ class Pair:
 
 
 @contextmanager
-def running_sdk_server(directory: Path, *, json: bool = False) -> Iterator[str]:
-    """`sdk_server` as a process; its MCP URL."""
-    log = directory / f"sdk-server-{'json' if json else 'sse'}.log"
-    command = [sys.executable, sdk_server.__file__, *(["--json"] if json else [])]
+def running_sdk_server(directory: Path, *options: str) -> Iterator[str]:
+    """`sdk_server` as a process, with its options; its MCP URL."""
+    log = directory / "sdk-server.log"
+    command = [sys.executable, sdk_server.__file__, *options]
     with log.open("wb") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)
     assert process.stdout is not None

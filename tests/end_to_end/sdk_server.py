@@ -1,7 +1,8 @@
 """An MCP server on the official library whose tools use everything that the protocol offers.
 
-`python sdk_server.py [--json]` serves streamable HTTP with sessions on loopback and prints its URL
-once it accepts connections; with `--json` it answers with JSON instead of event streams.
+`python sdk_server.py` serves streamable HTTP with sessions on loopback and prints its URL. With
+`--json` it answers with JSON instead of event streams; with `--resumable` its events have ids, and
+streams that ended can be asked to go on.
 """
 
 import argparse
@@ -16,9 +17,11 @@ from typing import Any
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.streamable_http import EventCallback, EventMessage, EventStore
 from mcp.shared.exceptions import MCPDeprecationWarning
 from mcp_types import (
     CreateMessageResult,
+    JSONRPCMessage,
     LoggingLevel,
     SamplingMessage,
     TextContent,
@@ -27,11 +30,35 @@ from mcp_types import (
 from pydantic import BaseModel
 
 LOOPBACK = "127.0.0.1"
+RETRY_MILLISECONDS = 100
 LEVELS: tuple[LoggingLevel, ...] = ("debug", "info", "notice", "warning", "error")
 READS = ToolAnnotations(title="Reads", read_only_hint=True, open_world_hint=False)
 DESTROYS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True)
 
 AnyContext = Context[Any, Any]
+
+
+class KeptEvents(EventStore):
+    """Keeps all events, to be sent again from any of them on."""
+
+    def __init__(self) -> None:
+        self._events: list[tuple[str, JSONRPCMessage | None]] = []
+
+    async def store_event(self, stream_id: str, message: JSONRPCMessage | None) -> str:
+        """Keeps an event of a stream; its id. A None is the stream's beginning."""
+        self._events.append((stream_id, message))
+        return str(len(self._events))
+
+    async def replay_events_after(
+        self, last_event_id: str, send_callback: EventCallback
+    ) -> str | None:
+        """Sends the messages that came on the same stream after an event; that stream's id."""
+        place = int(last_event_id)
+        stream = self._events[place - 1][0]
+        for number, (owner, message) in enumerate(self._events[place:], place + 1):
+            if owner == stream and message is not None:
+                await send_callback(EventMessage(message, str(number)))
+        return stream
 
 
 class Sum(BaseModel):
@@ -176,6 +203,15 @@ def _add_long_calls(server: MCPServer[Any]) -> None:
         return f"{steps} steps"
 
     @server.tool(structured_output=False)
+    async def poll(steps: int, context: AnyContext) -> str:
+        """Ends its stream at each step, where the server keeps events to go on from."""
+        for step in range(1, steps + 1):
+            await context.report_progress(step, steps)
+            await context.close_sse_stream()
+            await asyncio.sleep(2 * RETRY_MILLISECONDS / 1000)
+        return f"{steps} steps"
+
+    @server.tool(structured_output=False)
     async def silent(seconds: float) -> str:
         """Takes its time without a word."""
         await asyncio.sleep(seconds)
@@ -221,13 +257,17 @@ def _add_contents(server: MCPServer[Any]) -> None:
         return f"Review this: {code}"
 
 
-async def serve(json_response: bool) -> None:
+async def serve(*, json_response: bool, resumable: bool) -> None:
     """Serves on a free port of loopback until SIGTERM."""
     # With its protocol named, asyncio sets TCP_NODELAY on what it accepts; else events wait 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind((LOOPBACK, 0))
     application = build_server().streamable_http_app(
-        host=LOOPBACK, json_response=json_response, session_idle_timeout=None
+        host=LOOPBACK,
+        json_response=json_response,
+        session_idle_timeout=None,
+        event_store=KeptEvents() if resumable else None,
+        retry_interval=RETRY_MILLISECONDS,
     )
     server = uvicorn.Server(
         uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=1)
@@ -241,11 +281,13 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--resumable", action="store_true")
+    options = parser.parse_args()
     # Sampling and logging are what the legacy revisions are about.
     warnings.simplefilter("ignore", MCPDeprecationWarning)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
-        asyncio.run(serve(parser.parse_args().json))
+        asyncio.run(serve(json_response=options.json, resumable=options.resumable))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import HelioFactory
 from end_to_end.agent import Agent, outcome_of, play
-from end_to_end.pairs import Pair, running_pair, running_sdk_server
+from end_to_end.pairs import KINDS, Pair, running_pair, running_sdk_server
 from end_to_end.stalling import Stalling
 
 pytestmark = [
@@ -26,13 +26,13 @@ CLIENT_SLACK = 1.0
 TIMED_OUT = "upstream_timeout"
 
 
-@pytest.fixture(scope="module", params=["sse", "json"])
+@pytest.fixture(scope="module", params=list(KINDS))
 def pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pair]:
     directory = tmp_path_factory.mktemp(f"long-calls-{request.param}")
     with (
-        running_sdk_server(directory, json=request.param == "json") as url,
+        running_sdk_server(directory, *KINDS[request.param]) as url,
         running_pair(directory, url, "", "1s") as running,
     ):
         yield running

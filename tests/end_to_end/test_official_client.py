@@ -12,7 +12,7 @@ from mcp_types import PromptReference, TextContent
 
 from conftest import HelioFactory
 from end_to_end.agent import BLOCKED, PATIENCE, Agent, Scenario, outcome_of, play
-from end_to_end.pairs import Pair, running_pair, running_sdk_server
+from end_to_end.pairs import KINDS, Pair, running_pair, running_sdk_server
 
 pytestmark = [
     pytest.mark.end_to_end,
@@ -29,14 +29,14 @@ policies:
 """
 
 
-@pytest.fixture(scope="module", params=["sse", "json"])
+@pytest.fixture(scope="module", params=list(KINDS))
 def pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pair]:
     """The server on the official library, by both ways that it can answer."""
     directory = tmp_path_factory.mktemp(f"official-client-{request.param}")
     with (
-        running_sdk_server(directory, json=request.param == "json") as url,
+        running_sdk_server(directory, *KINDS[request.param]) as url,
         running_pair(directory, url, POLICIES, "30s") as running,
     ):
         yield running
@@ -162,6 +162,12 @@ async def many_calls_at_once(agent: Agent) -> None:
         agent.note(answer)
 
 
+async def a_call_that_is_polled(agent: Agent) -> None:
+    await agent.call("poll", {"steps": 3}, progress_callback=agent.on_progress)
+    # Helio asks for the rest of an ended stream itself, and the client need not.
+    agent.http.clear()
+
+
 SCENARIOS: list[Scenario] = [
     listings,
     calls,
@@ -175,6 +181,7 @@ SCENARIOS: list[Scenario] = [
     a_big_result,
     a_big_argument,
     many_calls_at_once,
+    a_call_that_is_polled,
 ]
 
 

@@ -35,6 +35,10 @@ QUESTION_SECONDS = 3600.0
 """How long an agent, or the person behind it, may take to answer what the upstream asks during a
 call. Meanwhile it is not the upstream that is silent."""
 
+RETRY_SECONDS = 1.0
+"""How long to wait before a stream is asked to go on, unless the upstream says it (`retry`)."""
+LEAST_RETRY_SECONDS = 0.05
+
 
 class HttpExchange:
     """The `Exchange` of one call.
@@ -63,6 +67,8 @@ class HttpExchange:
         self._downstream: Downstream | None = None
         self._held = b""
         self._questions: set[bytes] = set()
+        self._last_event_id = b""
+        self._retry_seconds = RETRY_SECONDS
         self.response: StreamResponse | None = None
 
     async def forward(self) -> UpstreamAnswered | UpstreamFailed:
@@ -81,7 +87,8 @@ class HttpExchange:
             if self._answering is not None:
                 self._upstream.health.failed(failure)
             reason = self._stopped or failure.reason
-            return _failed(reason, failure.detail, failure.sent, started)
+            sent = failure.sent or self._answering is not None
+            return _failed(reason, failure.detail, sent, started)
         except EventTooLarge as failure:
             return _failed("too_large", str(failure), True, started)
         finally:
@@ -141,11 +148,29 @@ class HttpExchange:
     async def _follow(
         self, upstream: UpstreamResponse, started: int
     ) -> UpstreamAnswered | UpstreamFailed:
-        """Relays events until the one that answers this call; that one is held back."""
+        """Relays events until the one that answers this call; that one is held back.
+
+        An upstream may end a stream before that and have the client ask for the rest (2025-11-25,
+        Transports). Helio does so itself: the answer must come this way to be recorded, and the
+        agent's stream need not end.
+        """
+        stream: UpstreamResponse | None = upstream
+        while stream is not None:
+            answered = await self._relay(stream, upstream.status, started)
+            if answered is not None:
+                return answered
+            stream = await self._resume()
+        reason = self._stopped or "closed"
+        return _failed(reason, "the event stream ended without an answer", True, started)
+
+    async def _relay(
+        self, stream: UpstreamResponse, status: int, started: int
+    ) -> UpstreamAnswered | None:
+        """Relays one stream; None when it ended without the answer."""
         parser = EventStreamParser(event_cap=MAX_ANSWER)
-        chunks = upstream.chunks()
+        chunks = stream.chunks()
         # From here on it is messages that count, not bytes.
-        upstream.allow_silence(None)
+        stream.allow_silence(None)
         self._wait_on()
         async for chunk in chunks:
             for event in parser.feed(chunk):
@@ -154,11 +179,33 @@ class HttpExchange:
                     self._wait_on()
                 if answer is not None and event.data is not None:
                     self._held = event.raw
-                    finish_in_background(upstream, chunks)
-                    return _answered(upstream.status, event.data, answer, started)
-                await self._pass_on(upstream, event.raw)
-        reason = self._stopped or "closed"
-        return _failed(reason, "the event stream ended without an answer", True, started)
+                    finish_in_background(stream, chunks)
+                    return _answered(status, event.data, answer, started)
+                self._note_place(event)
+                await self._pass_on(event.raw)
+        return None
+
+    async def _resume(self) -> UpstreamResponse | None:
+        """What comes after the last event that had an id; None when there is no asking for it."""
+        place = self._last_event_id
+        if not place or self._stopped is not None:
+            return None
+        await asyncio.sleep(self._retry_seconds)
+        replaced = (b"accept", b"content-type", b"last-event-id")
+        headers = [header for header in self._headers if header[0] not in replaced]
+        headers += [(b"accept", b"text/event-stream"), (b"last-event-id", place)]
+        silence = self._upstream.client.request_timeout
+        stream = await self._upstream.send("GET", headers, None, timeout=silence)
+        if is_event_stream(stream):
+            return stream
+        stream.close()
+        return None
+
+    def _note_place(self, event: Event) -> None:
+        if event.id is not None:
+            self._last_event_id = event.id
+        if event.retry is not None:
+            self._retry_seconds = max(event.retry / 1000, LEAST_RETRY_SECONDS)
 
     def _wait_on(self) -> None:
         """Begins the request's timeout anew: a message came. Comments that only keep a connection
@@ -188,7 +235,10 @@ class HttpExchange:
             return None
         return answer if answer.id == self._message.id else None
 
-    async def _pass_on(self, upstream: UpstreamResponse, raw: bytes) -> None:
+    async def _pass_on(self, raw: bytes) -> None:
+        upstream = self._answering
+        if upstream is None:
+            raise RuntimeError("there is no answer to pass on")
         if self._downstream is None:
             self.response = StreamResponse(
                 status=upstream.status, headers=headers_down(upstream, stream=True)
