@@ -1,4 +1,4 @@
-"""What this version parses and refuses: never ignored, and refused only where it is really asked for."""
+"""What this version parses and refuses: never ignored, refused only where it is asked for."""
 
 import pytest
 

@@ -246,7 +246,7 @@ def test_unset_variables(purpose: Purpose) -> None:
 
 def test_what_an_alias_shares_with_the_rules_is_as_strict_as_they_are() -> None:
     result = loaded(
-        "environment: &e '${UNSET}'\npolicies: { rules: [{ match: { tool: *e }, action: deny }] }\n",
+        "environment: &e '${UNSET}'\npolicies: { rules: [{ match: { tool: *e } }] }\n",
         "compile",
     )
     assert paths(result) == [("HL201", "policies.rules[0].match.tool")]
