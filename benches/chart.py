@@ -46,7 +46,7 @@ def draw_growth(evaluator: dict[str, Any]) -> Figure:
     axes.set_title(
         f"{evaluator['calls']} distinct calls of {evaluator['body_bytes']} bytes", fontsize=10
     )
-    _finish(axes)
+    _finish(axes, len(lines))
     return figure
 
 
@@ -70,12 +70,15 @@ def draw_requests(proxy: dict[str, Any]) -> Figure:
     direct = ", ".join(f"{load['direct']['requests_per_second']:,.0f}" for load in loads)
     axes.set(xlabel="connections", ylabel="calls per second")
     axes.set_title(f"{proxy['rules']} rules, audit on disk; direct: {direct}", fontsize=10)
-    _finish(axes)
+    _finish(axes, len(servers))
     return figure
 
 
-def _finish(axes: Axes) -> None:
-    axes.legend(frameon=False)
+def _finish(axes: Axes, columns: int) -> None:
+    # Below the figures: inside, the legend would cover some of them.
+    axes.legend(
+        frameon=False, ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.18), fontsize=8
+    )
     axes.spines[["top", "right"]].set_visible(False)
 
 

@@ -76,6 +76,23 @@ def test_a_process_is_gone_when_the_block_is_left(tmp_path: Path) -> None:
         os.kill(pid, 0)
 
 
+def test_sigterm_ends_what_was_started(tmp_path: Path) -> None:
+    outer = (
+        "import signal, sys\n"
+        "from pathlib import Path\n"
+        "from helio.bench.processes import ending_on_sigterm, running\n"
+        "inner = 'import os, signal; print(os.getpid(), flush=True); signal.pause()'\n"
+        "with ending_on_sigterm(), running('inner', ['-c', inner], Path.cwd()) as child:\n"
+        "    print(child.read_line(10).decode(), flush=True)\n"
+        "    signal.pause()"
+    )
+    with running("outer", ["-c", outer], tmp_path) as child:
+        inner = int(child.read_line(20))
+        os.kill(inner, 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(inner, 0)
+
+
 def test_writing_to_a_process_that_ended_is_a_failure(tmp_path: Path) -> None:
     with running("gone", ["-c", ""], tmp_path) as child:
         with pytest.raises(BenchFailed, match="gone ended with 0"):

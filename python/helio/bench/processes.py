@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from helio.errors import HelioError
 
@@ -146,6 +148,20 @@ def running(name: str, arguments: Sequence[str], directory: Path) -> Iterator[Ch
         yield child
     finally:
         child.end()
+
+
+@contextmanager
+def ending_on_sigterm() -> Iterator[None]:
+    """SIGTERM leaves the block as `SystemExit`, so that no process started inside outlives it."""
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def choose_port() -> int:

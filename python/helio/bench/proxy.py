@@ -21,7 +21,7 @@ import yaml
 from helio.bench.figures import Latency, Load, Run, summary
 from helio.bench.load import ANSWER_WITHIN, Order
 from helio.bench.load_profile import TRAFFIC, Traffic, proxy_policy
-from helio.bench.processes import READY_WITHIN, Child, choose_port, running
+from helio.bench.processes import READY_WITHIN, Child, choose_port, ending_on_sigterm, running
 
 TRAFFIC_CONNECTIONS = 16
 """Connections under which denied and limited calls are measured."""
@@ -114,7 +114,11 @@ def settled_cpu(child: Child) -> float | None:
 
 def measure(plan: Plan, progress: Callable[[str], None]) -> dict[str, object]:
     """The report. `progress` is told before each run. Raises `BenchFailed`, `OSError`."""
-    with TemporaryDirectory(prefix="helio-bench-") as name, _started(plan, Path(name)) as bench:
+    with (
+        ending_on_sigterm(),
+        TemporaryDirectory(prefix="helio-bench-") as name,
+        _started(plan, Path(name)) as bench,
+    ):
         runs: dict[int, dict[str, list[Run]]] = {
             connections: {server.name: [] for server in bench.servers}
             for connections in plan.connections
