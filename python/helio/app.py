@@ -14,11 +14,12 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from aiohttp.http_parser import HttpRequestParserC
 
-from helio.audit.index import Index
 from helio.audit.journal import Journal
 from helio.config.sections import HelioConfig
 from helio.errors import JournalUnavailable, StartFailed
@@ -38,6 +39,9 @@ from helio.runtime.driver import Driver
 from helio.runtime.keeper import CatalogueKeeper
 from helio.transport.door import Guards, McpDoor
 from helio.upstream.registry import DEFAULT_NAME, Upstreams, UpstreamSettings
+
+if TYPE_CHECKING:
+    from helio.audit.index import Index
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +80,7 @@ class Application:
         self._runners: list[web.BaseRunner] = []
         self._sweeper: asyncio.Task[None] | None = None
         self._index: Index | None = None
+        self._indexing: asyncio.Task[None] | None = None
         self._upstreams: Upstreams | None = None
         self._keeper: CatalogueKeeper | None = None
         self._door: McpDoor | None = None
@@ -112,8 +117,6 @@ class Application:
             self.audit_summary += f"; {closed} calls of the last run have no known outcome"
         await self._record("lifecycle", {"metadata": _told(event="started", version=VERSION)})
         await self._record("policy_loaded", self._policy_data())
-        self._index = Index(config.audit.path, lambda: self._journal.settled)
-        self._index.start()
         self._upstreams = Upstreams([_upstream_settings(config)])
         upstream = self._upstreams[DEFAULT_NAME]
         revalidation = config.policies.tool_revalidation
@@ -143,6 +146,7 @@ class Application:
             operator = await self._listen_operator()
         self._listeners = Listeners(f"{mcp}/mcp", operator)
         self._sweeper = asyncio.create_task(self._sweep())
+        self._indexing = asyncio.create_task(self._start_index())
 
     async def _listen(self, runner: web.BaseRunner, host: str, port: int) -> str:
         """Serves on a port (0: any free one) and gives the URL. Raises `StartFailed`."""
@@ -203,8 +207,10 @@ class Application:
             await runner.cleanup()
         if self._upstreams is not None:
             await self._upstreams.aclose()
+        if self._indexing is not None:
+            await asyncio.wait([self._indexing])
         if self._index is not None:
-            self._index.stop()
+            await asyncio.to_thread(self._index.stop)
         try:
             await self._record("lifecycle", {"metadata": _told(event="stopped")})
         except JournalUnavailable as error:
@@ -270,6 +276,12 @@ class Application:
     def _checkpoint(self) -> Mapping[str, object]:
         return {"windows": self._store.snapshot(clock.now().monotonic)}
 
+    async def _start_index(self) -> None:
+        """Starts the index once Helio serves: DuckDB loads slowly, and nobody waits for it."""
+        module = await asyncio.to_thread(import_module, "helio.audit.index")
+        self._index = module.Index(self._config.audit.path, lambda: self._journal.settled)
+        self._index.start()
+
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
@@ -330,7 +342,7 @@ class Application:
 
     @property
     def _index_state(self) -> str:
-        return "stopped" if self._index is None else self._index.status.state
+        return "loading" if self._index is None else self._index.status.state
 
     def _policy_shown(self) -> Mapping[str, object]:
         return {
