@@ -1,4 +1,4 @@
-"""What `helio compile` says, word for word: each `cases/*.yaml` with its text beside it.
+"""What `helio compile` says and makes, word for word: each `cases/*.yaml` with its text beside it.
 
 `HELIO_UPDATE_CASES=1` writes the texts anew; the difference is then for the reader of the change.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from helio.diagnostics.rendering import plain_text
+from helio.evaluator import Evaluator
 from helio.policy import Compiled, compile_file
 from helio.policy.codes import ALL_CODES
 
@@ -31,7 +32,9 @@ def compiled(case: Path) -> Compiled:
 def told(case: Path) -> str:
     result = compiled(case)
     findings = [plain_text(each, result.source) for each in result.diagnostics]
-    verdict = "a graph\n" if result.policy is not None else "no graph\n"
+    verdict = "no graph\n"
+    if result.policy is not None:
+        verdict = Evaluator(result.policy.graph).listing()
     return "\n".join([*findings, verdict]).replace(str(case), case.name)
 
 
@@ -58,6 +61,11 @@ def test_nothing_secret_is_told(case: Path) -> None:
     for secret in ("value-from-outside", "hidden", "not shown", "never shown", "user:pass"):
         assert secret not in text
         assert secret not in objects
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.stem.startswith("good_")])
+def test_good_ones_are_good(case: Path) -> None:
+    assert compiled(case).policy is not None
 
 
 def test_every_code_has_a_case() -> None:

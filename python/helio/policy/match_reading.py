@@ -37,6 +37,8 @@ OPERATORS = (
     "exists",
 )
 QUANTIFIERS = ("every", "some")
+_SIGNS = {"=": "eq", "==": "eq", "!=": "neq", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
+"""What other languages call some of the operators."""
 _SESSION_KEYS = ("labels", "called", "not_called")
 
 
@@ -119,7 +121,7 @@ def _operations(
             operations.append(Operation(key, entry.value, at))
             continue
         words = (*OPERATORS, *QUANTIFIERS) if allow_quantifiers else OPERATORS
-        near = near_miss(key, words)
+        near = _SIGNS.get(key) or near_miss(key, words)
         hint = f"did you mean `{near}`?" if near else "to compare with an object: `{ eq: { … } }`"
         message = f"unknown operator {quoted(key)}"
         reader.diagnostics.add(codes.UNKNOWN_OPERATOR, message, entry.key.span, at, hint)
