@@ -55,13 +55,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One process that takes the load."""
+    """One process that takes the load. `works_on`: it has work left after its last answer."""
 
     name: str
     port: int
     child: Child
     ready_ms: float
     idle_mib: float | None
+    works_on: bool
 
 
 class _Bench:
@@ -73,7 +74,7 @@ class _Bench:
         self._generator = generator
 
     def run(self, server: Server, connections: int, traffic: Traffic = "passing") -> Run:
-        """One run against one server, and the wait until the server has caught up."""
+        """One run against one server, and the wait until a server that works on has caught up."""
         plan = self.plan
         order = Order(server.port, connections, plan.seconds, plan.warm_up, traffic)
         before = server.child.cpu_seconds()
@@ -83,7 +84,7 @@ class _Bench:
         if "failed" in result:
             raise server.child.failure(f"under {traffic} load: {result['failed']}")
         cost = None
-        after = settled_cpu(server.child)
+        after = settled_cpu(server.child) if server.works_on else server.child.cpu_seconds()
         if before is not None and after is not None:
             cost = (after - before) / result["calls"] * 1e6
         return Run(
@@ -180,12 +181,14 @@ def _started(plan: Plan, directory: Path) -> Iterator[_Bench]:
         def start(name: str, arguments: list[str], port: int | None = None) -> Server:
             began = time.perf_counter()
             child = stack.enter_context(running(name, arguments, directory))
+            is_helio = port is not None
             if port is None:
                 port = int(child.read_line(READY_WITHIN))
             child.await_port(port)
             ready_ms = (time.perf_counter() - began) * 1e3
-            settled_cpu(child)
-            return Server(name, port, child, ready_ms, child.resident_mib())
+            if is_helio:
+                settled_cpu(child)
+            return Server(name, port, child, ready_ms, child.resident_mib(), is_helio)
 
         direct = start("direct", ["-m", "helio.bench.echo"])
         url = f"http://127.0.0.1:{direct.port}/mcp"
