@@ -2,7 +2,12 @@ import json
 
 import pytest
 
-from helio.protocol.jsonrpc import PARSE_ERROR, error_answer, result_answer
+from helio.protocol.jsonrpc import (
+    PARSE_ERROR,
+    error_answer,
+    result_answer,
+    same_identifier,
+)
 
 RAW_IDS = [b"7", b'"a"', b'"\\u00e9"', b"12345678901234567890123", b"-0"]
 
@@ -35,3 +40,20 @@ def test_a_result_is_kept() -> None:
 def test_what_is_not_json_is_refused() -> None:
     with pytest.raises(TypeError):
         result_answer(b"1", {"when": object()})
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "same"),
+    [
+        (b"1", b"1", True),
+        (b"1", b"2", False),
+        (b"1", b'"1"', False),
+        (b'"a"', b'"a"', True),
+        (b'"\\u00e9"', '"é"'.encode(), True),
+        (b'"a"', b'"b"', False),
+        (None, b"1", False),
+        (None, None, False),
+    ],
+)
+def test_ids_are_the_same_by_value(left: bytes | None, right: bytes | None, same: bool) -> None:
+    assert same_identifier(left, right) is same

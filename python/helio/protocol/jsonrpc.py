@@ -38,6 +38,18 @@ def result_answer(identifier: bytes, result: object) -> bytes:
     return _answer(identifier, b"result", result)
 
 
+def same_identifier(left: bytes | None, right: bytes | None) -> bool:
+    """Whether two ids, as raw JSON, are the same: a server may write the characters of a text another
+    way (`"\\u00e9"` for `"é"`).
+    """
+    if left is None or right is None:
+        return False
+    if left == right:
+        return True
+    texts = left.startswith(b'"') and right.startswith(b'"')
+    return texts and bool(orjson.loads(left) == orjson.loads(right))
+
+
 def _answer(identifier: bytes | None, member: bytes, value: object) -> bytes:
     return b'{"jsonrpc":"2.0","id":%b,"%b":%b}' % (
         _NULL if identifier is None else identifier,

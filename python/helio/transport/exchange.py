@@ -17,6 +17,7 @@ from helio.evaluator import Answer, Message, inspect_answer
 from helio.pipeline.events import UpstreamAnswered, UpstreamFailed
 from helio.pipeline.record import HEAD
 from helio.protocol.headers import Header
+from helio.protocol.jsonrpc import same_identifier
 from helio.protocol.sse import Event, EventStreamParser, EventTooLarge
 from helio.transport.relay import (
     TOOLS_CHANGED,
@@ -233,7 +234,7 @@ class HttpExchange:
             if TOOLS_CHANGED in event.data:
                 self._on_tools_changed()
             return None
-        return answer if answer.id == self._message.id else None
+        return answer if same_identifier(answer.id, self._message.id) else None
 
     async def _pass_on(self, raw: bytes) -> None:
         upstream = self._answering
