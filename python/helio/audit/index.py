@@ -6,6 +6,8 @@ from the journal, which is the truth.
 """
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +23,10 @@ logger = logging.getLogger(__name__)
 
 FILE: Final = "index.duckdb"
 
-_INTERVAL = 0.5
+_INTERVAL = 2.0
+"""Seconds between two looks: calls do not wait for the index, and larger batches cost them less."""
+_NICENESS = 10
+"""How far the thread stands back behind those that carry calls (Linux counts it by thread)."""
 _LONGEST_PAUSE = 60.0
 """Seconds between two attempts to open the file, at most; the first is made at once."""
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
@@ -93,6 +98,8 @@ class Index:
             return self._connection.cursor()
 
     def _run(self) -> None:
+        if sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         pause = 0.0
         while not self._stopping:
             try:
