@@ -39,8 +39,8 @@ def result_answer(identifier: bytes, result: object) -> bytes:
 
 
 def same_identifier(left: bytes | None, right: bytes | None) -> bool:
-    """Whether two ids, as raw JSON, are the same: a server may write the characters of a text another
-    way (`"\\u00e9"` for `"é"`).
+    """Whether two ids, as raw JSON, are the same: a server may write the characters of a text
+    another way (`"\\u00e9"` for `"é"`).
     """
     if left is None or right is None:
         return False
