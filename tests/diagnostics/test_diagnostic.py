@@ -21,6 +21,14 @@ def test_said_once() -> None:
     assert len(found) == 1
 
 
+def test_said_once_of_a_place_that_several_paths_lead_to() -> None:
+    found = Diagnostics("a.yaml")
+    for index in range(20):
+        for column in range(1, 11):
+            found.add(SYNTAX, "again", Span(1, column, 1, column), f"rules[{index}]")
+    assert [each.path for each in found] == ["rules[0]"] * 10
+
+
 def test_counts() -> None:
     found = Diagnostics("a.yaml")
     found.add(Code("HL998", "warning", "t", "r"), "w", Span(1, 1, 1, 1))

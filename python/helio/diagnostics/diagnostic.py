@@ -49,34 +49,31 @@ class Diagnostics:
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self._found: list[Diagnostic] = []
+        self._found: dict[tuple[str, str, Span], Diagnostic] = {}
 
     def add(
         self, code: Code, message: str, span: Span, path: str = "", hint: str | None = None
     ) -> None:
-        """Records one finding. One that is there already (an alias used twice) is not repeated."""
+        """Records one finding. What was said of the same place before is not repeated: an alias
+        leads several paths to one place, and it is mended once.
+        """
         found = Diagnostic(code.id, code.severity, message, hint, self.file, span, path)
-        if not any(found == other for other in self._found[-8:]):
-            self._found.append(found)
-
-    def extend(self, others: Iterable[Diagnostic]) -> None:
-        """Takes over findings made elsewhere."""
-        self._found.extend(others)
+        self._found.setdefault((code.id, message, span), found)
 
     def __iter__(self) -> Iterator[Diagnostic]:
-        return iter(sorted(self._found, key=_place))
+        return iter(sorted(self._found.values(), key=_place))
 
     def __len__(self) -> int:
         return len(self._found)
 
     def count(self, severity: Severity) -> int:
         """How many findings have this severity."""
-        return sum(found.severity == severity for found in self._found)
+        return sum(found.severity == severity for found in self._found.values())
 
     @property
     def has_errors(self) -> bool:
         """Whether anything forbids to use the file."""
-        return any(found.severity == "error" for found in self._found)
+        return any(found.severity == "error" for found in self._found.values())
 
 
 def _place(found: Diagnostic) -> tuple[str, int, int, str, str]:
