@@ -96,7 +96,7 @@ class Answer:
     def is_error(self) -> bool: ...
 
 def inspect_answer(body: bytes) -> Answer | None:
-    """What `body` says; None when it is not strict JSON or no JSON-RPC message."""
+    """What `body` says, keys that repeat allowed; None when it is not JSON or no answer."""
 
 def normalize_path(text: str) -> str:
     """The one text of a JSONPath: `amount` and `$.amount` give `$['amount']`.
