@@ -37,7 +37,8 @@ from helio.protocol.guards import host_rules, origin_rules
 from helio.runtime import clock
 from helio.runtime.driver import Driver
 from helio.runtime.keeper import CatalogueKeeper
-from helio.transport.door import Guards, McpDoor
+from helio.transport.admission import Guards
+from helio.transport.door import McpDoor
 from helio.upstream.registry import DEFAULT_NAME, Upstreams, UpstreamSettings
 
 if TYPE_CHECKING:
@@ -46,8 +47,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 25.0
-"""How long calls in flight may take to end after a SIGTERM; with what follows an exit is under 30
-s."""
+"""How long requests in flight may take to end after a SIGTERM; with what follows an exit is under
+30 s."""
+CLOSE_SECONDS = 0.5
+"""How long a connection may take after that; the HTTP server grants it twice."""
 FIRST_LIST_SECONDS = 2.0
 """How long the start waits for the upstream's tools; after that they are fetched while serving."""
 SWEEP_SECONDS = 30.0
@@ -139,7 +142,9 @@ class Application:
             on_tools_changed=self._keeper.changed,
         )
         mcp = await self._listen(
-            web.ServerRunner(self._door.server()), config.listen.host, config.listen.port
+            web.ServerRunner(self._door.server(), shutdown_timeout=CLOSE_SECONDS),
+            config.listen.host,
+            config.listen.port,
         )
         operator = None
         if config.dashboard.enabled:
@@ -178,7 +183,9 @@ class Application:
         )
         app = application(access, self._health, self._policy_shown)
         return await self._listen(
-            web.AppRunner(app, access_log=None), dashboard.host, dashboard.port
+            web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_SECONDS),
+            dashboard.host,
+            dashboard.port,
         )
 
     def _guards(self) -> Guards:
@@ -200,7 +207,10 @@ class Application:
         if door is not None:
             given_up = await door.drain(DRAIN_SECONDS)
             if given_up:
-                logger.warning("%d calls were given up; their outcome is unknown", given_up)
+                logger.warning(
+                    "%d requests were given up; the outcome of calls among them is unknown",
+                    given_up,
+                )
         if keeper is not None:
             await keeper.stop()
         for runner in self._runners:

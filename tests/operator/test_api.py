@@ -1,5 +1,6 @@
 """The operator port: who may read what."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
@@ -67,6 +68,16 @@ async def test_the_rest_needs_the_secret(port: Port) -> None:
     for scheme in ("Bearer", "bearer"):
         status, body, _ = await port.get("/api/policy", {"authorization": f"{scheme} {SECRET}"})
         assert (status, body) == (200, {"data": {"digest": "sha256:00"}})
+
+
+async def test_bytes_that_are_no_text_are_no_secret(port: Port) -> None:
+    url = port.server.make_url("/api/policy")
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(
+        b"GET /api/policy HTTP/1.0\r\nhost: 127.0.0.1\r\nauthorization: Bearer \xff\r\n\r\n"
+    )
+    assert (await reader.readline()).split()[1] == b"401"
+    writer.close()
 
 
 async def test_what_is_not_there_needs_the_secret_too(port: Port) -> None:

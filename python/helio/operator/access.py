@@ -36,7 +36,7 @@ class Access:
         scheme, _, presented = request.headers.get("authorization", "").partition(" ")
         expected = self.secret.encode()
         if scheme.lower() != "bearer" or not hmac.compare_digest(
-            presented.strip().encode(), expected
+            presented.strip().encode(errors="surrogateescape"), expected
         ):
             response = fault(401, "send the operator's secret: Authorization: Bearer <api_secret>")
             response.headers["www-authenticate"] = 'Bearer realm="helio"'

@@ -4,6 +4,7 @@ Used by the transport and the pipeline's feedback. Ids are raw JSON as the agent
 are spliced in byte for byte, so that no number or escape changes on the way back. Pure.
 """
 
+import json
 from typing import Final
 
 import orjson
@@ -15,6 +16,15 @@ INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
 
 _NULL: Final = b"null"
+
+
+def identity(identifier: bytes) -> str | int | float | None:
+    """What an id says, whatever its escapes: ids of one meaning are equal.
+
+    `identifier` is the raw JSON of an id (a string, a number or null). Integers keep every digit.
+    """
+    value: str | int | float | None = json.loads(identifier)
+    return value
 
 
 def error_answer(identifier: bytes | None, code: int, message: str, data: object = None) -> bytes:
@@ -44,10 +54,7 @@ def same_identifier(left: bytes | None, right: bytes | None) -> bool:
     """
     if left is None or right is None:
         return False
-    if left == right:
-        return True
-    texts = left.startswith(b'"') and right.startswith(b'"')
-    return texts and bool(orjson.loads(left) == orjson.loads(right))
+    return left == right or identity(left) == identity(right)
 
 
 def _answer(identifier: bytes | None, member: bytes, value: object) -> bytes:

@@ -6,15 +6,13 @@ it is. Every body that an agent posts goes through the strict envelope first.
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
-import orjson
 from aiohttp.web import BaseRequest, Response, Server, StreamResponse
-from aiohttp.web_protocol import RequestHandler
 
-from helio.errors import UpstreamFailed
+from helio.errors import ProgrammingError, UpstreamFailed
 from helio.evaluator import MalformedMessage, Message, parse_message
 from helio.governance.feedback import upstream_failure_answer
 from helio.governance.identity import SessionResolver
@@ -22,20 +20,15 @@ from helio.pipeline.events import CallReceived
 from helio.pipeline.governance import Governance
 from helio.pipeline.machine import CallMachine
 from helio.protocol import revisions
-from helio.protocol.guards import (
-    HostRules,
-    OriginRules,
-    host_allowed,
-    origin_allowed,
-    path_allowed,
-)
 from helio.protocol.headers import Header, HeaderRefused, request_headers
-from helio.protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, error_answer
-from helio.protocol.media import JSON, essence
+from helio.protocol.jsonrpc import INTERNAL_ERROR, error_answer, identity
+from helio.protocol.media import JSON
 from helio.runtime import clock
 from helio.runtime.driver import Driver
+from helio.transport.admission import Guards, Rejection
 from helio.transport.exchange import MAX_ANSWER, HttpExchange
-from helio.transport.relay import is_event_stream, relay_stream, relay_whole
+from helio.transport.listener import Listener, Streams, end
+from helio.transport.relay import Downstream, is_event_stream, relay_stream, relay_whole
 from helio.upstream.registry import Upstream
 from helio.upstream.response import UpstreamResponse
 
@@ -44,57 +37,12 @@ logger = logging.getLogger(__name__)
 UNSUPPORTED_REVISION = -32022
 """JSON-RPC code of a revision that is not spoken here; `data.supported` lists those that are."""
 CANCEL_GRACE_SECONDS = 1.0
-"""How long the upstream may still answer a call that the agent cancelled."""
+"""How long the upstream may still answer a request that the agent cancelled."""
+PARTING_SECONDS = 1.0
+"""How long requests that were given up may take to be recorded and answered."""
 
-
-@dataclass(eq=False)
-class Rejection(Exception):  # noqa: N818
-    """A request that goes no further: how it is answered, and why (`reason`, for the audit)."""
-
-    status: int
-    reason: str
-    detail: str
-    code: int = INVALID_REQUEST
-    identifier: bytes | None = None
-    data: object = None
-    allow: str | None = None
-
-    def response(self) -> Response:
-        """The HTTP answer: a JSON-RPC error with `data.reason`."""
-        data = self.data if self.data is not None else {"reason": self.reason}
-        return Response(
-            status=self.status,
-            body=error_answer(self.identifier, self.code, self.detail, data),
-            content_type=JSON,
-            headers=None if self.allow is None else {"allow": self.allow},
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Guards:
-    """Who may knock, and with how much: hosts, origins, the largest body in bytes."""
-
-    hosts: HostRules
-    origins: OriginRules
-    max_body: int
-    path: str = "/mcp"
-
-    def check(self, request: BaseRequest) -> None:
-        """Raises `Rejection` for a path, host or origin that may not pass, in this order."""
-        if not path_allowed(request.raw_path, (self.path,)):
-            raise Rejection(
-                404, "unknown_path", f"Nothing is served here. Agents connect to {self.path}."
-            )
-        headers = request.headers
-        if len(headers.getall("host", ())) != 1 or not host_allowed(headers["host"], self.hosts):
-            raise Rejection(
-                403, "host_refused", "This Host is not allowed; see listen.allowed_hosts."
-            )
-        origins = headers.getall("origin", ())
-        if len(origins) > 1 or not origin_allowed(headers.get("origin"), self.origins):
-            raise Rejection(
-                403, "origin_refused", "This Origin is not allowed; see listen.allowed_origins."
-            )
+RequestKey = tuple[str, object]
+"""An MCP session, and the id of a request in it."""
 
 
 class McpDoor:
@@ -123,27 +71,25 @@ class McpDoor:
         self._guards = guards
         self._record_rejected = record_rejected
         self._on_tools_changed = on_tools_changed
-        self._calls: dict[tuple[str | None, bytes], HttpExchange] = {}
+        self._open: dict[RequestKey, HttpExchange] = {}
         self._in_flight: set[HttpExchange] = set()
-        self._streams: dict[RequestHandler, asyncio.Event] = {}
+        self._streams: Streams = {}
         self._closing = False
         self._idle = asyncio.Event()
         self._idle.set()
 
     def server(self) -> Server:
         """The aiohttp server of this door."""
-        return _WatchingServer(self.handle, self._streams, access_log=None)
+        return Listener(self.handle, self._streams)
 
     async def handle(self, request: BaseRequest) -> StreamResponse:
         """Answers one HTTP request."""
         body = b""
         try:
             self._guards.check(request)
-            if self._closing:
-                raise Rejection(503, "shutting_down", "Helio is shutting down.", INTERNAL_ERROR)
             match request.method:
                 case "POST":
-                    body = await self._read_body(request)
+                    body = await self._guards.read(request)
                     return await self._post(request, body)
                 case "GET":
                     return await self._get(request)
@@ -169,58 +115,39 @@ class McpDoor:
             return Response(status=status, body=answer, content_type=JSON)
 
     async def drain(self, seconds: float) -> int:
-        """Takes no new calls, waits up to `seconds` for those in flight, then gives the rest up.
+        """Takes no new requests, waits up to `seconds` for those in flight, then gives them up.
 
-        Returns how many were given up; each of them gets its record and its answer.
+        Returns how many were given up. Each of them gets its record, and its answer if the agent
+        takes it soon. What belongs to a request in flight (responses, notifications) still passes.
         """
         self._closing = True
-        for lost in self._streams.values():
-            lost.set()
+        for stream in self._streams.values():
+            end(stream)
+        if await self._idle_within(seconds):
+            return 0
+        given_up = len(self._in_flight)
+        for exchange in self._in_flight:
+            exchange.stop("shutdown")
+        await self._idle_within(PARTING_SECONDS)
+        return given_up
+
+    async def _idle_within(self, seconds: float) -> bool:
         try:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
         except TimeoutError:
-            given_up = len(self._in_flight)
-            for exchange in list(self._in_flight):
-                exchange.stop("shutdown")
-            async with asyncio.timeout(2.0):
-                await self._idle.wait()
-            return given_up
-        return 0
-
-    async def _read_body(self, request: BaseRequest) -> bytes:
-        if essence(request.headers.get("content-type")) != JSON:
-            raise Rejection(
-                415, "unsupported_media_type", "The Content-Type must be application/json."
-            )
-        if request.headers.get("content-encoding", "identity").lower() != "identity":
-            raise Rejection(415, "unsupported_encoding", "A Content-Encoding is not accepted.")
-        limit = self._guards.max_body
-        length = request.content_length
-        too_large = Rejection(413, "body_too_large", f"The body is larger than {limit} bytes.")
-        if length is not None and length > limit:
-            raise too_large
-        pieces: list[bytes] = []
-        size = 0
-        while piece := await request.content.readany():
-            size += len(piece)
-            if size > limit:
-                raise too_large
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            return False
+        return True
 
     def _headers(self, request: BaseRequest, identifier: bytes | None = None) -> list[Header]:
         """The headers that go up. A revision that is not spoken here is refused before that."""
         revision = request.headers.get("mcp-protocol-version")
-        if revision is not None and revision.strip() in revisions.LATER:
-            raise Rejection(
-                400,
-                "unsupported_revision",
-                f"Revision {revision.strip()} is not available in this version.",
-                UNSUPPORTED_REVISION,
-                identifier,
-                {"supported": list(revisions.LEGACY), "requested": revision.strip()},
-            )
+        try:
+            if revisions.requested(revision) in revisions.LATER:
+                detail = f"Revision {revision} is not available in this version."
+                raise _unsupported(revision, detail, identifier)
+        except revisions.UnknownRevision as unknown:
+            raise _unsupported(unknown.revision, str(unknown), identifier) from None
         try:
             return request_headers(request.raw_headers, self._upstream.rules)
         except HeaderRefused as refusal:
@@ -233,76 +160,98 @@ class McpDoor:
             reason, code, identifier, detail = error.args
             raise Rejection(400, reason, detail, code, identifier) from None
         headers = self._headers(request, message.id)
-        if message.method == "tools/call":
-            return await self._call(request, message, headers)
+        if message.kind == "request":
+            self._refuse_when_closing(message.id)
+            return await self._request(request, message, headers)
         if message.method == "notifications/cancelled":
-            # First, because the upstream may end the call's stream before it acknowledges this.
+            # First, because the upstream may end the stream before it acknowledges this.
             self._cancelled(request, body)
         elif message.kind == "response" and message.id is not None:
             self._answered(request, message.id)
-        return await self._pass(request, message, headers)
+        return await self._tell(message, headers)
 
-    async def _call(
+    def _refuse_when_closing(self, identifier: bytes | None = None) -> None:
+        if self._closing:
+            raise Rejection(
+                503, "shutting_down", "Helio is shutting down.", INTERNAL_ERROR, identifier
+            )
+
+    async def _request(
         self, request: BaseRequest, message: Message, headers: list[Header]
     ) -> StreamResponse:
-        """One governed call, from its bytes to its answer."""
+        """One request, from its bytes to its answer; a call is governed."""
         exchange = HttpExchange(request, message, self._upstream, headers, self._on_tools_changed)
+        call_id = clock.new_call_id(clock.now().wall)
+        key = _key(request, identity(message.id or b"null"))
+        if key is not None:
+            self._open[key] = exchange
+        self._in_flight.add(exchange)
+        self._idle.clear()
+        try:
+            if message.method == "tools/call":
+                received = self._received(request, message, call_id)
+                await self._driver.run(CallMachine(self._governance()), received, exchange)
+            else:
+                await exchange.pass_on()
+        except Exception:
+            logger.exception("request %s failed inside Helio", call_id)
+            exchange.break_off(_internal_error(message, call_id))
+        finally:
+            self._in_flight.discard(exchange)
+            if key is not None and self._open.get(key) is exchange:
+                del self._open[key]
+            if not self._in_flight:
+                self._idle.set()
+        if exchange.response is None:
+            raise ProgrammingError(f"request {call_id} ended without an answer")
+        return exchange.response
+
+    def _received(self, request: BaseRequest, message: Message, call_id: str) -> CallReceived:
         get = request.headers.get
-        received = CallReceived(
+        return CallReceived(
             message=message,
-            call_id=clock.new_call_id(clock.now().wall),
+            call_id=call_id,
             upstream=self._upstream.name,
             session=self._sessions.resolve(get),
             agent=None,
             protocol_version=get("mcp-protocol-version"),
         )
-        correlation = (get("mcp-session-id"), message.id or b"")
-        self._calls[correlation] = exchange
-        self._in_flight.add(exchange)
-        self._idle.clear()
-        try:
-            await self._driver.run(CallMachine(self._governance()), received, exchange)
-        except Exception:
-            logger.exception("call %s failed inside Helio", received.call_id)
-            return _internal_error(message, received.call_id)
-        finally:
-            self._in_flight.discard(exchange)
-            if self._calls.get(correlation) is exchange:
-                del self._calls[correlation]
-            if not self._in_flight:
-                self._idle.set()
-        if exchange.response is None:
-            return _internal_error(message, received.call_id)
-        return exchange.response
 
-    async def _pass(
-        self, request: BaseRequest, message: Message, headers: list[Header]
-    ) -> StreamResponse:
-        """Any other message, as it is."""
+    async def _tell(self, message: Message, headers: list[Header]) -> StreamResponse:
+        """A notification, or the answer to the upstream's own request: only its receipt is awaited,
+        whatever form the upstream gives it.
+        """
+        silence = self._upstream.client.request_timeout
         try:
-            upstream = await self._send("POST", headers, message.body)
-        except UpstreamFailed as failure:
-            if message.kind != "request" or message.id is None:
-                raise
-            answer = upstream_failure_answer(
-                message.id, f"upstream_{failure.reason}", str(failure), None
-            )
-            return Response(body=answer, content_type=JSON)
-        if is_event_stream(upstream):
-            return await relay_stream(request, upstream, self._on_tools_changed, None)
-        return await relay_whole(upstream, MAX_ANSWER)
+            async with asyncio.timeout(silence):
+                upstream = await self._send("POST", headers, message.body)
+                return await relay_whole(upstream, MAX_ANSWER)
+        except TimeoutError:
+            detail = f"no receipt from the upstream within {silence} s"
+            raise UpstreamFailed("timeout", sent=True, detail=detail) from None
 
     async def _get(self, request: BaseRequest) -> StreamResponse:
-        """The upstream's own stream: it lives until either side ends it."""
-        lost = self._streams.setdefault(request.protocol, asyncio.Event())
+        """The upstream's own stream: it stands until either side, or Helio, ends it."""
+        self._refuse_when_closing()
         headers = self._headers(request)
-        upstream = await self._upstream.send("GET", headers, None, timeout=None)
+        downstream: Downstream | None = None
         try:
-            if is_event_stream(upstream):
-                return await relay_stream(request, upstream, self._on_tools_changed, lost)
-            return await relay_whole(upstream, MAX_ANSWER)
+            async with asyncio.timeout(None) as standing:
+                self._streams[request.protocol] = standing
+                upstream = await self._upstream.send("GET", headers, None, timeout=None)
+                if not is_event_stream(upstream):
+                    return await relay_whole(upstream, MAX_ANSWER)
+                downstream = Downstream(request, upstream)
+                await relay_stream(downstream, upstream, self._on_tools_changed)
+        except TimeoutError:
+            if downstream is None:
+                raise Rejection(
+                    503, "stream_ended", "The stream ended before it began.", INTERNAL_ERROR
+                ) from None
         finally:
             self._streams.pop(request.protocol, None)
+        await downstream.end()
+        return downstream.response
 
     async def _delete(self, request: BaseRequest) -> StreamResponse:
         upstream = await self._send("DELETE", self._headers(request), None)
@@ -315,49 +264,40 @@ class McpDoor:
         return await self._upstream.send(method, headers, body, timeout=silence)
 
     def _cancelled(self, request: BaseRequest, body: bytes) -> None:
-        """The agent gave a call up: the upstream knows, and is not waited for much longer."""
-        params = orjson.loads(body).get("params")
-        if not isinstance(params, dict):
-            return
-        session = request.headers.get("mcp-session-id")
-        exchange = self._calls.get((session, orjson.dumps(params.get("requestId"))))
+        """The agent gave a request up: the upstream is told, and not waited for much longer."""
+        params = json.loads(body).get("params")
+        found = params.get("requestId") if isinstance(params, dict) else None
+        key = _key(request, found) if type(found) in (str, int) else None
+        exchange = None if key is None else self._open.get(key)
         if exchange is not None:
             exchange.stop("cancelled", CANCEL_GRACE_SECONDS)
 
     def _answered(self, request: BaseRequest, question: bytes) -> None:
-        """The agent answers what an upstream asked: the call that it belongs to waits for the
+        """The agent answers what an upstream asked: the request that it belongs to waits for the
         upstream again."""
         session = request.headers.get("mcp-session-id")
-        for (owner, _), exchange in self._calls.items():
+        for (owner, _), exchange in self._open.items():
             if owner == session:
                 exchange.agent_answered(question)
 
 
-class _WatchingServer(Server):
-    """Tells streams when the connection of their agent is lost."""
-
-    def __init__(
-        self,
-        handler: Callable[[BaseRequest], Awaitable[StreamResponse]],
-        streams: dict[RequestHandler, asyncio.Event],
-        **options: object,
-    ) -> None:
-        super().__init__(handler, **options)  # type: ignore[arg-type]
-        self._streams = streams
-
-    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
-        """Called by aiohttp when a connection is gone."""
-        lost = self._streams.pop(handler, None)
-        if lost is not None:
-            lost.set()
-        super().connection_lost(handler, exc)
+def _key(request: BaseRequest, identifier: object) -> RequestKey | None:
+    """What a request is found by again; None without a session, where agents share their ids."""
+    session = request.headers.get("mcp-session-id")
+    return None if session is None else (session, identifier)
 
 
-def _internal_error(message: Message, call_id: str) -> Response:
-    body = error_answer(
+def _unsupported(revision: str | None, detail: str, identifier: bytes | None) -> Rejection:
+    # What is no ASCII came as surrogates, which no JSON may hold.
+    requested = (revision or "")[:64].encode("ascii", "backslashreplace").decode()
+    data = {"supported": list(revisions.LEGACY), "requested": requested}
+    return Rejection(400, "unsupported_revision", detail, UNSUPPORTED_REVISION, identifier, data)
+
+
+def _internal_error(message: Message, call_id: str) -> bytes:
+    return error_answer(
         message.id,
         INTERNAL_ERROR,
-        "Helio could not carry out this call; it says why in its log.",
+        "Helio could not carry out this request; it says why in its log.",
         {"reason": "internal_error", "call_id": call_id},
     )
-    return Response(body=body, content_type=JSON)

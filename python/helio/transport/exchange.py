@@ -1,4 +1,4 @@
-"""One `tools/call` on streamable HTTP: its bytes to the upstream, the upstream's answer back.
+"""One request on streamable HTTP: its bytes to the upstream, the upstream's answer back.
 
 Above: `helio.transport.door`. Below: `helio.upstream`, `helio.protocol`. It is the `Exchange` of
 `helio.runtime.driver`. The answer is held back until the driver delivers it; what an event stream
@@ -14,10 +14,12 @@ from aiohttp.web import BaseRequest, Response, StreamResponse
 
 from helio.errors import UpstreamFailed as Failure
 from helio.evaluator import Answer, Message, inspect_answer
+from helio.governance.feedback import upstream_failure_answer
 from helio.pipeline.events import UpstreamAnswered, UpstreamFailed
 from helio.pipeline.record import HEAD
 from helio.protocol.headers import Header
-from helio.protocol.jsonrpc import same_identifier
+from helio.protocol.jsonrpc import identity, same_identifier
+from helio.protocol.media import JSON
 from helio.protocol.sse import Event, EventStreamParser, EventTooLarge
 from helio.transport.relay import (
     TOOLS_CHANGED,
@@ -42,9 +44,9 @@ LEAST_RETRY_SECONDS = 0.05
 
 
 class HttpExchange:
-    """The `Exchange` of one call.
+    """The `Exchange` of one request.
 
-    `response` is what the agent gets, once the driver is done. `on_tools_changed` is called when
+    `response` is what the agent gets, once the exchange is done. `on_tools_changed` is called when
     the upstream says that its tool list changed.
     """
 
@@ -67,10 +69,20 @@ class HttpExchange:
         self._answering: UpstreamResponse | None = None
         self._downstream: Downstream | None = None
         self._held = b""
-        self._questions: set[bytes] = set()
+        self._questions: set[object] = set()
         self._last_event_id = b""
         self._retry_seconds = RETRY_SECONDS
         self.response: StreamResponse | None = None
+
+    async def pass_on(self) -> None:
+        """Carries a request that nobody governs to its answer."""
+        outcome = await self.forward()
+        if isinstance(outcome, UpstreamAnswered):
+            await self.deliver()
+            return
+        identifier = self._message.id or b"null"
+        reason = f"upstream_{outcome.reason}"
+        await self.answer(upstream_failure_answer(identifier, reason, outcome.detail, None))
 
     async def forward(self) -> UpstreamAnswered | UpstreamFailed:
         """See `helio.runtime.driver.Exchange`."""
@@ -113,10 +125,17 @@ class HttpExchange:
     async def answer(self, body: bytes) -> None:
         """See `helio.runtime.driver.Exchange`."""
         if self._downstream is None:
-            self.response = Response(body=body, content_type="application/json")
+            self.response = Response(body=body, content_type=JSON)
             return
         await self._downstream.write(b"event: message\ndata: " + body + b"\n\n")
         await self._downstream.end()
+
+    def break_off(self, body: bytes) -> None:
+        """Answers with `body`, or hangs up when the agent already has a part of another answer."""
+        if self._downstream is None:
+            self.response = Response(body=body, content_type=JSON)
+        else:
+            self._downstream.hang_up()
 
     def stop(self, reason: str, grace: float = 0.0) -> None:
         """Waits for the upstream at most `grace` seconds more. The outcome is then unknown, for
@@ -126,8 +145,9 @@ class HttpExchange:
 
     def agent_answered(self, question: bytes) -> None:
         """The agent answers a request of the upstream; `question` is that request's id."""
-        if question in self._questions:
-            self._questions.discard(question)
+        asked = identity(question)
+        if asked in self._questions:
+            self._questions.discard(asked)
             self._wait_on()
 
     async def _forward(self, started: int) -> UpstreamAnswered | UpstreamFailed:
@@ -144,7 +164,7 @@ class HttpExchange:
             upstream.close()
             raise
         self._held = body
-        return _answered(upstream.status, body, inspect_answer(body), started)
+        return self._answered(upstream.status, body, inspect_answer(body), started)
 
     async def _follow(
         self, upstream: UpstreamResponse, started: int
@@ -155,6 +175,7 @@ class HttpExchange:
         Transports). Helio does so itself: the answer must come this way to be recorded, and the
         agent's stream need not end.
         """
+        self._wait_on()
         stream: UpstreamResponse | None = upstream
         while stream is not None:
             answered = await self._relay(stream, upstream.status, started)
@@ -172,18 +193,21 @@ class HttpExchange:
         chunks = stream.chunks()
         # From here on it is messages that count, not bytes.
         stream.allow_silence(None)
-        self._wait_on()
-        async for chunk in chunks:
-            for event in parser.feed(chunk):
-                answer = self._inspect(event)
-                if event.data:
-                    self._wait_on()
-                if answer is not None and event.data is not None:
-                    self._held = event.raw
-                    finish_in_background(stream, chunks)
-                    return _answered(status, event.data, answer, started)
-                self._note_place(event)
-                await self._pass_on(event.raw)
+        try:
+            async for chunk in chunks:
+                for event in parser.feed(chunk):
+                    answer = self._inspect(event)
+                    if event.data:
+                        self._wait_on()
+                    if answer is not None and event.data is not None:
+                        self._held = event.raw
+                        finish_in_background(stream, chunks)
+                        return self._answered(status, event.data, answer, started)
+                    self._note_place(event)
+                    await self._send_down(event.raw)
+        except BaseException:
+            stream.close()
+            raise
         return None
 
     async def _resume(self) -> UpstreamResponse | None:
@@ -230,47 +254,55 @@ class HttpExchange:
             return None
         if answer.kind != "response":
             if answer.kind == "request" and answer.id is not None:
-                self._questions.add(answer.id)
+                self._questions.add(identity(answer.id))
             if TOOLS_CHANGED in event.data:
                 self._on_tools_changed()
             return None
         return answer if same_identifier(answer.id, self._message.id) else None
 
-    async def _pass_on(self, raw: bytes) -> None:
-        upstream = self._answering
-        if upstream is None:
+    async def _send_down(self, raw: bytes) -> None:
+        """Gives the agent an event. The time it takes is the agent's, not the upstream's."""
+        if self._answering is None:
             raise RuntimeError("there is no answer to pass on")
         if self._downstream is None:
-            self.response = StreamResponse(
-                status=upstream.status, headers=headers_down(upstream, stream=True)
-            )
-            self._downstream = Downstream(self._request, self.response)
+            self._downstream = Downstream(self._request, self._answering)
+            self.response = self._downstream.response
+        due = self._deadline.when()
+        if due is None or self._stopped is not None:
+            await self._downstream.write(raw)
+            return
+        left = due - asyncio.get_running_loop().time()
+        self._deadline.reschedule(None)
         await self._downstream.write(raw)
+        if self._deadline.when() is None:
+            self._give_up_in(left)
 
+    def _answered(
+        self, status: int, body: bytes, answer: Answer | None, started: int
+    ) -> UpstreamAnswered:
+        return UpstreamAnswered(
+            http_status=status,
+            body=None if answer is None else body,
+            size=len(body),
+            sha256=hashlib.sha256(body).hexdigest() if answer is None and body else None,
+            head=body[:HEAD] if answer is None else b"",
+            error=self._error(status, answer),
+            latency=time.monotonic_ns() - started,
+        )
 
-def _answered(status: int, body: bytes, answer: Answer | None, started: int) -> UpstreamAnswered:
-    return UpstreamAnswered(
-        http_status=status,
-        body=None if answer is None else body,
-        size=len(body),
-        sha256=hashlib.sha256(body).hexdigest() if answer is None and body else None,
-        head=body[:HEAD] if answer is None else b"",
-        error=_error(status, answer),
-        latency=time.monotonic_ns() - started,
-    )
-
-
-def _error(status: int, answer: Answer | None) -> str | None:
-    """What the answer reports as a failure: by HTTP status, by JSON-RPC error, or by `isError`."""
-    if answer is not None and answer.error_code is not None:
-        return f"{answer.error_code}: {answer.error_message or ''}"
-    if status >= 400:
-        return f"HTTP {status}"
-    if answer is None:
-        return "the answer is not a JSON-RPC message"
-    if answer.kind != "response":
-        return "the answer is not a JSON-RPC response"
-    return "the tool reported an error" if answer.is_error else None
+    def _error(self, status: int, answer: Answer | None) -> str | None:
+        """What the answer reports as a failure: by HTTP status, JSON-RPC error, or `isError`."""
+        if answer is not None and answer.error_code is not None:
+            return f"{answer.error_code}: {answer.error_message or ''}"
+        if status >= 400:
+            return f"HTTP {status}"
+        if answer is None:
+            return "the answer is not a JSON-RPC message"
+        if answer.kind != "response":
+            return "the answer is not a JSON-RPC response"
+        if not same_identifier(answer.id, self._message.id):
+            return "the answer is to another request"
+        return "the tool reported an error" if answer.is_error else None
 
 
 def _failed(reason: str, detail: str, sent: bool, started: int) -> UpstreamFailed:

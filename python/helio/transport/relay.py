@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 15.0
 """How long a stream may be silent before a comment is sent, so that nothing on the way closes
 it."""
+STALLED_SECONDS = 30.0
+"""How long an agent may take nothing of what it is sent before it counts as gone."""
 FINISH_SECONDS = 1.0
 """How long an upstream may take to end a stream that it has answered on."""
 HEARTBEAT = b": keep-alive\n\n"
@@ -47,10 +49,13 @@ def is_event_stream(response: UpstreamResponse) -> bool:
 
 class Downstream:
     """One streamed answer to an agent, which may go away at any time without harm to the upstream
-    side."""
+    side. One that takes nothing for `STALLED_SECONDS` is hung up on.
+    """
 
-    def __init__(self, request: BaseRequest, response: StreamResponse) -> None:
-        self.response = response
+    def __init__(self, request: BaseRequest, upstream: UpstreamResponse) -> None:
+        self.response = StreamResponse(
+            status=upstream.status, headers=headers_down(upstream, stream=True)
+        )
         self._request = request
         self.gone = False
 
@@ -59,44 +64,46 @@ class Downstream:
         if self.gone:
             return
         try:
-            if not self.response.prepared:
-                await self.response.prepare(self._request)
-            if data:
-                await self.response.write(data)
+            async with asyncio.timeout(STALLED_SECONDS):
+                if not self.response.prepared:
+                    await self.response.prepare(self._request)
+                if data:
+                    await self.response.write(data)
+        except TimeoutError:
+            logger.warning("an agent took nothing for %s s; it is hung up on", STALLED_SECONDS)
+            self.hang_up()
         except ConnectionError:
             self.gone = True
 
     async def end(self) -> None:
         """Ends the answer."""
+        await self.write(b"")
         if self.gone:
             return
         try:
-            if not self.response.prepared:
-                await self.response.prepare(self._request)
             await self.response.write_eof()
         except ConnectionError:
             self.gone = True
 
+    def hang_up(self) -> None:
+        """Closes the agent's connection, so that the answer does not look whole."""
+        self.gone = True
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
 
 async def relay_stream(
-    request: BaseRequest,
-    upstream: UpstreamResponse,
-    on_tools_changed: Callable[[], None],
-    lost: asyncio.Event | None,
-) -> StreamResponse:
-    """Passes a stream through, byte for byte, until either side ends it.
+    downstream: Downstream, upstream: UpstreamResponse, on_tools_changed: Callable[[], None]
+) -> None:
+    """Passes a stream through, byte for byte, until the upstream ends it.
 
-    `lost` is set when the agent's connection is gone; None keeps the upstream's side going to its
-    end without an agent (a POST of the legacy revisions, where a disconnect is not a cancel).
+    When it breaks, the agent's connection is closed as abruptly. A cancellation closes the
+    upstream's side only, between two pieces.
     """
-    downstream = Downstream(
-        request,
-        StreamResponse(status=upstream.status, headers=headers_down(upstream, stream=True)),
-    )
     tail = b""
     try:
         await downstream.write(b"")
-        async with contextlib.aclosing(_with_heartbeats(upstream.chunks(), lost)) as chunks:
+        async with contextlib.aclosing(_with_heartbeats(upstream.chunks())) as chunks:
             async for chunk in chunks:
                 if TOOLS_CHANGED in tail + chunk:
                     on_tools_changed()
@@ -104,10 +111,11 @@ async def relay_stream(
                 else:
                     tail = (tail + chunk)[-len(TOOLS_CHANGED) :]
                 await downstream.write(chunk)
-        await downstream.end()
+    except UpstreamFailed as failure:
+        logger.info("an upstream's stream broke: %s", failure)
+        downstream.hang_up()
     finally:
         upstream.close()
-    return downstream.response
 
 
 async def relay_whole(upstream: UpstreamResponse, limit: int) -> Response:
@@ -143,26 +151,17 @@ async def _finish(upstream: UpstreamResponse, chunks: AsyncGenerator[bytes]) -> 
         upstream.close()
 
 
-async def _with_heartbeats(
-    chunks: AsyncGenerator[bytes], lost: asyncio.Event | None
-) -> AsyncGenerator[bytes]:
-    """The chunks, and a comment whenever none came for `HEARTBEAT_SECONDS`; ends when `lost` is
-    set.
+async def _with_heartbeats(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """The chunks, and a comment whenever none came for `HEARTBEAT_SECONDS`.
 
     A comment is only sent where an event ended, so that it cannot break one in two.
     """
-    gone = None if lost is None else asyncio.ensure_future(lost.wait())
     upcoming = asyncio.ensure_future(anext(chunks, None))
     between_events = True
     try:
         while True:
-            waiting = {upcoming} if gone is None else {upcoming, gone}
-            done, _ = await asyncio.wait(
-                waiting, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
-            if gone is not None and gone in done:
-                return
-            if upcoming in done:
+            done, _ = await asyncio.wait({upcoming}, timeout=HEARTBEAT_SECONDS)
+            if done:
                 chunk = upcoming.result()
                 if chunk is None:
                     return
@@ -172,8 +171,7 @@ async def _with_heartbeats(
             elif between_events:
                 yield HEARTBEAT
     finally:
-        for task in (upcoming, gone):
-            if task is not None and not task.done():
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        if not upcoming.done():
+            upcoming.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await upcoming

@@ -1,0 +1,117 @@
+"""Who may knock, and with what: path, host and origin, then the body.
+
+Above: `helio.transport.door`. Below: `helio.protocol`.
+"""
+
+from dataclasses import dataclass
+
+from aiohttp.web import BaseRequest, Response
+from aiohttp.web_protocol import RequestPayloadError
+
+from helio.protocol.guards import (
+    HostRules,
+    OriginRules,
+    host_allowed,
+    origin_allowed,
+    path_allowed,
+)
+from helio.protocol.jsonrpc import INVALID_REQUEST, error_answer
+from helio.protocol.media import JSON, essence
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@dataclass(eq=False)
+class Rejection(Exception):  # noqa: N818
+    """A request that goes no further: how it is answered, and why (`reason`, for the audit)."""
+
+    status: int
+    reason: str
+    detail: str
+    code: int = INVALID_REQUEST
+    identifier: bytes | None = None
+    data: object = None
+    allow: str | None = None
+
+    def response(self) -> Response:
+        """The HTTP answer: a JSON-RPC error with `data.reason`."""
+        data = self.data if self.data is not None else {"reason": self.reason}
+        return Response(
+            status=self.status,
+            body=error_answer(self.identifier, self.code, self.detail, data),
+            content_type=JSON,
+            headers=None if self.allow is None else {"allow": self.allow},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """Who may knock, and with how much: hosts, origins, the largest body in bytes."""
+
+    hosts: HostRules
+    origins: OriginRules
+    max_body: int
+    path: str = "/mcp"
+
+    def check(self, request: BaseRequest) -> None:
+        """Raises `Rejection` for a path, host or origin that may not pass, in this order."""
+        if not path_allowed(request.raw_path, (self.path,)):
+            raise Rejection(
+                404, "unknown_path", f"Nothing is served here. Agents connect to {self.path}."
+            )
+        headers = request.headers
+        if len(headers.getall("host", ())) != 1 or not host_allowed(headers["host"], self.hosts):
+            raise Rejection(
+                403, "host_refused", "This Host is not allowed; see listen.allowed_hosts."
+            )
+        origins = headers.getall("origin", ())
+        if len(origins) > 1 or not origin_allowed(headers.get("origin"), self.origins):
+            raise Rejection(
+                403, "origin_refused", "This Origin is not allowed; see listen.allowed_origins."
+            )
+
+    async def read(self, request: BaseRequest) -> bytes:
+        """The body. Raises `Rejection` for one that may not pass, as soon as that is known."""
+        headers = request.headers
+        if essence(headers.get("content-type")) != JSON:
+            raise Rejection(
+                415, "unsupported_media_type", "The Content-Type must be application/json."
+            )
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise Rejection(415, "unsupported_encoding", "A Content-Encoding is not accepted.")
+        if request.content_length is not None and request.content_length > self.max_body:
+            raise self._too_large()
+        expected = headers.get("expect")
+        if expected is not None:
+            await _meet(expected, request)
+        try:
+            return await self._read(request)
+        except ConnectionError:
+            # Nobody is there to be told; the audit is.
+            raise Rejection(
+                400, "incomplete_body", "The connection ended before its request did."
+            ) from None
+        except RequestPayloadError:
+            raise Rejection(400, "invalid_body", "The body's framing is not HTTP.") from None
+
+    async def _read(self, request: BaseRequest) -> bytes:
+        pieces: list[bytes] = []
+        size = 0
+        while piece := await request.content.readany():
+            size += len(piece)
+            if size > self.max_body:
+                raise self._too_large()
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _too_large(self) -> Rejection:
+        return Rejection(413, "body_too_large", f"The body is larger than {self.max_body} bytes.")
+
+
+async def _meet(expected: str, request: BaseRequest) -> None:
+    """Does what an agent waits for before it sends its body (RFC 9110, section 10.1.1)."""
+    if expected.lower() != "100-continue":
+        raise Rejection(417, "expectation_failed", "Only 100-continue can be expected.")
+    await request.writer.write(CONTINUE)
+    # The answer proper has not begun.
+    request.writer.output_size = 0
