@@ -31,7 +31,6 @@ dashboard:
 # Every call is written here before it is forwarded.
 audit:
   path: ./helio-audit
-  retention: 90d
 
 # The first rule that matches decides. Saved changes are taken up while Helio runs.
 policies:

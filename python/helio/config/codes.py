@@ -86,6 +86,12 @@ NOT_AVAILABLE_BLOCKS = Code(
     "A rule that this version can only block",
     "Until a later version can do what the rule asks for, every call that it matches is blocked.",
 )
+NOT_APPLIED = Code(
+    "HL303",
+    "warning",
+    "A setting that this version does not act on yet",
+    "It may stay: a later version acts on it. Until then it changes nothing.",
+)
 
 CONFIG_CODES = (
     MISSING_KEY,
@@ -101,4 +107,5 @@ CONFIG_CODES = (
     INTERPOLATION_FORM,
     NOT_AVAILABLE,
     NOT_AVAILABLE_BLOCKS,
+    NOT_APPLIED,
 )
