@@ -30,7 +30,7 @@ __all__ = [
 
 __version__: str
 
-class MalformedMessage(ValueError):  # noqa: N818
+class MalformedMessage(ValueError):
     """A message that the strict envelope refuses.
 
     `args` is `(reason, code, id, detail)`: reason from the table in docs/architecture.md, the

@@ -15,7 +15,7 @@ class ProgrammingError(HelioError):
     """Helio used one of its own parts in a way that cannot be meant. The text says how."""
 
 
-class StartFailed(HelioError):  # noqa: N818
+class StartFailed(HelioError):
     """Helio cannot start. `hint` says what to do."""
 
     def __init__(self, why: str, hint: str) -> None:
@@ -28,7 +28,7 @@ UpstreamFailure: TypeAlias = Literal[
 ]
 
 
-class UpstreamFailed(HelioError):  # noqa: N818
+class UpstreamFailed(HelioError):
     """A request to an upstream that got no whole answer.
 
     `reason`: `connect_failed` (refused, unknown host, TLS), `connect_timeout` (no connection in
@@ -49,7 +49,7 @@ class CatalogueError(HelioError):
     """An upstream answered, but its tools could not be listed. The text says why."""
 
 
-class JournalLocked(HelioError):  # noqa: N818
+class JournalLocked(HelioError):
     """Another process keeps its audit in this directory. `pid` is None when it did not say."""
 
     def __init__(self, directory: str, pid: int | None) -> None:
@@ -59,7 +59,7 @@ class JournalLocked(HelioError):  # noqa: N818
         self.pid = pid
 
 
-class JournalDamaged(HelioError):  # noqa: N818
+class JournalDamaged(HelioError):
     """A journal that is not what was written. `segment` is a file's name, `line` counts from 1."""
 
     def __init__(self, segment: str, line: int, why: str) -> None:
@@ -69,11 +69,11 @@ class JournalDamaged(HelioError):  # noqa: N818
         self.why = why
 
 
-class JournalUnavailable(HelioError):  # noqa: N818
+class JournalUnavailable(HelioError):
     """The journal cannot keep a record now. The text says why."""
 
 
-class IndexUnavailable(HelioError):  # noqa: N818
+class IndexUnavailable(HelioError):
     """The audit's index cannot be asked now. The text says why."""
 
 

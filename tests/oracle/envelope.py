@@ -36,7 +36,7 @@ INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 Kind = Literal["request", "notification", "response"]
 
 
-class Refused(ValueError):  # noqa: N818
+class Refused(ValueError):
     """A message that is not taken; `reason` is a row of the table, `code` the JSON-RPC code."""
 
     def __init__(self, reason: str) -> None:

@@ -107,7 +107,7 @@ DELETE FROM batch WHERE carried AND kind <> 'outcome' AND (
 """
 
 
-class IndexOutdated(Exception):  # noqa: N818
+class IndexOutdated(Exception):
     """The tables are of another version, or of another journal: they must be made anew."""
 
 

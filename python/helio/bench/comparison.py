@@ -21,7 +21,7 @@ Report = Mapping[str, Any]
 """What `helio bench --format json` prints."""
 
 
-class UnreadableReport(HelioError):  # noqa: N818
+class UnreadableReport(HelioError):
     """A file that is no report of `helio bench`. The text says what is missing."""
 
 

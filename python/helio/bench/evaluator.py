@@ -27,7 +27,7 @@ CHECKS = 500
 """Calls of a policy of 1,000 rules that the plain reading is asked about; fewer of larger ones."""
 
 
-class WrongDecision(HelioError):  # noqa: N818
+class WrongDecision(HelioError):
     """The evaluator and the plain reading disagree: its speed would mean nothing."""
 
 

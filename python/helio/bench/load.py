@@ -40,7 +40,7 @@ class Order:
     traffic: Traffic
 
 
-class WrongAnswer(Exception):  # noqa: N818
+class WrongAnswer(Exception):
     """The server answered what it must not, or not at all. The text says what."""
 
 

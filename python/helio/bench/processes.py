@@ -29,7 +29,7 @@ LOG_LINES = 15
 """Lines of a process' log that its failure shows."""
 
 
-class BenchFailed(HelioError):  # noqa: N818
+class BenchFailed(HelioError):
     """A part of the benchmark did not run as it must. The text says which, and shows its log."""
 
 

@@ -33,7 +33,7 @@ MONEY_DIGITS = 28
 """Significant digits of an amount."""
 
 
-class UnfitValue(ValueError):  # noqa: N818
+class UnfitValue(ValueError):
     """A value that cannot be read as what is wanted. `wrong_type`: it is of another type
     altogether.
     """

@@ -38,7 +38,7 @@ class Seen:
     repairs: bool = False
 
 
-class UnexpectedDecision(Exception):  # noqa: N818
+class UnexpectedDecision(Exception):
     """A call was decided otherwise than the story expects, or an answer lacks what it needs."""
 
 

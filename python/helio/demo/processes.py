@@ -24,7 +24,7 @@ POLL_EVERY = 0.05
 """Seconds between two looks at a health endpoint."""
 
 
-class ProcessFailed(Exception):  # noqa: N818
+class ProcessFailed(Exception):
     """A process ended, or was not ready in time. The text holds the end of its log."""
 
 

@@ -68,7 +68,7 @@ class YamlDocument:
     diagnostics: Diagnostics
 
 
-class _Refused(Exception):  # noqa: N818
+class _Refused(Exception):
     """Ends the reading; the diagnostic has been added."""
 
 

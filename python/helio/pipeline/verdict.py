@@ -142,33 +142,28 @@ def _denial(decision: Decision, policy: ActivePolicy) -> str:
 def _faulty(
     fault: tuple[str, int, str, str], received: CallReceived, policy: ActivePolicy, action: str
 ) -> Block:
+    """What a limit needs is missing: an amount that can be counted, or what its key is made of."""
     kind, index, subject, found = fault
     rule = policy.rule(index)
-    place: dict[str, object] = {
-        "rule": policy.label(index),
-        "rule_index": index,
-        "action": action if rule is None else rule.action,
-    }
     if kind == "invalid_amount":
-        return Block(
-            reason=kind,
-            decision="deny",
-            message=f"The amount `{subject}` is {found}.",
-            suggestion=f"Send `{subject}` as one JSON number that is not negative.",
-            details={"field": subject, "found": found},
-            **place,  # type: ignore[arg-type]
-        )
-    tried = list(received.session.tried)
+        message = f"The amount `{subject}` is {found}."
+        suggestion: str | None = f"Send `{subject}` as one JSON number that is not negative."
+        details: dict[str, object] = {"field": subject, "found": found}
+    else:
+        tried = list(received.session.tried)
+        message = f"This call needs a known {subject}, and none was found."
+        suggestion = f"Send one of these headers: {', '.join(tried)}."
+        details = {"tried": tried}
     return Block(
-        reason="session_unresolved",
+        reason=kind,
         decision="deny",
-        message=f"This call needs a known {subject}, and none was found.",
-        suggestion=f"Send one of these headers: {', '.join(tried)}."
-        if subject == "session"
-        else None,
-        retry_allowed=True,
-        details={"tried": tried},
-        **place,  # type: ignore[arg-type]
+        action=action if rule is None else rule.action,
+        message=message,
+        suggestion=suggestion if kind == "invalid_amount" or subject == "session" else None,
+        rule=policy.label(index),
+        rule_index=index,
+        retry_allowed=kind != "invalid_amount",
+        details=details,
     )
 
 

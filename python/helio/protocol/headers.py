@@ -57,7 +57,7 @@ _DOWNWARDS: Final = frozenset(
 )
 
 
-class HeaderRefused(ValueError):  # noqa: N818
+class HeaderRefused(ValueError):
     """A header that must not go on. `name` is its name for people; its value is never shown."""
 
     def __init__(self, name: str, why: str) -> None:

@@ -19,7 +19,7 @@ DEFAULT: Final = "2025-03-26"
 """What a request without the `MCP-Protocol-Version` header speaks (2025-06-18, Transports)."""
 
 
-class UnknownRevision(ValueError):  # noqa: N818
+class UnknownRevision(ValueError):
     """A revision that Helio does not know. `revision` is what was asked for."""
 
     def __init__(self, revision: str) -> None:

@@ -13,7 +13,7 @@ DEFAULT_EVENT_CAP: Final = 16 * 1024 * 1024
 """The most bytes one event may have, unless told otherwise."""
 
 
-class EventTooLarge(ValueError):  # noqa: N818
+class EventTooLarge(ValueError):
     """An event grew over the cap. `cap` is in bytes."""
 
     def __init__(self, cap: int) -> None:

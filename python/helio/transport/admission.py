@@ -22,7 +22,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @dataclass(eq=False)
-class Rejection(Exception):  # noqa: N818
+class Rejection(Exception):
     """A request that goes no further: how it is answered, and why (`reason`, for the audit)."""
 
     status: int

@@ -16,7 +16,7 @@ HEAD_LIMIT: Final = 64 * 1024
 """The most bytes of status line, headers and trailers that one answer may have."""
 
 
-class AnswerFault(Exception):  # noqa: N818
+class AnswerFault(Exception):
     """An answer that cannot be trusted. `reason` is one of `UpstreamFailed`'s."""
 
     def __init__(self, reason: UpstreamFailure, detail: str) -> None:
