@@ -77,6 +77,27 @@ async def test_a_cancellation_while_connecting_leaves_nothing(
     assert client.open_connections == 0
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_cancellation_at_any_moment_of_connecting_leaves_nothing(
+    turns: int, serve: Serve, connect: Connect
+) -> None:
+    """uvloop forgets to tell that it closed a connection that was nearly made."""
+
+    async def handler(conversation: Conversation) -> None:
+        await conversation.ended()
+
+    peer = await serve(handler)
+    client = connect(peer.url)
+    task = asyncio.create_task(ask(client))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with asyncio.timeout(2):
+        await client.aclose()
+
+
 async def test_a_cancellation_while_waiting_for_the_pool_keeps_it_whole(
     serve: Serve, connect: Connect
 ) -> None:

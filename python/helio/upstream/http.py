@@ -121,16 +121,23 @@ class HttpUpstream:
     async def _connect(self) -> Connection:
         origin = self._origin
         loop = asyncio.get_running_loop()
+        connection = Connection(loop, self)
+        connected = False
         try:
             async with asyncio.timeout(self.connect_timeout):
-                _, connection = await loop.create_connection(
-                    lambda: Connection(loop, self), origin.host, origin.port, ssl=self._tls
+                await loop.create_connection(
+                    lambda: connection, origin.host, origin.port, ssl=self._tls
                 )
+            connected = True
         except TimeoutError:
             detail = f"no connection within {self.connect_timeout} s"
             raise UpstreamFailed("connect_timeout", sent=False, detail=detail) from None
         except (OSError, UnicodeError) as error:
             raise UpstreamFailed("connect_failed", sent=False, detail=str(error)) from None
+        finally:
+            if not connected:
+                # uvloop does not tell that it closed a connection whose making was cancelled.
+                self.connection_lost(connection)
         try:
             self._refuse_when_closed()
         except UpstreamFailed:
