@@ -90,11 +90,6 @@ class Application:
         self.made_secret: str | None = None
         self.audit_summary = ""
 
-    @property
-    def graph(self) -> bytes:
-        """The rule graph that decides now."""
-        return self._policy.compiled.graph
-
     async def start(self) -> Listeners:
         """Takes the journal, restores what counts, and serves. Raises `StartFailed`."""
         config = self._config
@@ -230,13 +225,19 @@ class Application:
 
     # policy
 
-    def reload(self, policy: CompiledPolicy) -> None:
-        """Takes another policy, whole. Calls under way keep the one they began with."""
-        self._policy = ActivePolicy(policy)
-        self._policy_loaded = clock.now()
+    def reload(self, policy: CompiledPolicy) -> bool:
+        """Takes another policy, whole; False for the one that runs, however it came back.
+
+        Calls under way keep the one they began with. Raises `helio.evaluator.GraphError`.
+        """
+        another = policy.graph != self._policy.compiled.graph
+        if another:
+            self._policy = ActivePolicy(policy)
+            self._policy_loaded = clock.now()
+            self._governance = self._govern()
+            self._note_policy()
         self._reload_error = None
-        self._governance = self._govern()
-        self._note_policy()
+        return another
 
     def refuse_reload(self, why: str) -> None:
         """Keeps the policy, and says in health and journal why the new one was not taken."""

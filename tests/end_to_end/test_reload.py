@@ -106,6 +106,21 @@ def test_a_bad_edit_changes_nothing_and_says_why(helio: HelioFactory, recorder: 
     assert len(loads) >= 2
 
 
+def test_a_bad_edit_that_is_taken_back_is_forgotten(
+    helio: HelioFactory, recorder: Recorder
+) -> None:
+    process = helio(OPEN, upstream=recorder.url)
+
+    def failed() -> bool:
+        health = process.health()
+        return health is not None and bool(health["policy"]["reload_failed"])
+
+    replace(process, OPEN, OPEN.replace("action: allow", "action: alow"))
+    wait("the refusal", process, failed)
+    replace(process, "alow", "allow")
+    wait("the repair", process, lambda: not failed())
+
+
 def test_counters_live_on_where_the_limit_is_the_same(
     helio: HelioFactory, recorder: Recorder
 ) -> None:

@@ -125,8 +125,13 @@ async def _reload(path: Path, loaded: bytes, compiled: Compiled, application: Ap
             continue
         show(found)
         _mention_restart(running, found)
-        if found.policy.graph != application.graph:
-            application.reload(found.policy)
+        try:
+            taken = application.reload(found.policy)
+        except GraphError as error:
+            application.refuse_reload(str(error))
+            logger.error("%s cannot be evaluated; the rules stay as they were: %s", path, error)
+            continue
+        if taken:
             logger.info(
                 "loaded %d rules from %s, policy %s",
                 len(found.policy.rules),
