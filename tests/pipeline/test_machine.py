@@ -214,6 +214,23 @@ def test_a_policy_in_shadow_forwards_and_records_what_it_would_have_blocked() ->
     ]
 
 
+def test_a_dry_run_rehearses_unlisted_tools_too() -> None:
+    play = Play(govern("{ dry_run: true, unknown_tools: deny }", tools=[]))
+    (record,) = play.send(call())
+    assert isinstance(record, RecordBlocked)
+    assert (record.data["policy_decision"], record.data["block_reason"]) == (
+        "dry_run",
+        "unknown_tool",
+    )
+
+
+def test_shadow_does_not_let_unlisted_tools_through() -> None:
+    play = Play(govern("{ shadow: true, unknown_tools: deny }", tools=[]))
+    (record,) = play.send(call())
+    assert isinstance(record, RecordBlocked)
+    assert record.data["policy_decision"] == "deny"
+
+
 def test_dry_run_wins_over_shadow() -> None:
     play = Play(govern("{ shadow: true, dry_run: true, rules: [{ name: no, action: deny }] }"))
     (record,) = play.send(call())

@@ -128,13 +128,17 @@ class CallMachine:
         self._data |= record.decision_data(decision, governance)
         self._shadow.rules(decision)
 
-        if known is None and settings.unknown_tools == "deny":
-            return self._refuse(verdict.unknown_tool(tool, governance.catalogue.primed), now)
-        block = verdict.decided_block(decision, received, governance, destructive=destructive)
+        unlisted = known is None and settings.unknown_tools == "deny"
+        block = (
+            verdict.unknown_tool(tool, governance.catalogue.primed)
+            if unlisted
+            else verdict.decided_block(decision, received, governance, destructive=destructive)
+        )
         if settings.dry_run or decision.action == "dry_run":
             return self._rehearse(block, now)
         if block is not None:
-            if not settings.shadow or decision.panicked is not None:
+            # Shadow suspends the rules, not the guards around them.
+            if unlisted or not settings.shadow or decision.panicked is not None:
                 return self._refuse(block, now)
             self._shadow.block(block)
         if decision.has_demands:
