@@ -41,7 +41,7 @@ bench: $(NATIVE) $(DEV) ## latency and throughput, direct and through Helio
 	$(BIN)/helio bench
 
 proof: $(NATIVE) $(DEV) ## the long property tests and crash tests (minutes)
-	HELIO_PROOF=1 $(BIN)/pytest tests/properties tests/audit
+	HELIO_PROOF=1 HELIO_KILLS=500 $(BIN)/pytest tests/properties tests/audit
 
 lint: $(DEV)
 	$(BIN)/ruff check --quiet
