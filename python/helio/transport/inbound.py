@@ -1,0 +1,79 @@
+"""One request of an agent, in the shape of streamable HTTP, whichever door it came by.
+
+Above: the doors (HTTP, SSE, stdio), which make these. Below: `helio.protocol`. What answers them
+(`helio.transport.reception`) knows no door.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from helio.protocol.headers import Header
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An answer that is given in one piece. `headers` have names in lower case."""
+
+    status: int
+    headers: Sequence[Header] = ()
+    body: bytes = b""
+
+
+class Downstream(Protocol):
+    """An answer that is given as an event stream. The agent may go away at any time."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody takes it any more."""
+
+    async def write(self, data: bytes) -> None:
+        """Sends a piece of the stream, with backpressure; does nothing once the agent is gone."""
+
+    async def end(self) -> None:
+        """Ends the answer."""
+
+    def hang_up(self) -> None:
+        """Ends it so that it does not look whole."""
+
+
+Reply = Whole | Downstream
+
+
+class Caller(Protocol):
+    """The agent behind one request.
+
+    `agent` is who it proved to be, None when nobody asked. `channel` names the session of a door
+    that has sessions of its own (SSE, stdio) and stands in for an absent session header.
+    """
+
+    agent: str | None
+    channel: str | None
+
+    def open_stream(self, status: int, headers: Sequence[Header]) -> Downstream:
+        """Begins to answer with an event stream. Nothing is sent before the first `write`."""
+
+    def on_gone(self, then: Callable[[], None] | None) -> None:
+        """Calls `then` once when the agent's connection is lost; None forgets it."""
+
+
+@dataclass(slots=True)
+class Inbound:
+    """What an agent asks: `method` is POST, GET or DELETE; `target` names the upstream, None for
+    the one that is served without a name. `headers` are as they came; `body` is empty but for POST.
+    """
+
+    method: str
+    target: str | None
+    headers: Sequence[Header]
+    body: bytes
+    caller: Caller
+    _folded: dict[bytes, bytes] = field(default_factory=dict, repr=False)
+
+    def header(self, name: str) -> str | None:
+        """The first header of this name, whatever its case; None without one."""
+        if not self._folded:
+            for key, value in reversed(self.headers):
+                self._folded[key.lower()] = value
+        found = self._folded.get(name.lower().encode("latin-1"))
+        return None if found is None else found.decode("latin-1")
