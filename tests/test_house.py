@@ -104,7 +104,7 @@ def _direct_dependencies() -> Iterator[str]:
     python = [*project["project"]["dependencies"]]
     for group in project["dependency-groups"].values():
         python += [entry for entry in group if isinstance(entry, str)]
-    yield from (re.split(r"[<>=; ]", requirement)[0] for requirement in python)
+    yield from (re.split(r"[<>=; \[]", requirement)[0] for requirement in python)
     workspace = tomllib.loads((ROOT / "Cargo.toml").read_text("utf-8"))
     for name, dependency in workspace["workspace"]["dependencies"].items():
         if not (isinstance(dependency, dict) and "path" in dependency):
