@@ -19,9 +19,7 @@ ASKED_FOR = {
         "upstream: { protocol_version: '2026-07-28', url: 'http://localhost:1/mcp' }"
     ),
     "listen.public_url": "listen: { public_url: 'https://a.example' }",
-    "auth.mode": "auth: { mode: jwt }",
-    "auth.tokens": "auth: { tokens: [{ token: a, agent: b }] }",
-    "auth.jwks_url": "auth: { jwks_url: 'https://a.example' }",
+    "auth.mode": "auth: { mode: jwt, jwks_file: keys.json, issuer: a, audience: b }",
     "budgets": (
         "budgets: [{ name: a, limit: 1, currency: GBP, window: 1d, contributors: [{ amount: 1 }] }]"
     ),

@@ -56,9 +56,16 @@ DEFAULTS = {
         "mode": "none",
         "tokens": (),
         "jwks_url": None,
+        "jwks_file": None,
         "issuer": None,
         "audience": None,
         "agent_claim": "sub",
+        "algorithms": (
+            *("RS256", "RS384", "RS512"),
+            *("PS256", "PS384", "PS512"),
+            *("ES256", "ES384", "ES512", "EdDSA"),
+        ),
+        "leeway": MINUTE,
     },
     "session": {
         "identity": (
@@ -66,6 +73,9 @@ DEFAULTS = {
             {"kind": "legacy_header", "name": "mcp-session-id"},
         ),
         "on_unresolved": "deny",
+        "max": 10_000,
+        "max_per_agent": 1_000,
+        "idle_timeout": HOUR,
     },
     "policies": {
         "default": "allow",

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from helio.config import HelioConfig, parse_config
-from helio.config.sections import IdentitySource
+from helio.config.identity import IdentitySource
 
 SHORT_FORMS = {IdentitySource}
 """Models that are no mappings of their own in the file."""

@@ -37,3 +37,22 @@ def test_the_order_is_the_configured_one() -> None:
     resolver = SessionResolver(tuple(reversed(BOTH)))
     headers = {"x-helio-session-id": "a", "mcp-session-id": "b"}
     assert resolver.resolve(headers.get).id == "b"
+
+
+def keys(*sessions: tuple[str | None, str]) -> list[str | None]:
+    return [SessionIdentity(id_, "header", TRIED).key(agent) for agent, id_ in sessions]
+
+
+def test_one_id_of_two_agents_is_two_sessions() -> None:
+    assert len(set(keys(("a", "s"), ("b", "s"), (None, "s"), ("a", "t")))) == 4
+
+
+def test_without_an_agent_the_key_is_the_id_as_it_ever_was() -> None:
+    assert keys((None, "s")) == ["s"]
+    assert SessionIdentity(None, None, TRIED).key("a") is None
+
+
+@pytest.mark.parametrize("sent", ["a s", "a\ts", "a\u00a0s"])
+def test_nobody_can_send_another_agents_key(sent: str) -> None:
+    assert SessionIdentity("s", "header", TRIED).key("a") == "a s"
+    assert resolve({"x-helio-session-id": sent}).key(None) is None

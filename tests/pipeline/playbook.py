@@ -36,16 +36,20 @@ def govern(
 
 
 def call(
-    tool: str = "create_payment", arguments: bytes = b"{}", *, session: str | None = None
+    tool: str = "create_payment",
+    arguments: bytes = b"{}",
+    *,
+    session: str | None = None,
+    agent: str | None = None,
 ) -> CallReceived:
-    """A call of the tool, in the session or in none."""
+    """A call of the tool, in the session or in none, by an agent or by nobody known."""
     source = None if session is None else "header"
     return CallReceived(
         message=tool_call(tool, arguments),
         call_id="c1",
         upstream="default",
         session=SessionIdentity(session, source, TRIED),  # type: ignore[arg-type]
-        agent=None,
+        agent=agent,
         protocol_version="2025-11-25",
     )
 

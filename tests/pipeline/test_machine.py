@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from helio.errors import ProgrammingError
-from helio.governance.store import Refusal, Reservation
+from helio.governance.store import LocalStore, Refusal, Reservation
 from helio.pipeline.commands import (
     Answer,
     CheckRoom,
@@ -279,6 +279,21 @@ def test_a_wrong_amount_blocks(amount: str) -> None:
     (blocked,) = play.send(call(arguments=b'{"amount":%s}' % amount.encode()))
     assert isinstance(blocked, RecordBlocked)
     assert blocked.data["block_reason"] == "invalid_amount"
+
+
+def test_one_session_id_of_two_agents_is_two_sessions() -> None:
+    limits = "{ max_calls: 1, window: 1m, key: session }"
+    governance = govern(f"{{ rules: [{{ action: rate_limit, limits: {limits} }}] }}")
+    store = LocalStore()
+    keys = []
+    for agent in ("a", "b", None):
+        play = Play(governance, store=store)
+        (reserve,) = play.send(call(session="s", agent=agent))
+        (intent,) = play.send(reserved(play, reserve))
+        assert isinstance(intent, RecordIntent)
+        assert (intent.data["session_id"], intent.data["agent_id"]) == ("s", agent)
+        keys.append(intent.data["charges"][0][1])
+    assert keys == ["session=a s", "session=b s", "session=s"]
 
 
 def test_a_session_keyed_limit_blocks_without_a_session() -> None:

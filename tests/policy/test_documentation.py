@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from helio.config import HelioConfig
 from helio.config.availability import UNAVAILABLE
-from helio.config.sections import IdentitySource
+from helio.config.identity import IdentitySource
 from helio.policy import compile_text
 from helio.policy.codes import ALL_CODES
 from helio.policy.match_reading import MATCH_KEYS, OPERATORS

@@ -4,18 +4,17 @@ Above: `helio.policy`, which compiles the rules, and everything that needs a set
 `helio.diagnostics`. `load_config` reads a file; all else is pure.
 """
 
+from helio.config.identity import AuthConfig, SessionConfig
 from helio.config.loading import LoadedConfig, Purpose, load_config, parse_config
 from helio.config.scalars import Duration
 from helio.config.sections import (
     ApprovalConfig,
     AuditConfig,
-    AuthConfig,
     DashboardConfig,
     HelioConfig,
     ListenConfig,
     PoliciesConfig,
     SdkConfig,
-    SessionConfig,
     StateConfig,
     TelemetryConfig,
     ToolRevalidationConfig,

@@ -81,8 +81,6 @@ UNAVAILABLE = (
     Unavailable("upstream.protocol_version", other_than("auto"), "pinning the revision"),
     Unavailable("listen.public_url", given, "`public_url`"),
     Unavailable("auth.mode", one_of("bearer", "jwt"), "authentication of agents"),
-    Unavailable("auth.tokens", not_empty, "authentication of agents"),
-    Unavailable("auth.jwks_url", given, "authentication of agents"),
     Unavailable("budgets", not_empty, "`budgets`"),
     Unavailable(
         "approval.channels[].type", one_of("webhook", "slack"), "a webhook or Slack channel"

@@ -4,12 +4,13 @@ Above: `helio.policy.compiler` and the commands. Below: `interpolation`, `sectio
 `availability`. `load_config` reads one file and is the only function here that does I/O.
 """
 
+from collections.abc import Iterator
 from collections.abc import Mapping as Environment
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from helio.config import availability, codes
 from helio.config.faults import report
@@ -36,6 +37,8 @@ from helio.diagnostics.codes import ENCODING, TOO_LARGE
 from helio.diagnostics.yaml_document import MAXIMUM_BYTES
 
 Purpose = Literal["compile", "run"]
+Steps = tuple[str | int, ...]
+"""Where a value stands: keys, and indices of lists."""
 
 _STRICT_SECTIONS = ("policies", "budgets")
 """Here an unset variable is an error for every purpose: a placeholder would change decisions."""
@@ -209,12 +212,12 @@ def _check_across(config: HelioConfig, root: Mapping, diagnostics: Diagnostics) 
         message = f"`dashboard.port` and `listen.port` are both {listen.port}"
         span, path = _place_of(root, "dashboard", "port")
         diagnostics.add(codes.CONFLICT, message, span, path)
-    secret = None if dashboard.api_secret is None else dashboard.api_secret.get_secret_value()
-    is_known = not _is_unset(root, "dashboard", "api_secret")
-    if secret is not None and len(secret) < _WEAK and is_known:
-        message = f"`api_secret` has fewer than {_WEAK} characters"
-        span, path = _place_of(root, "dashboard", "api_secret")
-        diagnostics.add(codes.WEAK_SECRET, message, span, path)
+    for secret, steps in _secrets(config):
+        text = secret.get_secret_value()
+        if len(text) < _WEAK and not _is_unset(root, *steps):
+            message = f"`{steps[-1]}` has fewer than {_WEAK} characters"
+            span, path = _place_of(root, *steps)
+            diagnostics.add(codes.WEAK_SECRET, message, span, path)
     if config.audit.storage == "sqlite":
         message = "the audit is kept in DuckDB; `storage: sqlite` is accepted and means the same"
         span, path = _place_of(root, "audit", "storage")
@@ -233,15 +236,28 @@ def _check_across(config: HelioConfig, root: Mapping, diagnostics: Diagnostics) 
         labels.add(channel.label)
 
 
-def _is_unset(root: Mapping, section: str, key: str) -> bool:
+def _secrets(config: HelioConfig) -> Iterator[tuple[SecretStr, Steps]]:
+    """The secrets that somebody could guess, and where they stand."""
+    if config.dashboard.api_secret is not None:
+        yield config.dashboard.api_secret, ("dashboard", "api_secret")
+    for index, each in enumerate(config.auth.tokens):
+        yield each.token, ("auth", "tokens", index, "token")
+
+
+def _is_unset(root: Mapping, *steps: str | int) -> bool:
     """Whether a value stands for a variable that is not set."""
-    part = root.get(section)
-    node = part.get(key) if isinstance(part, Mapping) else None
+    node = _node_at(root, *steps)[0]
     value = node.value if isinstance(node, Scalar) else None
     return isinstance(value, Interpolated) and bool(value.unset)
 
 
 def _place_of(root: Mapping, *steps: str | int) -> tuple[Span, str]:
+    node, path = _node_at(root, *steps)
+    return opening(node), path
+
+
+def _node_at(root: Mapping, *steps: str | int) -> tuple[Node, str]:
+    """What stands there, or the last on the way to it that does, and its path."""
     node: Node = root
     path = ""
     for step in steps:
@@ -253,4 +269,4 @@ def _place_of(root: Mapping, *steps: str | int) -> tuple[Span, str]:
         elif isinstance(node, Sequence) and isinstance(step, int):
             node = node.items[step]
         path = child_path(path, step)
-    return opening(node), path
+    return node, path

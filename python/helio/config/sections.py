@@ -1,26 +1,19 @@
 """The whole of `helio.yaml` as models: one class a section, every key with its type and default.
 
-Above: `loading` fills them; `helio.app` reads them. Below: `types`. Pure. Durations are
-milliseconds (`Duration`), sizes bytes, secrets `SecretStr`. What each key means:
+Above: `loading` fills them; `helio.app` reads them. Below: `identity`, `section`, `types`. Pure.
+Durations are milliseconds (`Duration`), sizes bytes, secrets `SecretStr`. What each key means:
 docs/configuration.md. Sections whose capability this version lacks are here all the same: their own
 faults are reported before they are refused (`availability`).
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
+from helio.config.identity import AuthConfig, SessionConfig
 from helio.config.scalars import Duration
+from helio.config.section import Section
 from helio.config.types import (
     Amount,
     Boolean,
@@ -33,6 +26,7 @@ from helio.config.types import (
     Name,
     Origin,
     Port,
+    PublicUrl,
     Secret,
     Size,
     Text,
@@ -40,43 +34,13 @@ from helio.config.types import (
     Window,
     unfit,
 )
-from helio.diagnostics import Interpolated, Node
+from helio.diagnostics import Node
 
 _SECOND = 1_000
 _MINUTE = 60 * _SECOND
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-
-
-class Section(BaseModel):
-    """What all sections share: no unknown keys, no conversions, no changes afterwards."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        frozen=True,
-        hide_input_in_errors=True,
-        arbitrary_types_allowed=True,
-        # One validator is built, at the first use: importing this module costs little.
-        defer_build=True,
-    )
-
-    @field_validator("*", mode="wrap")
-    @classmethod
-    def _placeholder(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: Any) -> Any:
-        """A value whose variable is not set fits every type: as it is where that is
-        text, else by the default. Such a configuration is compiled, never run.
-        """
-        if not (isinstance(value, Interpolated) and value.unset):
-            return handler(value)
-        try:
-            return handler(value)
-        except ValidationError:
-            field = cls.model_fields[info.field_name]
-            if field.is_required():
-                return str(value)
-            return field.get_default(call_default_factory=True)
 
 
 class UpstreamConfig(Section):
@@ -120,65 +84,7 @@ class ListenConfig(Section):
     allowed_origins: tuple[Origin, ...] = ()
     allowed_hosts: tuple[Host, ...] = LOOPBACK_NAMES
     max_body: Size = 4 * 1024 * 1024
-    public_url: Url | None = None
-
-
-class TokenConfig(Section):
-    """A bearer token and the agent that it stands for."""
-
-    token: Secret
-    agent: Text
-
-
-class AuthConfig(Section):
-    """Who the agents are."""
-
-    mode: Literal["none", "bearer", "jwt"] = "none"
-    tokens: tuple[TokenConfig, ...] = ()
-    jwks_url: Url | None = None
-    issuer: Text | None = None
-    audience: Text | None = None
-    agent_claim: Text = "sub"
-
-
-class IdentitySource(Section):
-    """A place where a session's id may stand. `kind: legacy_header` is a header that the server of
-    a legacy revision hands out.
-    """
-
-    kind: Literal["header", "legacy_header"]
-    name: HeaderName
-
-
-_SOURCE_NAMES = {"header": "x-helio-session-id", "legacy_header": "mcp-session-id"}
-
-
-def _short_forms(item: Any) -> Any:
-    """`- header` is `- header: x-helio-session-id`, and that is kind and name."""
-    if isinstance(item, str) and item in _SOURCE_NAMES:
-        return {"kind": str(item), "name": _SOURCE_NAMES[item]}
-    if isinstance(item, dict) and len(item) == 1 and next(iter(item)) in _SOURCE_NAMES:
-        ((kind, name),) = item.items()
-        return {"kind": kind, "name": name}
-    if isinstance(item, IdentitySource):
-        return item
-    raise unfit("expected `header` or `legacy_header`, alone or with a header's name")
-
-
-def _identity_sources() -> tuple[IdentitySource, ...]:
-    return (
-        IdentitySource(kind="header", name="x-helio-session-id"),
-        IdentitySource(kind="legacy_header", name="mcp-session-id"),
-    )
-
-
-class SessionConfig(Section):
-    """What a session is. The first source that gives an id wins."""
-
-    identity: tuple[Annotated[IdentitySource, BeforeValidator(_short_forms)], ...] = Field(
-        default_factory=_identity_sources
-    )
-    on_unresolved: Literal["deny", "anonymous"] = "deny"
+    public_url: PublicUrl | None = None
 
 
 class ToolRevalidationConfig(Section):

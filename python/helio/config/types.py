@@ -6,6 +6,7 @@ Above: `sections`. Below: `scalars`, pydantic. Pure. Every refusal is a `wrong_t
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ T = TypeVar("T")
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_MAX_LEEWAY = 600_000
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}\Z|\[?[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?\]?\Z")
 
 
@@ -87,6 +89,34 @@ def _url(text: str) -> str:
     return text
 
 
+def _public_url(text: str) -> str:
+    """A URL that paths are put behind: without a query, and without `/` at its end."""
+    _url(text)
+    if not _is_placeholder(text) and "?" in text:
+        raise unfit("a URL may not have a query (`?…`) here")
+    return text.rstrip("/")
+
+
+def _keys_url(text: str) -> str:
+    """Where keys are fetched: whoever could change them on the way could be any agent."""
+    _url(text)
+    if _is_placeholder(text):
+        return text
+    parts = urlsplit(text)
+    if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
+        raise unfit("keys are fetched over `https`, or from this machine", "write `https://…`")
+    return text
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _origin(text: str) -> str:
     """`scheme://host[:port]`, as browsers send it, or `null`."""
     if text == "null" or _is_placeholder(text):
@@ -142,6 +172,13 @@ def _path(value: object, info: ValidationInfo) -> Path:
     return Path(directory) / Path(text).expanduser()
 
 
+def _leeway(value: object) -> scalars.Duration:
+    duration = scalars.read_duration(value, positive=False)
+    if duration > _MAX_LEEWAY:
+        raise scalars.UnfitValue("a leeway is at most `10m`", wrong_type=False)
+    return duration
+
+
 def _window(value: object) -> scalars.Duration | Literal["session"]:
     return "session" if value == "session" else scalars.read_duration(value)
 
@@ -163,16 +200,23 @@ def _text(*checks: Callable[[str], str]) -> PlainValidator:
 Text = Annotated[str, _text()]
 Name = Annotated[str, _text(_name)]
 Url = Annotated[str, _text(_url)]
+PublicUrl = Annotated[str, _text(_public_url)]
+KeysUrl = Annotated[str, _text(_keys_url)]
 Origin = Annotated[str, _text(_origin)]
 Host = Annotated[str, _text(_host)]
 HeaderName = Annotated[str, _text(_header_name)]
 Boolean = Annotated[bool, PlainValidator(reading(scalars.read_boolean))]
 Port = Annotated[int, PlainValidator(reading(lambda value: scalars.read_integer(value, 0, 65_535)))]
 DurationField = Annotated[scalars.Duration, PlainValidator(reading(scalars.read_duration))]
+Leeway = Annotated[scalars.Duration, PlainValidator(reading(_leeway))]
 Window = Annotated[scalars.Duration | Literal["session"], PlainValidator(reading(_window))]
+Count = Annotated[
+    int, PlainValidator(reading(lambda value: scalars.read_integer(value, 1, 1_000_000)))
+]
 Size = Annotated[int, PlainValidator(reading(scalars.read_size))]
 Amount = Annotated[str, PlainValidator(reading(scalars.read_amount))]
 Currency = Annotated[str, PlainValidator(reading(scalars.read_currency))]
 Secret = Annotated[SecretStr, PlainValidator(_secret)]
 HeaderValue = Annotated[SecretStr, PlainValidator(_header_value)]
 Directory = Annotated[Path, PlainValidator(_path)]
+File = Annotated[Path, PlainValidator(_path)]

@@ -26,6 +26,14 @@ class SessionIdentity:
     source: Source | None
     tried: tuple[str, ...]
 
+    def key(self, agent: str | None) -> str | None:
+        """What this session is counted by: its id, and for an authenticated agent that agent's own.
+
+        One id from two agents is two keys, and no agent's key is what somebody without an agent can
+        send: no id holds a space.
+        """
+        return self.id if self.id is None or agent is None else f"{agent} {self.id}"
+
 
 class SessionResolver:
     """Reads the session id from request headers by the configured order of `(source, header)`

@@ -120,7 +120,7 @@ class CallMachine:
             received.upstream,
             0 if known is None else known.hints,
             agent=received.agent,
-            session=received.session.id,
+            session=received.session.key(received.agent),
             session_falls_back=governance.session_falls_back,
         )
         destructive = settings.flag_destructive != "off" and (known is None or known.destructive)
