@@ -24,7 +24,13 @@ class StartFailed(HelioError):
 
 
 UpstreamFailure: TypeAlias = Literal[
-    "connect_failed", "connect_timeout", "timeout", "closed", "protocol_error", "too_large"
+    "connect_failed",
+    "connect_timeout",
+    "timeout",
+    "closed",
+    "protocol_error",
+    "too_large",
+    "session_lost",
 ]
 
 
@@ -34,8 +40,9 @@ class UpstreamFailed(HelioError):
     `reason`: `connect_failed` (refused, unknown host, TLS), `connect_timeout` (no connection in
     time, or none free), `timeout` (no byte within the request's timeout), `closed` (the connection
     ended early, or was closed here), `protocol_error` (not an HTTP answer that may be trusted, or a
-    request that may not be written), `too_large`. `sent`: False guarantees that not one byte of the
-    request left this process. `detail`: a sentence for people.
+    request that may not be written), `too_large`, `session_lost` (the upstream had forgotten the
+    session, which was opened anew, and a call is not sent twice). `sent`: False guarantees that not
+    one byte of the request left this process. `detail`: a sentence for people.
     """
 
     def __init__(self, reason: UpstreamFailure, *, sent: bool, detail: str = "") -> None:
