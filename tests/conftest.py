@@ -159,5 +159,7 @@ def _with_head(text: str) -> str:
         ),
     }
     held = yaml.safe_load(text) or {}
+    if "upstreams" in held:
+        del head["upstream"]
     lines = [line for section, line in head.items() if section not in held]
     return "\n".join([*lines, text])

@@ -8,8 +8,7 @@ from helio.config.availability import UNAVAILABLE
 SMALLEST = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\n"
 
 ASKED_FOR = {
-    "upstreams": "upstreams: [{ name: a, url: 'http://localhost:1/mcp' }]",
-    "aggregate": "aggregate: true",
+    "aggregate": "upstreams: [{ name: a, url: 'http://localhost:1/mcp' }]\naggregate: true",
     "upstream.transport": "upstream: { transport: sse, url: 'http://localhost:1/mcp' }",
     "upstream.command": "upstream: { command: a, url: 'http://localhost:1/mcp' }",
     "upstream.args": "upstream: { args: [a], url: 'http://localhost:1/mcp' }",

@@ -17,8 +17,10 @@ from helio.governance.store import LocalStore
 from helio.protocol.guards import host_rules, origin_rules
 from helio.runtime.driver import Driver
 from helio.transport.admission import Guards
-from helio.transport.door import McpDoor
-from helio.upstream.registry import Upstreams, UpstreamSettings
+from helio.transport.door import HttpDoor, McpRoutes
+from helio.transport.reception import Reception, Target
+from helio.upstream.build import UpstreamSettings
+from helio.upstream.registry import Upstreams
 from pipeline.playbook import govern
 from upstream.peers import Conversation, Peer
 
@@ -195,19 +197,19 @@ class House:
         self.upstream = self.upstreams["default"]
         self.governance = govern(self.policies)
         self.rejected: list[str] = []
-        self.door = McpDoor(
-            upstream=self.upstream,
+        self.reception = Reception(
+            targets={None: Target(self.upstream, lambda: self.governance, self._changed)},
             driver=Driver(self.journal, self.store),
-            governance=lambda: self.governance,
             sessions=SessionResolver([("legacy_header", "mcp-session-id")]),
-            guards=Guards(
-                hosts=host_rules(listen_host="127.0.0.1"),
-                origins=origin_rules(own_ports=[3000]),
-                max_body=self.max_body,
-            ),
             record_rejected=self._record_rejected,
-            on_tools_changed=self._changed,
         )
+        guards = Guards(
+            hosts=host_rules(listen_host="127.0.0.1"),
+            origins=origin_rules(own_ports=[3000]),
+            max_body=self.max_body,
+        )
+        self.door = HttpDoor(guards, self._record_rejected)
+        self.door.serve(McpRoutes(self.reception, guards, self.door.partings).of([None]))
         self.runner = web.ServerRunner(self.door.server(), shutdown_timeout=0.2)
         await self.runner.setup()
         site = web.TCPSite(self.runner, "127.0.0.1", 0)
@@ -215,7 +217,9 @@ class House:
         self.port = self.runner.addresses[0][1]
         return self
 
-    async def _record_rejected(self, reason: str, _detail: str, _body: bytes) -> None:
+    async def _record_rejected(
+        self, reason: str, _detail: str, _body: bytes, _upstream: str | None
+    ) -> None:
         self.rejected.append(reason)
 
     def _changed(self) -> None:
@@ -260,7 +264,7 @@ class House:
         """Ends everything."""
         for agent in self.agents:
             agent.leave()
-        await self.door.drain(0.1)
+        await self.reception.drain(0.1)
         await self.runner.cleanup()
         await self.upstreams.aclose()
         await self.journal.close()

@@ -212,7 +212,7 @@ async def test_what_is_in_flight_may_finish_and_nothing_new_begins(house: OpenHo
     agent = await door.agent()
     await agent.ask(tool_call())
     await agent.head()
-    draining = asyncio.create_task(door.door.drain(5))
+    draining = asyncio.create_task(door.reception.drain(5))
     await asyncio.sleep(0)
     for body in (tool_call("2"), message("tools/list")):
         refused = await door.post(body)
@@ -238,7 +238,7 @@ async def test_what_does_not_finish_is_given_up_with_a_record_and_an_answer(
     await call.ask(tool_call())
     await listing.ask(message("tools/list", "2"))
     await door.until(lambda: door.peer.connections == 2)
-    assert await door.door.drain(0.1) == 2
+    assert await door.reception.drain(0.1) == 2
     for agent in (call, listing):
         reply = await agent.reply()
         answer = (reply.events or [reply.message])[-1]
@@ -260,7 +260,7 @@ async def test_standing_streams_end_at_once(house: OpenHouse) -> None:
     agent = await door.agent()
     await agent.ask(None, "GET")
     await agent.head()
-    assert await door.door.drain(5) == 0
+    assert await door.reception.drain(5) == 0
     async with asyncio.timeout(5):
         await agent.reader.readuntil(b"\r\n0\r\n\r\n")
     late = await door.agent()
@@ -276,6 +276,6 @@ async def test_an_agent_that_takes_nothing_does_not_hold_up_the_end(
     agent = await door.agent()
     await agent.ask(tool_call())
     assert (await door.outcome())["status"] == "answered"
-    assert await door.door.drain(0.1) == 1
+    assert await door.reception.drain(0.1) == 1
     await door.runner.cleanup()
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]

@@ -271,7 +271,7 @@ async def test_a_slow_agent_takes_no_time_from_the_upstream(house: OpenHouse) ->
 async def test_an_agent_that_takes_nothing_is_hung_up_on_and_its_call_recorded(
     house: OpenHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("helio.transport.relay.STALLED_SECONDS", 0.2)
+    monkeypatch.setattr("helio.transport.http.STALLED_SECONDS", 0.2)
     note = b'{"jsonrpc":"2.0","method":"notifications/x","params":["' + b"y" * (1 << 20) + b'"]}'
     door = await house(streaming(*[event(note)] * 12, event(result()), chunk(b"")))
     agent = await door.agent()
@@ -327,7 +327,7 @@ async def test_nobody_cancels_what_is_not_theirs(
     house: OpenHouse, monkeypatch: pytest.MonkeyPatch, session: str, identifier: str
 ) -> None:
     """Without a session many agents count from 1."""
-    monkeypatch.setattr("helio.transport.door.CANCEL_GRACE_SECONDS", 0.0)
+    monkeypatch.setattr("helio.transport.reception.CANCEL_GRACE_SECONDS", 0.0)
     go = asyncio.Event()
 
     async def handler(conversation: Conversation) -> None:

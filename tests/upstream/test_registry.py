@@ -6,8 +6,9 @@ import pytest
 
 from helio.errors import UpstreamFailed
 from helio.protocol.headers import request_headers
-from helio.upstream import registry
-from helio.upstream.registry import Upstreams, UpstreamSettings
+from helio.upstream import build
+from helio.upstream.build import UpstreamSettings
+from helio.upstream.registry import Upstreams
 from upstream.peers import CHUNKED, HELLO, Conversation, Serve
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -112,7 +113,7 @@ async def test_what_the_operator_set_goes_up_and_wins(serve: Serve) -> None:
 async def test_standing_streams_never_keep_calls_waiting(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "CALL_CONNECTIONS", 1)
+    monkeypatch.setattr(build, "CALL_CONNECTIONS", 1)
 
     async def handler(conversation: Conversation) -> None:
         while (request := await conversation.request()) is not None:

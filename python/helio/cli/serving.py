@@ -166,7 +166,7 @@ def _announce(
     application: Application, listeners: Listeners, policy: CompiledPolicy, console: Console
 ) -> None:
     """What people want to know at a start: where, by which rules, and that nothing is lost."""
-    rows = [("agents", listeners.mcp)]
+    rows = [("agents", url) for url in listeners.mcp]
     if listeners.operator is not None:
         rows.append(("operators", listeners.operator))
     rows.append(("policy", f"{len(policy.rules)} rules, {policy.digest}"))

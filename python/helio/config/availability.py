@@ -69,7 +69,6 @@ class Unavailable:
 
 
 UNAVAILABLE = (
-    Unavailable("upstreams", given, "`upstreams` (several upstreams)"),
     Unavailable("aggregate", is_true, "`aggregate: true`"),
     Unavailable(
         "upstream.transport", one_of("sse", "stdio"), "a transport other than streamable-http"

@@ -201,10 +201,33 @@ def _check_upstream(root: Mapping, diagnostics: Diagnostics) -> None:
     elif one is not None and several is not None:
         message = "`upstream` and `upstreams` exclude each other"
         diagnostics.add(codes.CONFLICT, message, several.key.span, "upstreams")
+    elif several is not None and not availability.not_empty(several.value):
+        message = "`upstreams` names no upstream"
+        diagnostics.add(codes.MISSING_KEY, message, several.key.span, "upstreams")
+
+
+def _check_upstreams(config: HelioConfig, root: Mapping, diagnostics: Diagnostics) -> None:
+    """Several upstreams are told apart by their names, in paths and in front of their tools."""
+    names: set[str] = set()
+    for index, upstream in enumerate(config.upstreams):
+        span, path = _place_of(root, "upstreams", index, "name")
+        if upstream.name in names:
+            message = f"two upstreams are called {quoted(upstream.name)}"
+            diagnostics.add(codes.CONFLICT, message, span, path)
+        elif config.aggregate and "__" in upstream.name:
+            message = "under `aggregate` the name of an upstream may not hold `__`"
+            hint = "agents see `<upstream>__<tool>`, and must read it in one way only"
+            diagnostics.add(codes.CONFLICT, message, span, path, hint)
+        names.add(upstream.name)
+    if config.aggregate and config.upstream is not None:
+        span, path = _place_of(root, "aggregate")
+        message = "`aggregate` needs `upstreams`: a list of named ones"
+        diagnostics.add(codes.CONFLICT, message, span, path)
 
 
 def _check_across(config: HelioConfig, root: Mapping, diagnostics: Diagnostics) -> None:
     """What concerns several keys, or is allowed but unwise."""
+    _check_upstreams(config, root, diagnostics)
     dashboard, listen = config.dashboard, config.listen
     same_port = dashboard.enabled and dashboard.port == listen.port != 0
     known = not any(_is_unset(root, section, "port") for section in ("dashboard", "listen"))

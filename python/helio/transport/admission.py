@@ -3,9 +3,10 @@
 Above: `helio.transport.door`. Below: `helio.protocol`.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from aiohttp.web import BaseRequest, Response
+from aiohttp.web import BaseRequest
 from aiohttp.web_protocol import RequestPayloadError
 
 from helio.protocol.guards import (
@@ -15,8 +16,10 @@ from helio.protocol.guards import (
     origin_allowed,
     path_allowed,
 )
+from helio.protocol.headers import Header
 from helio.protocol.jsonrpc import INVALID_REQUEST, error_answer
 from helio.protocol.media import JSON, essence
+from helio.transport.inbound import Whole
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -31,17 +34,19 @@ class Rejection(Exception):
     code: int = INVALID_REQUEST
     identifier: bytes | None = None
     data: object = None
-    allow: str | None = None
+    headers: Sequence[Header] = ()
 
-    def response(self) -> Response:
-        """The HTTP answer: a JSON-RPC error with `data.reason`."""
+    def whole(self) -> Whole:
+        """The answer: a JSON-RPC error with `data.reason`."""
         data = self.data if self.data is not None else {"reason": self.reason}
-        return Response(
-            status=self.status,
-            body=error_answer(self.identifier, self.code, self.detail, data),
-            content_type=JSON,
-            headers=None if self.allow is None else {"allow": self.allow},
+        return json_answer(
+            self.status, error_answer(self.identifier, self.code, self.detail, data), self.headers
         )
+
+
+def json_answer(status: int, body: bytes, headers: Sequence[Header] = ()) -> Whole:
+    """An answer of Helio's own."""
+    return Whole(status, ((b"content-type", JSON.encode()), *headers), body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +56,14 @@ class Guards:
     hosts: HostRules
     origins: OriginRules
     max_body: int
-    path: str = "/mcp"
+    paths: Collection[str] = ("/mcp",)
 
     def check(self, request: BaseRequest) -> None:
         """Raises `Rejection` for a path, host or origin that may not pass, in this order."""
-        if not path_allowed(request.raw_path, (self.path,)):
+        if not path_allowed(request.raw_path, self.paths):
+            known = ", ".join(path for path in self.paths if path.startswith("/mcp"))
             raise Rejection(
-                404, "unknown_path", f"Nothing is served here. Agents connect to {self.path}."
+                404, "unknown_path", f"Nothing is served here. Agents connect to {known}."
             )
         headers = request.headers
         if len(headers.getall("host", ())) != 1 or not host_allowed(headers["host"], self.hosts):

@@ -1,16 +1,15 @@
 """One request on streamable HTTP: its bytes to the upstream, the upstream's answer back.
 
-Above: `helio.transport.door`. Below: `helio.upstream`, `helio.protocol`. It is the `Exchange` of
-`helio.runtime.driver`. The answer is held back until the driver delivers it; what an event stream
-brings before the answer (progress, logging, the server's own requests) goes to the agent at once.
+Above: `helio.transport.reception`. Below: `helio.upstream`, `helio.protocol`. It is the `Exchange`
+of `helio.runtime.driver`. The answer is held back until the driver delivers it; what an event
+stream brings before the answer (progress, logging, the server's own requests) goes to the agent at
+once.
 """
 
 import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-
-from aiohttp.web import BaseRequest, Response, StreamResponse
 
 from helio.errors import UpstreamFailed as Failure
 from helio.evaluator import Answer, Message, inspect_answer
@@ -19,17 +18,17 @@ from helio.pipeline.events import UpstreamAnswered, UpstreamFailed
 from helio.pipeline.record import HEAD
 from helio.protocol.headers import Header
 from helio.protocol.jsonrpc import identity, same_identifier
-from helio.protocol.media import JSON
 from helio.protocol.sse import Event, EventStreamParser, EventTooLarge
+from helio.transport.admission import json_answer
+from helio.transport.inbound import Caller, Downstream, Reply, Whole
 from helio.transport.relay import (
     TOOLS_CHANGED,
-    Downstream,
     finish_in_background,
     headers_down,
     is_event_stream,
 )
+from helio.upstream.port import Response
 from helio.upstream.registry import Upstream
-from helio.upstream.response import UpstreamResponse
 
 MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of one answer that are held back while its outcome is recorded; a larger one is refused."""
@@ -46,19 +45,19 @@ LEAST_RETRY_SECONDS = 0.05
 class HttpExchange:
     """The `Exchange` of one request.
 
-    `response` is what the agent gets, once the exchange is done. `on_tools_changed` is called when
+    `reply` is what the agent gets, once the exchange is done. `on_tools_changed` is called when
     the upstream says that its tool list changed.
     """
 
     def __init__(
         self,
-        request: BaseRequest,
+        caller: Caller,
         message: Message,
         upstream: Upstream,
         headers: Sequence[Header],
         on_tools_changed: Callable[[], None],
     ) -> None:
-        self._request = request
+        self._caller = caller
         self._message = message
         self._upstream = upstream
         self._headers = headers
@@ -66,13 +65,13 @@ class HttpExchange:
         self._deadline = asyncio.timeout(None)
         self._waiting = False
         self._stopped: str | None = None
-        self._answering: UpstreamResponse | None = None
+        self._answering: Response | None = None
         self._downstream: Downstream | None = None
         self._held = b""
         self._questions: set[object] = set()
         self._last_event_id = b""
         self._retry_seconds = RETRY_SECONDS
-        self.response: StreamResponse | None = None
+        self.reply: Reply | None = None
 
     async def pass_on(self) -> None:
         """Carries a request that nobody governs to its answer."""
@@ -113,11 +112,8 @@ class HttpExchange:
         if upstream is None:
             raise RuntimeError("there is no answer to deliver")
         if self._downstream is None:
-            self.response = Response(
-                status=upstream.status,
-                headers=headers_down(upstream, stream=is_event_stream(upstream)),
-                body=self._held or None,
-            )
+            headers = headers_down(upstream, stream=is_event_stream(upstream))
+            self.reply = Whole(upstream.status, headers, self._held)
             return
         await self._downstream.write(self._held)
         await self._downstream.end()
@@ -125,7 +121,7 @@ class HttpExchange:
     async def answer(self, body: bytes) -> None:
         """See `helio.runtime.driver.Exchange`."""
         if self._downstream is None:
-            self.response = Response(body=body, content_type=JSON)
+            self.reply = json_answer(200, body)
             return
         await self._downstream.write(b"event: message\ndata: " + body + b"\n\n")
         await self._downstream.end()
@@ -133,7 +129,7 @@ class HttpExchange:
     def break_off(self, body: bytes) -> None:
         """Answers with `body`, or hangs up when the agent already has a part of another answer."""
         if self._downstream is None:
-            self.response = Response(body=body, content_type=JSON)
+            self.reply = json_answer(200, body)
         else:
             self._downstream.hang_up()
 
@@ -151,7 +147,7 @@ class HttpExchange:
             self._wait_on()
 
     async def _forward(self, started: int) -> UpstreamAnswered | UpstreamFailed:
-        silence = self._upstream.client.request_timeout
+        silence = self._upstream.request_timeout
         upstream = await self._upstream.send(
             "POST", self._headers, self._message.body, timeout=silence
         )
@@ -166,9 +162,7 @@ class HttpExchange:
         self._held = body
         return self._answered(upstream.status, body, inspect_answer(body), started)
 
-    async def _follow(
-        self, upstream: UpstreamResponse, started: int
-    ) -> UpstreamAnswered | UpstreamFailed:
+    async def _follow(self, upstream: Response, started: int) -> UpstreamAnswered | UpstreamFailed:
         """Relays events until the one that answers this call; that one is held back.
 
         An upstream may end a stream before that and have the client ask for the rest (2025-11-25,
@@ -176,7 +170,7 @@ class HttpExchange:
         agent's stream need not end.
         """
         self._wait_on()
-        stream: UpstreamResponse | None = upstream
+        stream: Response | None = upstream
         while stream is not None:
             answered = await self._relay(stream, upstream.status, started)
             if answered is not None:
@@ -185,9 +179,7 @@ class HttpExchange:
         reason = self._stopped or "closed"
         return _failed(reason, "the event stream ended without an answer", True, started)
 
-    async def _relay(
-        self, stream: UpstreamResponse, status: int, started: int
-    ) -> UpstreamAnswered | None:
+    async def _relay(self, stream: Response, status: int, started: int) -> UpstreamAnswered | None:
         """Relays one stream; None when it ended without the answer."""
         parser = EventStreamParser(event_cap=MAX_ANSWER)
         chunks = stream.chunks()
@@ -210,7 +202,7 @@ class HttpExchange:
             raise
         return None
 
-    async def _resume(self) -> UpstreamResponse | None:
+    async def _resume(self) -> Response | None:
         """What comes after the last event that had an id; None when there is no asking for it."""
         place = self._last_event_id
         if not place or self._stopped is not None:
@@ -219,7 +211,7 @@ class HttpExchange:
         replaced = (b"accept", b"content-type", b"last-event-id")
         headers = [header for header in self._headers if header[0] not in replaced]
         headers += [(b"accept", b"text/event-stream"), (b"last-event-id", place)]
-        silence = self._upstream.client.request_timeout
+        silence = self._upstream.request_timeout
         stream = await self._upstream.send("GET", headers, None, timeout=silence)
         if is_event_stream(stream):
             return stream
@@ -237,7 +229,7 @@ class HttpExchange:
         open do not count, or a hung upstream would never be given up.
         """
         if self._stopped is None:
-            silence = self._upstream.client.request_timeout
+            silence = self._upstream.request_timeout
             self._give_up_in(max(silence, QUESTION_SECONDS) if self._questions else silence)
 
     def _give_up_in(self, seconds: float) -> None:
@@ -265,8 +257,11 @@ class HttpExchange:
         if self._answering is None:
             raise RuntimeError("there is no answer to pass on")
         if self._downstream is None:
-            self._downstream = Downstream(self._request, self._answering)
-            self.response = self._downstream.response
+            answering = self._answering
+            self._downstream = self._caller.open_stream(
+                answering.status, headers_down(answering, stream=True)
+            )
+            self.reply = self._downstream
         due = self._deadline.when()
         if due is None or self._stopped is not None:
             await self._downstream.write(raw)

@@ -1,10 +1,9 @@
-"""The HTTP server under the door: it tells standing streams when their agent is gone, and keeps
-what is not HTTP out of the log's errors.
+"""The HTTP server under the door: it tells when an agent is gone, and keeps what is not HTTP out of
+the log's errors.
 
 Above: `helio.transport.door`. Below: aiohttp.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -16,14 +15,15 @@ from aiohttp.web_protocol import RequestHandler
 MAX_HEADER_BYTES: Final = 32 * 1024
 """The longest request line, and the longest header: signed tokens go beyond aiohttp's 8190."""
 
-Streams = dict[RequestHandler, asyncio.Timeout]
+Partings = dict[RequestHandler, Callable[[], None]]
+"""What is to be called, once, when a connection is lost."""
 
 
 class Listener(Server):
-    """Serves `handler`. Ends the entry of `streams` whose agent's connection is lost."""
+    """Serves `handler`. Calls the entry of `partings` whose agent's connection is lost."""
 
     def __init__(
-        self, handler: Callable[[BaseRequest], Awaitable[StreamResponse]], streams: Streams
+        self, handler: Callable[[BaseRequest], Awaitable[StreamResponse]], partings: Partings
     ) -> None:
         super().__init__(
             handler,
@@ -33,20 +33,14 @@ class Listener(Server):
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,
         )
-        self._streams = streams
+        self._partings = partings
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         """Called by aiohttp when a connection is gone."""
-        stream = self._streams.pop(handler, None)
-        if stream is not None:
-            end(stream)
+        then = self._partings.pop(handler, None)
+        if then is not None:
+            then()
         super().connection_lost(handler, exc)
-
-
-def end(stream: asyncio.Timeout) -> None:
-    """Ends what stands under the timeout, now."""
-    if not stream.expired():
-        stream.reschedule(asyncio.get_running_loop().time())
 
 
 def _is_fault(record: logging.LogRecord) -> bool:

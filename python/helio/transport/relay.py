@@ -1,7 +1,7 @@
 """Relaying an upstream's answer to the agent as it comes.
 
-Above: `helio.transport.door`, `helio.transport.exchange`. Below: `helio.upstream` (the response),
-`helio.protocol` (which headers come back).
+Above: `helio.transport.reception`, `helio.transport.exchange`. Below: `helio.upstream` (the
+response), `helio.protocol` (which headers come back).
 """
 
 import asyncio
@@ -9,91 +9,40 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable
 
-from aiohttp.web import BaseRequest, Response, StreamResponse
-from multidict import CIMultiDict
-
 from helio.errors import UpstreamFailed
-from helio.protocol.headers import answer_headers
-from helio.upstream.response import UpstreamResponse
+from helio.protocol.headers import Header, answer_headers
+from helio.transport.inbound import Downstream, Whole
+from helio.upstream.port import Response
 
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 15.0
 """How long a stream may be silent before a comment is sent, so that nothing on the way closes
 it."""
-STALLED_SECONDS = 30.0
-"""How long an agent may take nothing of what it is sent before it counts as gone."""
 FINISH_SECONDS = 1.0
 """How long an upstream may take to end a stream that it has answered on."""
 HEARTBEAT = b": keep-alive\n\n"
 TOOLS_CHANGED = b"notifications/tools/list_changed"
 
 
-def headers_down(response: UpstreamResponse, *, stream: bool) -> CIMultiDict[str]:
+def headers_down(response: Response, *, stream: bool) -> list[Header]:
     """The upstream's headers that the agent gets; event streams ask buffering proxies not to."""
-    headers: CIMultiDict[str] = CIMultiDict(
-        (name.decode("latin-1"), value.decode("latin-1"))
-        for name, value in answer_headers(response.headers)
-    )
+    headers = answer_headers(response.headers)
     if stream:
-        headers.setdefault("x-accel-buffering", "no")
-        headers.setdefault("cache-control", "no-cache")
+        names = {name for name, _ in headers}
+        extra = ((b"x-accel-buffering", b"no"), (b"cache-control", b"no-cache"))
+        headers += [header for header in extra if header[0] not in names]
     return headers
 
 
-def is_event_stream(response: UpstreamResponse) -> bool:
+def is_event_stream(response: Response) -> bool:
     """Whether the answer is `text/event-stream`, by the essence of its media type."""
     value = response.header(b"content-type") or b""
     return value.partition(b";")[0].strip().lower() == b"text/event-stream"
 
 
-class Downstream:
-    """One streamed answer to an agent, which may go away at any time without harm to the upstream
-    side. One that takes nothing for `STALLED_SECONDS` is hung up on.
-    """
-
-    def __init__(self, request: BaseRequest, upstream: UpstreamResponse) -> None:
-        self.response = StreamResponse(
-            status=upstream.status, headers=headers_down(upstream, stream=True)
-        )
-        self._request = request
-        self.gone = False
-
-    async def write(self, data: bytes) -> None:
-        """Sends `data`, with backpressure; does nothing once the agent is gone."""
-        if self.gone:
-            return
-        try:
-            async with asyncio.timeout(STALLED_SECONDS):
-                if not self.response.prepared:
-                    await self.response.prepare(self._request)
-                if data:
-                    await self.response.write(data)
-        except TimeoutError:
-            logger.warning("an agent took nothing for %s s; it is hung up on", STALLED_SECONDS)
-            self.hang_up()
-        except ConnectionError:
-            self.gone = True
-
-    async def end(self) -> None:
-        """Ends the answer."""
-        await self.write(b"")
-        if self.gone:
-            return
-        try:
-            await self.response.write_eof()
-        except ConnectionError:
-            self.gone = True
-
-    def hang_up(self) -> None:
-        """Closes the agent's connection, so that the answer does not look whole."""
-        self.gone = True
-        if self._request.transport is not None:
-            self._request.transport.abort()
-
-
 async def relay_stream(
-    downstream: Downstream, upstream: UpstreamResponse, on_tools_changed: Callable[[], None]
+    downstream: Downstream, upstream: Response, on_tools_changed: Callable[[], None]
 ) -> None:
     """Passes a stream through, byte for byte, until the upstream ends it.
 
@@ -118,14 +67,13 @@ async def relay_stream(
         upstream.close()
 
 
-async def relay_whole(upstream: UpstreamResponse, limit: int) -> Response:
+async def relay_whole(upstream: Response, limit: int) -> Whole:
     """Reads an answer that is no stream, and gives it on as it is."""
     body = await upstream.read(limit)
-    headers = headers_down(upstream, stream=False)
-    return Response(status=upstream.status, headers=headers, body=body or None)
+    return Whole(upstream.status, headers_down(upstream, stream=False), body)
 
 
-def finish_in_background(upstream: UpstreamResponse, chunks: AsyncGenerator[bytes]) -> None:
+def finish_in_background(upstream: Response, chunks: AsyncGenerator[bytes]) -> None:
     """Reads what is left of an answered stream, so that its connection serves again.
 
     Servers end the stream after the answer; one that does not within `FINISH_SECONDS` is hung up
@@ -140,7 +88,7 @@ _finishing: set[asyncio.Task[None]] = set()
 """The loop keeps only weak references to tasks."""
 
 
-async def _finish(upstream: UpstreamResponse, chunks: AsyncGenerator[bytes]) -> None:
+async def _finish(upstream: Response, chunks: AsyncGenerator[bytes]) -> None:
     try:
         async with asyncio.timeout(FINISH_SECONDS):
             async for _ in chunks:

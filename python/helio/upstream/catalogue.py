@@ -12,12 +12,12 @@ from typing import Final, Protocol
 import orjson
 
 from helio.errors import CatalogueError, UpstreamFailed
+from helio.protocol.headers import Header
 from helio.protocol.jsonrpc import METHOD_NOT_FOUND
 from helio.protocol.media import EVENT_STREAM, JSON, essence
 from helio.protocol.revisions import LATEST_LEGACY, LEGACY
 from helio.protocol.sse import EventStreamParser, EventTooLarge
-from helio.upstream.request import Header
-from helio.upstream.response import UpstreamResponse
+from helio.upstream.port import Response
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Sender(Protocol):
         body: bytes | None,
         *,
         timeout: float | None,  # noqa: ASYNC109 - between bytes, not around the call
-    ) -> UpstreamResponse:
+    ) -> Response:
         """Sends one request."""
 
 
@@ -157,11 +157,11 @@ class _Session:
         if not 200 <= response.status < 300:
             raise CatalogueError(f"the upstream answered {method} with HTTP {response.status}")
 
-    async def _post(self, message: dict[str, object]) -> UpstreamResponse:
+    async def _post(self, message: dict[str, object]) -> Response:
         body = orjson.dumps(message)
         return await self._upstream.send("POST", self._headers, body, timeout=self._silence)
 
-    async def _from_stream(self, response: UpstreamResponse, method: str) -> dict[str, object]:
+    async def _from_stream(self, response: Response, method: str) -> dict[str, object]:
         parser = EventStreamParser(event_cap=ANSWER_LIMIT)
         try:
             async for piece in response.chunks():

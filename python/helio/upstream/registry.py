@@ -1,41 +1,19 @@
-"""The upstreams by name: each with its client, what of an agent's headers it gets, and its health.
+"""The upstreams by name: each with its port, what of an agent's headers it gets, and its health.
 
-Above: `helio.runtime`, `helio.transport`, `helio.app`. Below: the client (`helio.upstream.http`).
+Above: `helio.runtime`, `helio.transport`, `helio.app`. Below: the ports (`helio.upstream.build`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
 from helio.errors import UpstreamFailed
-from helio.protocol.headers import ForwardRules, forward_rules
-from helio.upstream.http import HttpUpstream
-from helio.upstream.request import Header
-from helio.upstream.response import UpstreamResponse
+from helio.protocol.headers import ForwardRules, Header, forward_rules
+from helio.upstream.build import UpstreamSettings, build_port
+from helio.upstream.port import Port, Response
 
 DEFAULT_NAME = "default"
 """The name of the one upstream of a configuration that has `upstream` and not `upstreams`."""
-
-CALL_CONNECTIONS = 256
-STREAM_CONNECTIONS = 4096
-"""Agents' standing streams have connections of their own, so that they never keep calls waiting."""
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamSettings:
-    """What one upstream needs; timeouts in seconds. `open_mode`: `auth.mode` is none.
-
-    `headers` are the operator's own and may hold secrets: they are left out of the representation.
-    """
-
-    name: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    forward_headers: Sequence[str] = ()
-    connect_timeout: float = 10.0
-    request_timeout: float = 30.0
-    open_mode: bool = True
 
 
 class Health:
@@ -74,12 +52,21 @@ class Health:
 
 
 class Upstream:
-    """One named upstream. Raises `ValueError` for settings that cannot be used."""
+    """One named upstream: its port, what of an agent's headers it gets, and its health.
 
-    def __init__(self, settings: UpstreamSettings, now: Callable[[], datetime]) -> None:
+    `request_timeout` is in seconds: how long it may stay silent while it is asked something.
+    Raises `ValueError` for settings that cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: UpstreamSettings,
+        now: Callable[[], datetime],
+        port: Port | None = None,
+    ) -> None:
         self.name = settings.name
-        self.client = _client(settings, CALL_CONNECTIONS)
-        self._streams = _client(settings, STREAM_CONNECTIONS)
+        self.request_timeout = settings.request_timeout
+        self._port = build_port(settings) if port is None else port
         self.rules: ForwardRules = forward_rules(
             operator_names=settings.headers,
             patterns=settings.forward_headers,
@@ -95,15 +82,14 @@ class Upstream:
         *,
         path_suffix: str = "",
         timeout: float | None,  # noqa: ASYNC109 - between bytes, not around the call
-    ) -> UpstreamResponse:
-        """`HttpUpstream.send`, with the result taken down in `health`.
+    ) -> Response:
+        """`helio.upstream.port.Port.send`, with the result taken down in `health`.
 
-        A request without `timeout` is a standing stream and does not take a call's connection.
-        A failure while the body is read is the reader's to report (`health.failed`).
+        A request without `timeout` is a standing stream. A failure while the body is read is the
+        reader's to report (`health.failed`).
         """
-        client = self._streams if timeout is None else self.client
         try:
-            response = await client.send(
+            response = await self._port.send(
                 method, headers, body, path_suffix=path_suffix, timeout=timeout
             )
         except UpstreamFailed as failure:
@@ -114,9 +100,8 @@ class Upstream:
         return response
 
     async def aclose(self) -> None:
-        """Closes every connection."""
-        await self.client.aclose()
-        await self._streams.aclose()
+        """Ends everything."""
+        await self._port.aclose()
 
 
 class Upstreams:
@@ -148,16 +133,6 @@ class Upstreams:
         """Closes every client."""
         for upstream in self:
             await upstream.aclose()
-
-
-def _client(settings: UpstreamSettings, max_connections: int) -> HttpUpstream:
-    return HttpUpstream(
-        settings.url,
-        headers=settings.headers,
-        connect_timeout=settings.connect_timeout,
-        request_timeout=settings.request_timeout,
-        max_connections=max_connections,
-    )
 
 
 def _iso(moment: datetime | None) -> str | None:

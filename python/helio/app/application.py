@@ -1,0 +1,269 @@
+"""One Helio: made from a configuration and a compiled policy, started once, stopped once.
+
+Above: `helio.cli`. Below: everything. The order of a start: the journal (which locks its
+directory, so that a second process refuses before it binds a port), the state that it tells, the
+upstreams' tools, the ports.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from helio.app.governed import GovernedUpstreams
+from helio.app.notes import Notes
+from helio.app.ports import Listeners, Ports
+from helio.audit.journal import Journal
+from helio.config.sections import HelioConfig
+from helio.errors import JournalUnavailable
+from helio.evaluator import VERSION
+from helio.governance.feedback import instant
+from helio.governance.identity import SessionResolver
+from helio.governance.store import Charge, LocalStore
+from helio.operator.access import Access
+from helio.operator.api import application
+from helio.pipeline.governance import ActivePolicy
+from helio.policy.graph import CompiledPolicy
+from helio.protocol.guards import host_rules, origin_rules
+from helio.runtime import clock
+from helio.runtime.driver import Driver
+from helio.transport.admission import Guards
+from helio.transport.door import HttpDoor, McpRoutes, mcp_path
+from helio.transport.reception import Reception
+
+if TYPE_CHECKING:
+    from helio.audit.index import Index
+
+logger = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 25.0
+"""How long requests in flight may take to end after a SIGTERM; with what follows an exit is under
+30 s."""
+SWEEP_SECONDS = 30.0
+"""How often empty windows are forgotten."""
+
+
+class Application:
+    """One Helio.
+
+    `made_secret` is the operator's secret if the configuration names none: to be shown once.
+    `reception` answers agents once `start` returned; with `ports` False it is the only door, and
+    nothing listens.
+    """
+
+    reception: Reception
+
+    def __init__(self, config: HelioConfig, policy: CompiledPolicy, *, ports: bool = True) -> None:
+        self._config = config
+        self._policy = ActivePolicy(policy)
+        self._policy_loaded = clock.now()
+        self._reload_error: str | None = None
+        self._store = LocalStore()
+        self._started = time.monotonic()
+        self._listens = ports
+        self._ports = Ports()
+        self._sweeper: asyncio.Task[None] | None = None
+        self._index: Index | None = None
+        self._indexing: asyncio.Task[None] | None = None
+        self._upstreams: GovernedUpstreams | None = None
+        self._serving = False
+        self.made_secret: str | None = None
+        self.audit_summary = ""
+
+    async def start(self) -> Listeners:
+        """Takes the journal, restores what counts, and serves. Raises `StartFailed`."""
+        config = self._config
+        self._journal = Journal.open(config.audit.path, durability=config.audit.durability)
+        self._notes = Notes(self._journal, config.environment)
+        try:
+            return await self._serve()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _serve(self) -> Listeners:
+        config = self._config
+        self._restore()
+        await self._journal.start(self._checkpoint)
+        closed = await self._journal.close_open_intents()
+        self.audit_summary = f"{config.audit.path}, durability {config.audit.durability}"
+        if closed:
+            self.audit_summary += f"; {closed} calls of the last run have no known outcome"
+        await self._notes.lifecycle(event="started", version=VERSION)
+        await self._notes.first_policy(self._policy, self._policy_loaded)
+        self._upstreams = GovernedUpstreams(config, self._policy)
+        await self._upstreams.start()
+        targets = self._upstreams.targets()
+        self.reception = Reception(
+            targets=targets,
+            driver=Driver(self._journal, self._store),
+            sessions=SessionResolver(
+                (source.kind, source.name) for source in config.session.identity
+            ),
+            record_rejected=self._rejected,
+        )
+        self._serving = True
+        listeners = Listeners((), None)
+        if self._listens:
+            listeners = await self._listen(list(targets))
+        self._sweeper = asyncio.create_task(self._sweep())
+        self._indexing = asyncio.create_task(self._start_index())
+        return listeners
+
+    async def _listen(self, targets: list[str | None]) -> Listeners:
+        listen = self._config.listen
+        guards = Guards(
+            hosts=host_rules(listen_host=listen.host, configured=listen.allowed_hosts),
+            origins=origin_rules(own_ports=[listen.port], configured=listen.allowed_origins),
+            max_body=listen.max_body,
+            paths=[mcp_path(target) for target in targets],
+        )
+        door = HttpDoor(guards, self._rejected)
+        door.serve(McpRoutes(self.reception, guards, door.partings).of(targets))
+        base = await self._ports.listen(door.server(), listen.host, listen.port)
+        operator = await self._listen_operator() if self._config.dashboard.enabled else None
+        return Listeners(tuple(base + mcp_path(target) for target in targets), operator)
+
+    async def _listen_operator(self) -> str:
+        dashboard = self._config.dashboard
+        secret = dashboard.api_secret
+        if secret is None and not dashboard.allow_open_mode:
+            self.made_secret = secrets.token_urlsafe(32)
+        known = self.made_secret if secret is None else secret.get_secret_value()
+        access = Access(
+            hosts=host_rules(
+                listen_host=dashboard.host, configured=self._config.listen.allowed_hosts
+            ),
+            origins=origin_rules(own_ports=[dashboard.port]),
+            secret=known,
+        )
+        app = application(access, self._health, self._policy_shown)
+        return await self._ports.listen(app, dashboard.host, dashboard.port)
+
+    async def stop(self) -> None:
+        """Takes no new calls, lets those in flight end or ends them with a record, and closes
+        everything."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sweeper
+        if self._serving:
+            given_up = await self.reception.drain(DRAIN_SECONDS)
+            if given_up:
+                logger.warning(
+                    "%d requests were given up; the outcome of calls among them is unknown",
+                    given_up,
+                )
+        upstreams = self._upstreams
+        if upstreams is not None:
+            await upstreams.stop()
+        await self._ports.close()
+        if upstreams is not None:
+            await upstreams.aclose()
+        if self._indexing is not None:
+            await asyncio.wait([self._indexing])
+        if self._index is not None:
+            await asyncio.to_thread(self._index.stop)
+        try:
+            await self._notes.lifecycle(event="stopped")
+        except JournalUnavailable as error:
+            logger.error("the end is not recorded: %s", error)
+        finally:
+            await self._journal.close()
+
+    async def _rejected(self, reason: str, detail: str, body: bytes, upstream: str | None) -> None:
+        await self._notes.rejected(self._policy, reason, detail, body, upstream)
+
+    # policy
+
+    def reload(self, policy: CompiledPolicy) -> bool:
+        """Takes another policy, whole; False for the one that runs, however it came back.
+
+        Calls under way keep the one they began with. Raises `helio.evaluator.GraphError`.
+        """
+        another = policy.graph != self._policy.compiled.graph
+        if another:
+            self._policy = ActivePolicy(policy)
+            self._policy_loaded = clock.now()
+            if self._upstreams is not None:
+                self._upstreams.govern(self._policy)
+            self._notes.policy(self._policy, self._policy_loaded)
+        self._reload_error = None
+        return another
+
+    def refuse_reload(self, why: str) -> None:
+        """Keeps the policy, and says in health and journal why the new one was not taken."""
+        self._reload_error = why
+        self._notes.policy(self._policy, self._policy_loaded, refused=why)
+
+    # state
+
+    def _restore(self) -> None:
+        """What counted when the last process ended: the checkpoint, then the charges after it."""
+        recovered = self._journal.recovered
+        now = clock.now()
+        if recovered.state is not None:
+            elapsed = max(0, now.wall - recovered.state_at)
+            self._store.restore(recovered.state["windows"], elapsed, now.monotonic)
+        for charge in recovered.charges:
+            age = max(0, now.wall - charge.at)
+            self._store.charge(Charge(*charge[:5]), now.monotonic - age, now.monotonic)
+
+    def _checkpoint(self) -> Mapping[str, object]:
+        return {"windows": self._store.snapshot(clock.now().monotonic)}
+
+    async def _start_index(self) -> None:
+        """Starts the index once Helio serves: DuckDB loads slowly, and nobody waits for it."""
+        module = await asyncio.to_thread(import_module, "helio.audit.index")
+        self._index = module.Index(self._config.audit.path, lambda: self._journal.settled)
+        self._index.start()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self._store.sweep(clock.now().monotonic)
+
+    # views
+
+    def _health(self) -> Mapping[str, object]:
+        available = self._journal.available
+        upstreams = {
+            each.upstream.name: {
+                "status": each.upstream.health.status,
+                "last_success": each.upstream.health.last_success,
+                "last_failure": each.upstream.health.last_failure,
+                "tools": len(each.catalogue) if each.catalogue.primed else None,
+            }
+            for each in self._upstreams or ()
+        }
+        well = available and all(each["status"] != "down" for each in upstreams.values())
+        return {
+            "status": "unavailable" if not available else "ok" if well else "degraded",
+            "version": VERSION,
+            "uptime_seconds": round(time.monotonic() - self._started, 1),
+            "policy": {
+                "digest": self._policy.digest,
+                "reload_failed": self._reload_error is not None,
+            },
+            "audit": {"available": available, "index": self._index_state},
+            "upstreams": upstreams,
+        }
+
+    @property
+    def _index_state(self) -> str:
+        return "loading" if self._index is None else self._index.status.state
+
+    def _policy_shown(self) -> Mapping[str, object]:
+        return {
+            "digest": self._policy.digest,
+            "loaded_at": instant(self._policy_loaded.wall),
+            "reload_error": self._reload_error,
+            "rules": [
+                {"index": rule.index, "rule": rule.label, "action": rule.action}
+                for rule in self._policy.compiled.rules
+            ],
+        }

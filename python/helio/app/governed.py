@@ -1,0 +1,132 @@
+"""The upstreams of one configuration, each with the catalogue of its tools and what governs its
+calls.
+
+Above: `helio.app.application`. Below: `helio.upstream`, `helio.governance`, `helio.runtime`.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+
+from helio.config.sections import HelioConfig, NamedUpstreamConfig, UpstreamConfig
+from helio.errors import StartFailed
+from helio.evaluator import VERSION
+from helio.governance.catalogue import Catalogue
+from helio.pipeline.governance import ActivePolicy, Governance
+from helio.runtime.keeper import CatalogueKeeper
+from helio.transport.reception import Target
+from helio.upstream.build import UpstreamSettings
+from helio.upstream.registry import DEFAULT_NAME, Upstream, Upstreams
+
+FIRST_LIST_SECONDS = 2.0
+"""How long the start waits for the upstreams' tools; after that they are fetched while serving."""
+
+
+class GovernedUpstream:
+    """One upstream, its tools, and what its next call is governed by."""
+
+    def __init__(self, upstream: Upstream, config: HelioConfig, policy: ActivePolicy) -> None:
+        self.upstream = upstream
+        self.catalogue = Catalogue()
+        self._config = config
+        revalidation = config.policies.tool_revalidation
+        self.keeper = CatalogueKeeper(
+            upstream,
+            self.catalogue,
+            VERSION,
+            revalidation.interval / 1000 if revalidation.enabled else None,
+        )
+        self.govern(policy)
+
+    def govern(self, policy: ActivePolicy) -> None:
+        """Has the next call judged by `policy`."""
+        config = self._config
+        self._governance = Governance(
+            policy=policy,
+            catalogue=self.catalogue,
+            environment=config.environment,
+            session_falls_back=config.session.on_unresolved == "anonymous",
+            allow_unrecorded=config.audit.on_failure == "allow",
+            include_responses=config.audit.include_responses,
+            max_record=config.audit.max_record,
+        )
+
+    @property
+    def target(self) -> Target:
+        """What agents reach."""
+        return Target(self.upstream, lambda: self._governance, self.keeper.changed)
+
+
+class GovernedUpstreams:
+    """All of them, in the configuration's order.
+
+    Raises `helio.errors.StartFailed` for a configuration that names none, or one that cannot be
+    used.
+    """
+
+    def __init__(self, config: HelioConfig, policy: ActivePolicy) -> None:
+        try:
+            self._upstreams = Upstreams(upstream_settings(config))
+        except ValueError as error:
+            raise StartFailed(str(error), "Correct the upstream in helio.yaml.") from None
+        self._governed = [GovernedUpstream(each, config, policy) for each in self._upstreams]
+        self._single = config.upstream is not None
+
+    def __iter__(self) -> Iterator[GovernedUpstream]:
+        return iter(self._governed)
+
+    async def start(self) -> None:
+        """Begins to keep the catalogues, and waits a little for the first lists."""
+        async with asyncio.TaskGroup() as group:
+            for each in self._governed:
+                group.create_task(each.keeper.start(FIRST_LIST_SECONDS))
+
+    def govern(self, policy: ActivePolicy) -> None:
+        """Has the next calls judged by `policy`, whole."""
+        for each in self._governed:
+            each.govern(policy)
+
+    def targets(self) -> Mapping[str | None, Target]:
+        """What agents reach, by name; a single upstream has none."""
+        if self._single:
+            return {None: self._governed[0].target}
+        return {each.upstream.name: each.target for each in self._governed}
+
+    async def stop(self) -> None:
+        """Ends the keepers."""
+        for each in self._governed:
+            await each.keeper.stop()
+
+    async def aclose(self) -> None:
+        """Ends the upstreams' connections and processes."""
+        await self._upstreams.aclose()
+
+
+def upstream_settings(config: HelioConfig) -> list[UpstreamSettings]:
+    """The settings of all upstreams. Raises `StartFailed` when there is none."""
+    open_mode = config.auth.mode == "none"
+    if config.upstream is not None:
+        return [_settings(DEFAULT_NAME, config.upstream, open_mode=open_mode)]
+    if not config.upstreams:
+        raise StartFailed("no upstream is configured", "Set `upstream.url` in helio.yaml.")
+    return [_settings(each.name, each, open_mode=open_mode) for each in config.upstreams]
+
+
+def _settings(
+    name: str, upstream: UpstreamConfig | NamedUpstreamConfig, *, open_mode: bool
+) -> UpstreamSettings:
+    pinned = upstream.protocol_version
+    return UpstreamSettings(
+        name=name,
+        url=upstream.url or "",
+        transport=upstream.transport,
+        headers={key: value.get_secret_value() for key, value in upstream.headers.items()},
+        forward_headers=upstream.forward_headers,
+        connect_timeout=upstream.connect_timeout / 1000,
+        request_timeout=upstream.request_timeout / 1000,
+        open_mode=open_mode and not any(key.lower() == "authorization" for key in upstream.headers),
+        command=upstream.command,
+        args=upstream.args,
+        env={key: value.get_secret_value() for key, value in upstream.env.items()},
+        cwd=upstream.cwd,
+        protocol_version=None if pinned == "auto" else pinned,
+    )

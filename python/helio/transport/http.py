@@ -1,0 +1,100 @@
+"""The agent behind one HTTP request: its answers as aiohttp gives them.
+
+Above: `helio.transport.door`. Below: `helio.transport.inbound`, aiohttp.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from aiohttp.web import BaseRequest, Response, StreamResponse
+from multidict import CIMultiDict
+
+from helio.protocol.headers import Header
+from helio.transport.inbound import Reply, Whole
+from helio.transport.listener import Partings
+
+logger = logging.getLogger(__name__)
+
+STALLED_SECONDS = 30.0
+"""How long an agent may take nothing of what it is sent before it counts as gone."""
+
+
+class HttpDownstream:
+    """One streamed answer to an agent, which may go away at any time without harm to the upstream
+    side. One that takes nothing for `STALLED_SECONDS` is hung up on.
+    """
+
+    def __init__(self, request: BaseRequest, status: int, headers: Sequence[Header]) -> None:
+        self.response = StreamResponse(status=status, headers=_text(headers))
+        self._request = request
+        self.gone = False
+
+    async def write(self, data: bytes) -> None:
+        """See `helio.transport.inbound.Downstream`."""
+        if self.gone:
+            return
+        try:
+            async with asyncio.timeout(STALLED_SECONDS):
+                if not self.response.prepared:
+                    await self.response.prepare(self._request)
+                if data:
+                    await self.response.write(data)
+        except TimeoutError:
+            logger.warning("an agent took nothing for %s s; it is hung up on", STALLED_SECONDS)
+            self.hang_up()
+        except ConnectionError:
+            self.gone = True
+
+    async def end(self) -> None:
+        """See `helio.transport.inbound.Downstream`."""
+        await self.write(b"")
+        if self.gone:
+            return
+        try:
+            await self.response.write_eof()
+        except ConnectionError:
+            self.gone = True
+
+    def hang_up(self) -> None:
+        """See `helio.transport.inbound.Downstream`."""
+        self.gone = True
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+
+class HttpCaller:
+    """The `helio.transport.inbound.Caller` of one HTTP request."""
+
+    channel: str | None = None
+
+    def __init__(self, request: BaseRequest, agent: str | None, partings: Partings) -> None:
+        self.agent = agent
+        self._request = request
+        self._partings = partings
+
+    def open_stream(self, status: int, headers: Sequence[Header]) -> HttpDownstream:
+        """See `helio.transport.inbound.Caller`."""
+        return HttpDownstream(self._request, status, headers)
+
+    def on_gone(self, then: Callable[[], None] | None) -> None:
+        """See `helio.transport.inbound.Caller`."""
+        if then is None:
+            self._partings.pop(self._request.protocol, None)
+        elif self._request.transport is None:
+            then()
+        else:
+            self._partings[self._request.protocol] = then
+
+
+def respond(reply: Reply) -> StreamResponse:
+    """What aiohttp is told to answer; a stream has been written already."""
+    if isinstance(reply, Whole):
+        return Response(status=reply.status, headers=_text(reply.headers), body=reply.body or None)
+    if not isinstance(reply, HttpDownstream):
+        raise TypeError("a stream that HTTP did not open")
+    return reply.response
+
+
+def _text(headers: Sequence[Header]) -> CIMultiDict[str]:
+    return CIMultiDict((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)

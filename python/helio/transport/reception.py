@@ -1,0 +1,317 @@
+"""Answers what agents ask, whichever door they came by.
+
+Above: the doors, `helio.app`. Below: `helio.transport.exchange` and `helio.transport.relay`,
+`helio.runtime`, `helio.protocol`. A `tools/call` goes through the driver; every other well-formed
+message passes as it is. Every body that an agent sends goes through the strict envelope first.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from helio.errors import ProgrammingError, UpstreamFailed
+from helio.evaluator import MalformedMessage, Message, parse_message
+from helio.governance.feedback import upstream_failure_answer
+from helio.governance.identity import SessionResolver
+from helio.pipeline.events import CallReceived
+from helio.pipeline.governance import Governance
+from helio.pipeline.machine import CallMachine
+from helio.protocol import revisions
+from helio.protocol.headers import Header, HeaderRefused, request_headers
+from helio.protocol.jsonrpc import INTERNAL_ERROR, error_answer, identity
+from helio.runtime import clock
+from helio.runtime.driver import Driver
+from helio.transport.admission import Rejection, json_answer
+from helio.transport.exchange import MAX_ANSWER, HttpExchange
+from helio.transport.inbound import Downstream, Inbound, Reply
+from helio.transport.relay import (
+    headers_down,
+    is_event_stream,
+    relay_stream,
+    relay_whole,
+)
+from helio.upstream.port import Response
+from helio.upstream.registry import Upstream
+
+logger = logging.getLogger(__name__)
+
+UNSUPPORTED_REVISION = -32022
+"""JSON-RPC code of a revision that is not spoken here; `data.supported` lists those that are."""
+CANCEL_GRACE_SECONDS = 1.0
+"""How long the upstream may still answer a request that the agent cancelled."""
+PARTING_SECONDS = 1.0
+"""How long requests that were given up may take to be recorded and answered."""
+
+RequestKey = tuple[str, object]
+"""An MCP session, and the id of a request in it."""
+
+RecordRejected = Callable[[str, str, bytes, str | None], Awaitable[None]]
+"""Keeps a message that was refused: reason, detail, body, and the upstream it was meant for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An upstream as agents reach it, with what governs its calls.
+
+    `governance` gives what the next call is governed by; `on_tools_changed` is called when the
+    upstream says that its tools changed.
+    """
+
+    upstream: Upstream
+    governance: Callable[[], Governance]
+    on_tools_changed: Callable[[], None]
+
+
+class Reception:
+    """Serves all targets; the one without a name has the key None."""
+
+    def __init__(
+        self,
+        *,
+        targets: Mapping[str | None, Target],
+        driver: Driver,
+        sessions: SessionResolver,
+        record_rejected: RecordRejected,
+    ) -> None:
+        self._targets = targets
+        self._driver = driver
+        self._sessions = sessions
+        self._record_rejected = record_rejected
+        self._open: dict[RequestKey, HttpExchange] = {}
+        self._in_flight: set[HttpExchange] = set()
+        self._standing: set[asyncio.Timeout] = set()
+        self._closing = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def handle(self, inbound: Inbound) -> Reply:
+        """Answers one request. A stream that is returned has been written to its end.
+
+        Never raises for what an agent or an upstream does.
+        """
+        target = self._targets[inbound.target]
+        try:
+            match inbound.method:
+                case "POST":
+                    return await self._post(inbound, target)
+                case "GET":
+                    return await self._get(inbound, target)
+                case _:
+                    return await self._delete(inbound, target)
+        except Rejection as rejection:
+            if inbound.method == "POST":
+                await self._record_rejected(
+                    rejection.reason, rejection.detail, inbound.body, target.upstream.name
+                )
+            return rejection.whole()
+        except UpstreamFailed as failure:
+            logger.warning("upstream %s: %s", target.upstream.name, failure)
+            status = 504 if failure.reason in {"timeout", "connect_timeout"} else 502
+            reason = f"upstream_{failure.reason}"
+            return json_answer(status, upstream_failure_answer(b"null", reason, str(failure), None))
+
+    async def drain(self, seconds: float) -> int:
+        """Takes no new requests, waits up to `seconds` for those in flight, then gives them up.
+
+        Returns how many were given up. Each of them gets its record, and its answer if the agent
+        takes it soon. What belongs to a request in flight (responses, notifications) still passes.
+        """
+        self._closing = True
+        for stream in self._standing:
+            _end(stream)
+        if await self._idle_within(seconds):
+            return 0
+        given_up = len(self._in_flight)
+        for exchange in self._in_flight:
+            exchange.stop("shutdown")
+        await self._idle_within(PARTING_SECONDS)
+        return given_up
+
+    async def _idle_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _headers(
+        self, inbound: Inbound, target: Target, identifier: bytes | None = None
+    ) -> list[Header]:
+        """The headers that go up. A revision that is not spoken here is refused before that."""
+        revision = inbound.header("mcp-protocol-version")
+        try:
+            if revisions.requested(revision) in revisions.LATER:
+                detail = f"Revision {revision} is not available in this version."
+                raise _unsupported(revision, detail, identifier)
+        except revisions.UnknownRevision as unknown:
+            raise _unsupported(unknown.revision, str(unknown), identifier) from None
+        try:
+            return request_headers(inbound.headers, target.upstream.rules)
+        except HeaderRefused as refusal:
+            raise Rejection(400, "header_refused", str(refusal), identifier=identifier) from None
+
+    async def _post(self, inbound: Inbound, target: Target) -> Reply:
+        try:
+            message = parse_message(inbound.body)
+        except MalformedMessage as error:
+            reason, code, identifier, detail = error.args
+            raise Rejection(400, reason, detail, code, identifier) from None
+        headers = self._headers(inbound, target, message.id)
+        if message.kind == "request":
+            self._refuse_when_closing(message.id)
+            return await self._request(inbound, target, message, headers)
+        if message.method == "notifications/cancelled":
+            # First, because the upstream may end the stream before it acknowledges this.
+            self._cancelled(inbound)
+        elif message.kind == "response" and message.id is not None:
+            self._answered(inbound, message.id)
+        return await self._tell(target, message, headers)
+
+    def _refuse_when_closing(self, identifier: bytes | None = None) -> None:
+        if self._closing:
+            raise Rejection(
+                503, "shutting_down", "Helio is shutting down.", INTERNAL_ERROR, identifier
+            )
+
+    async def _request(
+        self, inbound: Inbound, target: Target, message: Message, headers: list[Header]
+    ) -> Reply:
+        """One request, from its bytes to its answer; a call is governed."""
+        exchange = HttpExchange(
+            inbound.caller, message, target.upstream, headers, target.on_tools_changed
+        )
+        call_id = clock.new_call_id(clock.now().wall)
+        key = _key(inbound, identity(message.id or b"null"))
+        if key is not None:
+            self._open[key] = exchange
+        self._in_flight.add(exchange)
+        self._idle.clear()
+        try:
+            if message.method == "tools/call":
+                received = self._received(inbound, target, message, call_id)
+                await self._driver.run(CallMachine(target.governance()), received, exchange)
+            else:
+                await exchange.pass_on()
+        except Exception:
+            logger.exception("request %s failed inside Helio", call_id)
+            exchange.break_off(_internal_error(message, call_id))
+        finally:
+            self._in_flight.discard(exchange)
+            if key is not None and self._open.get(key) is exchange:
+                del self._open[key]
+            if not self._in_flight:
+                self._idle.set()
+        if exchange.reply is None:
+            raise ProgrammingError(f"request {call_id} ended without an answer")
+        return exchange.reply
+
+    def _received(
+        self, inbound: Inbound, target: Target, message: Message, call_id: str
+    ) -> CallReceived:
+        return CallReceived(
+            message=message,
+            call_id=call_id,
+            upstream=target.upstream.name,
+            session=self._sessions.resolve(inbound.header),
+            agent=inbound.caller.agent,
+            protocol_version=inbound.header("mcp-protocol-version"),
+        )
+
+    async def _tell(self, target: Target, message: Message, headers: list[Header]) -> Reply:
+        """A notification, or the answer to the upstream's own request: only its receipt is awaited,
+        whatever form the upstream gives it.
+        """
+        silence = target.upstream.request_timeout
+        try:
+            async with asyncio.timeout(silence):
+                upstream = await self._send(target, "POST", headers, message.body)
+                return await relay_whole(upstream, MAX_ANSWER)
+        except TimeoutError:
+            detail = f"no receipt from the upstream within {silence} s"
+            raise UpstreamFailed("timeout", sent=True, detail=detail) from None
+
+    async def _get(self, inbound: Inbound, target: Target) -> Reply:
+        """The upstream's own stream: it stands until either side, or Helio, ends it."""
+        self._refuse_when_closing()
+        headers = self._headers(inbound, target)
+        downstream: Downstream | None = None
+        standing = asyncio.timeout(None)
+        try:
+            async with standing:
+                self._standing.add(standing)
+                inbound.caller.on_gone(lambda: _end(standing))
+                upstream = await target.upstream.send("GET", headers, None, timeout=None)
+                if not is_event_stream(upstream):
+                    return await relay_whole(upstream, MAX_ANSWER)
+                downstream = inbound.caller.open_stream(
+                    upstream.status, headers_down(upstream, stream=True)
+                )
+                await relay_stream(downstream, upstream, target.on_tools_changed)
+        except TimeoutError:
+            if downstream is None:
+                raise Rejection(
+                    503, "stream_ended", "The stream ended before it began.", INTERNAL_ERROR
+                ) from None
+        finally:
+            self._standing.discard(standing)
+            inbound.caller.on_gone(None)
+        await downstream.end()
+        return downstream
+
+    async def _delete(self, inbound: Inbound, target: Target) -> Reply:
+        upstream = await self._send(target, "DELETE", self._headers(inbound, target), None)
+        return await relay_whole(upstream, MAX_ANSWER)
+
+    async def _send(
+        self, target: Target, method: str, headers: list[Header], body: bytes | None
+    ) -> Response:
+        silence = target.upstream.request_timeout
+        return await target.upstream.send(method, headers, body, timeout=silence)
+
+    def _cancelled(self, inbound: Inbound) -> None:
+        """The agent gave a request up: the upstream is told, and not waited for much longer."""
+        params = json.loads(inbound.body).get("params")
+        found = params.get("requestId") if isinstance(params, dict) else None
+        key = _key(inbound, found) if type(found) in (str, int) else None
+        exchange = None if key is None else self._open.get(key)
+        if exchange is not None:
+            exchange.stop("cancelled", CANCEL_GRACE_SECONDS)
+
+    def _answered(self, inbound: Inbound, question: bytes) -> None:
+        """The agent answers what an upstream asked: the request that it belongs to waits for the
+        upstream again."""
+        session = inbound.header("mcp-session-id")
+        for (owner, _), exchange in self._open.items():
+            if owner == session:
+                exchange.agent_answered(question)
+
+
+def _end(standing: asyncio.Timeout) -> None:
+    """Ends what stands under the timeout, now."""
+    if not standing.expired():
+        standing.reschedule(asyncio.get_running_loop().time())
+
+
+def _key(inbound: Inbound, identifier: object) -> RequestKey | None:
+    """What a request is found by again; None without a session, where agents share their ids."""
+    session = inbound.header("mcp-session-id")
+    return None if session is None else (session, identifier)
+
+
+def _unsupported(revision: str | None, detail: str, identifier: bytes | None) -> Rejection:
+    # What is no ASCII came as surrogates, which no JSON may hold.
+    requested = (revision or "")[:64].encode("ascii", "backslashreplace").decode()
+    data = {"supported": list(revisions.LEGACY), "requested": requested}
+    return Rejection(400, "unsupported_revision", detail, UNSUPPORTED_REVISION, identifier, data)
+
+
+def _internal_error(message: Message, call_id: str) -> bytes:
+    return error_answer(
+        message.id,
+        INTERNAL_ERROR,
+        "Helio could not carry out this request; it says why in its log.",
+        {"reason": "internal_error", "call_id": call_id},
+    )
