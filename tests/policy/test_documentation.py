@@ -29,7 +29,7 @@ HEADS = {
 
 def whole(block: str) -> str:
     """A block with what every configuration needs."""
-    missing = (head for key, head in HEADS.items() if not re.search(rf"^{key}:", block, re.M))
+    missing = (head for key, head in HEADS.items() if not re.search(rf"^{key}s?:", block, re.M))
     return "".join(missing) + block
 
 
