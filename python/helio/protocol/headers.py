@@ -36,9 +36,11 @@ NEVER_FORWARDED: Final = frozenset(
 )
 """Headers that belong to one connection, or that the upstream's client writes itself."""
 
-_UPWARDS: Final = frozenset(
-    (b"accept", b"content-type", b"last-event-id", b"mcp-protocol-version", b"mcp-session-id")
-)
+_UPWARDS: Final = frozenset((b"accept", b"content-type", b"mcp-protocol-version"))
+_LEGACY_UPWARDS: Final = frozenset((b"last-event-id", b"mcp-session-id"))
+_MODERN_UPWARDS: Final = frozenset((b"mcp-method", b"mcp-name"))
+PARAMETER: Final = b"mcp-param-"
+"""What the name of a header that mirrors an argument begins with (2026-07-28)."""
 _LISTS: Final = frozenset((b"accept",))
 _AUTHORIZATION: Final = b"authorization"
 
@@ -49,12 +51,12 @@ _DOWNWARDS: Final = frozenset(
         b"content-encoding",
         b"content-type",
         b"mcp-protocol-version",
-        b"mcp-session-id",
         b"retry-after",
         b"www-authenticate",
         b"x-accel-buffering",
     )
 )
+_LEGACY_DOWNWARDS: Final = frozenset((b"mcp-session-id",))
 
 
 class HeaderRefused(ValueError):
@@ -83,11 +85,17 @@ class ForwardRules:
     authorization: bool
     _extra: re.Pattern[bytes] | None
 
-    def passes(self, name: bytes) -> bool:
-        """Whether a header (its name in lower case) goes up."""
+    def passes(self, name: bytes, *, modern: bool = False) -> bool:
+        """Whether a header (its name in lower case) goes up.
+
+        With a `modern` request (2026-07-28) those go that mirror its body, which are not to be
+        trusted on any other; sessions and the places of streams go with the other ones only.
+        """
         if name in self.operator_names or name in NEVER_FORWARDED:
             return False
-        if name in _UPWARDS:
+        if name in _UPWARDS or name in (_MODERN_UPWARDS if modern else _LEGACY_UPWARDS):
+            return True
+        if modern and name.startswith(PARAMETER):
             return True
         if name == _AUTHORIZATION:
             return self.authorization
@@ -119,8 +127,10 @@ def forward_rules(
     )
 
 
-def request_headers(received: Iterable[Header], rules: ForwardRules) -> list[Header]:
-    """The agent's headers that go up, in the order received.
+def request_headers(
+    received: Iterable[Header], rules: ForwardRules, *, modern: bool = False
+) -> list[Header]:
+    """The agent's headers that go up, in the order received. `modern`: see `ForwardRules.passes`.
 
     `accept` may come several times and is joined. Any other that goes up must come once: two values
     could be read differently here and there. Raises `HeaderRefused` for such a header and for a
@@ -129,7 +139,7 @@ def request_headers(received: Iterable[Header], rules: ForwardRules) -> list[Hea
     passed: dict[bytes, bytes] = {}
     for raw_name, value in received:
         name = raw_name.lower()
-        if not rules.passes(name):
+        if not rules.passes(name, modern=modern):
             continue
         if not is_value(value):
             raise HeaderRefused(name.decode("latin-1"), "holds a line end or NUL")
@@ -142,13 +152,17 @@ def request_headers(received: Iterable[Header], rules: ForwardRules) -> list[Hea
     return list(passed.items())
 
 
-def answer_headers(received: Iterable[Header]) -> list[Header]:
+def answer_headers(received: Iterable[Header], *, modern: bool = False) -> list[Header]:
     """The upstream's headers that go down to the agent, in the order received.
+
+    The answer to a `modern` request names no session (2026-07-28, Streamable HTTP, "Earlier
+    Streamable HTTP Revisions").
 
     Values with CR, LF or NUL cannot get here past the parser; they are refused all the same
     (`HeaderRefused`).
     """
-    passed = [(name.lower(), value) for name, value in received if name.lower() in _DOWNWARDS]
+    names = _DOWNWARDS if modern else _DOWNWARDS | _LEGACY_DOWNWARDS
+    passed = [(name.lower(), value) for name, value in received if name.lower() in names]
     for name, value in passed:
         if not is_value(value):
             raise HeaderRefused(name.decode("latin-1"), "holds a line end or NUL")

@@ -1,22 +1,27 @@
-"""The revisions of MCP that Helio knows, and how a request says which one it speaks.
+"""The revisions of MCP that Helio speaks, and how a request says which one is meant.
 
-Used by the transport and the upstream room. Pure.
+Used by the transport, the governance and the upstream room. Pure.
 """
 
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 LEGACY: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 """Revisions with a session that `initialize` opens, oldest first."""
 
+MODERN: Final = ("2026-07-28",)
+"""Revisions in which every request says all about itself, oldest first."""
+
 LATEST_LEGACY: Final = LEGACY[-1]
+LATEST_MODERN: Final = MODERN[-1]
 
-LATER: Final = ("2026-07-28",)
-"""Revisions without sessions: known by name, not spoken yet."""
-
-KNOWN: Final = frozenset(LEGACY + LATER)
+SPOKEN: Final = LEGACY + MODERN
+KNOWN: Final = frozenset(SPOKEN)
 
 DEFAULT: Final = "2025-03-26"
 """What a request without the `MCP-Protocol-Version` header speaks (2025-06-18, Transports)."""
+
+Era: TypeAlias = Literal["legacy", "modern"]
+"""How a revision opens a conversation (2026-07-28, Versioning, "Terminology")."""
 
 
 class UnknownRevision(ValueError):
@@ -41,6 +46,25 @@ def requested(header: str | None) -> str:
     return revision
 
 
-def is_legacy(revision: str) -> bool:
-    """Whether a revision is one of those with sessions."""
+def era(revision: str) -> Era:
+    """The era of a known revision. Raises `UnknownRevision` for any other."""
+    if revision in LEGACY:
+        return "legacy"
+    if revision in MODERN:
+        return "modern"
+    raise UnknownRevision(revision)
+
+
+def is_legacy(revision: str | None) -> bool:
+    """Whether this is one of the revisions with sessions; None is not."""
     return revision in LEGACY
+
+
+def is_modern(revision: str | None) -> bool:
+    """Whether this is one of the revisions without sessions; None is not."""
+    return revision in MODERN
+
+
+def supported() -> list[str]:
+    """What an unsupported revision is answered with (`data.supported`), the newest first."""
+    return list(reversed(SPOKEN))

@@ -143,7 +143,7 @@ class Reception:
         """The headers that go up. A revision that is not spoken here is refused before that."""
         revision = inbound.header("mcp-protocol-version")
         try:
-            if revisions.requested(revision) in revisions.LATER:
+            if revisions.requested(revision) in revisions.MODERN:
                 detail = f"Revision {revision} is not available in this version."
                 raise _unsupported(revision, detail, identifier)
         except revisions.UnknownRevision as unknown:
