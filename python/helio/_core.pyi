@@ -16,6 +16,7 @@ __all__ = [
     "PatternError",
     "Windows",
     "__version__",
+    "canonical_json",
     "check_glob",
     "check_regex",
     "compare_numbers",
@@ -68,6 +69,20 @@ class Message:
     def progress_token(self) -> bytes | None: ...
     def canonical_arguments(self) -> bytes: ...
     def arguments_hash(self) -> str: ...
+    def span(self, *keys: str | int) -> tuple[int, int] | None:
+        """Start and end of the bytes of the value at a path in `body`; without keys of the whole.
+
+        A text names a member by its decoded key, an integer an element counted from 0. None when
+        there is no such value. A string's quotes are included.
+        """
+    def members(self, *keys: str | int) -> list[tuple[str, int, int, int]]:
+        """`(name, start of the key, start of the value, end of the value)` of an object's members.
+
+        In the order of the text, names decoded; a key starts with its quote. `[]` when no object is
+        at the path.
+        """
+    def items(self, *keys: str | int) -> list[tuple[int, int]]:
+        """The spans of an array's elements; `[]` when no array is at the path."""
 
 def parse_message(body: bytes) -> Message:
     """Read one message by the strict envelope. Raises `MalformedMessage`."""
@@ -80,8 +95,14 @@ def tool_call(tool: str, arguments: bytes) -> Message:
 
 @final
 class Answer:
-    """What an upstream's JSON answer says, found without copying the body."""
+    """What an upstream's JSON answer says: a tape over `body`, which is kept as it came.
 
+    `span`, `members` and `items` are those of `Message`. Where a key repeats, the last of its
+    members counts for a path; `members` has them all. A lone surrogate in a name reads as U+FFFD.
+    """
+
+    @property
+    def body(self) -> bytes: ...
     @property
     def kind(self) -> Literal["request", "notification", "response"]: ...
     @property
@@ -94,6 +115,9 @@ class Answer:
     def error_message(self) -> str | None: ...
     @property
     def is_error(self) -> bool: ...
+    def span(self, *keys: str | int) -> tuple[int, int] | None: ...
+    def members(self, *keys: str | int) -> list[tuple[str, int, int, int]]: ...
+    def items(self, *keys: str | int) -> list[tuple[int, int]]: ...
 
 def inspect_answer(body: bytes) -> Answer | None:
     """What `body` says, keys that repeat allowed; None when it is not JSON or no answer."""
@@ -117,6 +141,13 @@ def select(path: str, document: bytes) -> list[bytes]:
     """The nodelist of `path` in a JSON document, each value as it came.
 
     Raises `PatternError` for the path, `ValueError` for the document.
+    """
+
+def canonical_json(document: bytes) -> bytes:
+    """The canonical text of a JSON document, see "Canonical JSON" in docs/architecture.md.
+
+    Keys may differ by case only. Raises `ValueError` for what is not strict JSON, for keys that
+    repeat, and for nesting and numbers beyond the strict envelope's bounds.
     """
 
 def compare_numbers(left: str, right: str) -> int:

@@ -19,6 +19,7 @@ TEXTS = st.text(max_size=30)
 BYTES_IN = [
     evaluator.parse_message,
     evaluator.inspect_answer,
+    evaluator.canonical_json,
     evaluator.graph_digest,
     evaluator.Evaluator,
     lambda noise: evaluator.tool_call("a", noise),

@@ -9,6 +9,7 @@ mod errors;
 mod evaluator;
 mod message;
 mod panic;
+mod places;
 mod values;
 mod windows;
 
@@ -41,6 +42,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(values::glob_matches, module)?)?;
     module.add_function(wrap_pyfunction!(values::check_regex, module)?)?;
     module.add_function(wrap_pyfunction!(values::select, module)?)?;
+    module.add_function(wrap_pyfunction!(values::canonical_json, module)?)?;
     module.add_function(wrap_pyfunction!(values::compare_numbers, module)?)?;
     module.add_function(wrap_pyfunction!(values::graph_digest, module)?)
 }

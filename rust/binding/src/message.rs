@@ -1,12 +1,13 @@
 //! `Message` and `Answer`: JSON-RPC messages over the bytes they came in. Above: Python. Below: `call`.
 
 use helio_core::call::{Answer as CoreAnswer, Message as CoreMessage};
-use helio_core::json::{Tape, write_string};
+use helio_core::json::{Tape, Value, write_string};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::{MalformedMessage, internal, malformed, unreadable};
 use crate::panic::caught;
+use crate::places::{Key, PlacedMember, Span, items, members, span};
 
 /// One JSON-RPC message: a tape over `body`, which is kept as it came.
 #[pyclass(frozen, module = "helio._core")]
@@ -30,6 +31,10 @@ impl Message {
 
     pub(crate) fn bytes<'py>(&'py self, py: Python<'py>) -> &'py [u8] {
         self.body.as_bytes(py)
+    }
+
+    fn root<'py>(&'py self, py: Python<'py>) -> Value<'py> {
+        self.message.root(self.bytes(py))
     }
 }
 
@@ -93,6 +98,21 @@ impl Message {
         Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
+    #[pyo3(signature = (*keys))]
+    fn span(&self, py: Python<'_>, keys: Vec<Key<'_>>) -> PyResult<Option<Span>> {
+        span(self.root(py), &keys)
+    }
+
+    #[pyo3(signature = (*keys))]
+    fn members(&self, py: Python<'_>, keys: Vec<Key<'_>>) -> PyResult<Vec<PlacedMember>> {
+        members(self.root(py), &keys)
+    }
+
+    #[pyo3(signature = (*keys))]
+    fn items(&self, py: Python<'_>, keys: Vec<Key<'_>>) -> PyResult<Vec<Span>> {
+        items(self.root(py), &keys)
+    }
+
     fn __repr__(&self, py: Python<'_>) -> String {
         let body = self.bytes(py);
         match (self.message.tool(body), self.message.method(body)) {
@@ -131,23 +151,35 @@ pub(crate) fn tool_call(py: Python<'_>, tool: &str, arguments: &[u8]) -> PyResul
     Message::parse(&PyBytes::new(py, &body))
 }
 
-/// What an upstream's JSON answer says.
+/// What an upstream's JSON answer says: a tape over `body`, which is kept as it came.
 #[pyclass(frozen, module = "helio._core")]
 pub(crate) struct Answer {
+    body: Py<PyBytes>,
     answer: CoreAnswer,
-    id: Option<Py<PyBytes>>,
+}
+
+impl Answer {
+    fn root<'py>(&'py self, py: Python<'py>) -> Value<'py> {
+        self.answer.root(self.body.as_bytes(py))
+    }
 }
 
 #[pymethods]
 impl Answer {
+    #[getter]
+    fn body(&self, py: Python<'_>) -> Py<PyBytes> {
+        self.body.clone_ref(py)
+    }
+
     #[getter]
     fn kind(&self) -> &'static str {
         self.answer.kind.as_str()
     }
 
     #[getter]
-    fn id(&self, py: Python<'_>) -> Option<Py<PyBytes>> {
-        self.id.as_ref().map(|id| id.clone_ref(py))
+    fn id<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        let id = self.body.as_bytes(py).get(self.answer.id.clone()?)?;
+        Some(PyBytes::new(py, id))
     }
 
     #[getter]
@@ -169,16 +201,31 @@ impl Answer {
     fn is_error(&self) -> bool {
         self.answer.is_error
     }
+
+    #[pyo3(signature = (*keys))]
+    fn span(&self, py: Python<'_>, keys: Vec<Key<'_>>) -> PyResult<Option<Span>> {
+        span(self.root(py), &keys)
+    }
+
+    #[pyo3(signature = (*keys))]
+    fn members(&self, py: Python<'_>, keys: Vec<Key<'_>>) -> PyResult<Vec<PlacedMember>> {
+        members(self.root(py), &keys)
+    }
+
+    #[pyo3(signature = (*keys))]
+    fn items(&self, py: Python<'_>, keys: Vec<Key<'_>>) -> PyResult<Vec<Span>> {
+        items(self.root(py), &keys)
+    }
 }
 
 /// Reads what an upstream sent; none when it is not a JSON-RPC message.
 #[pyfunction]
-pub(crate) fn inspect_answer(py: Python<'_>, body: &[u8]) -> PyResult<Option<Answer>> {
-    let answer = caught(|| CoreAnswer::inspect(body)).map_err(|panic| internal(&panic))?;
+pub(crate) fn inspect_answer(body: &Bound<'_, PyBytes>) -> PyResult<Option<Answer>> {
+    let answer =
+        caught(|| CoreAnswer::inspect(body.as_bytes())).map_err(|panic| internal(&panic))?;
     // That it is no answer is the answer here.
-    Ok(answer.ok().map(|answer| {
-        let id = answer.id.clone().and_then(|span| body.get(span));
-        let id = id.map(|id| PyBytes::new(py, id).unbind());
-        Answer { answer, id }
+    Ok(answer.ok().map(|answer| Answer {
+        body: body.clone().unbind(),
+        answer,
     }))
 }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use helio_core::compare::{OperandError, compile_regex};
 use helio_core::glob::Glob;
 use helio_core::graph;
-use helio_core::json::Tape;
+use helio_core::json::{Tape, canonical_text};
 use helio_core::number;
 use helio_core::path::Path;
 use pyo3::exceptions::PyValueError;
@@ -81,6 +81,18 @@ pub(crate) fn select<'py>(
         .into_iter()
         .map(|node| PyBytes::new(py, node))
         .collect())
+}
+
+/// The canonical text of a JSON document whose keys may differ by case only.
+#[pyfunction]
+pub(crate) fn canonical_json<'py>(
+    py: Python<'py>,
+    document: &[u8],
+) -> PyResult<Bound<'py, PyBytes>> {
+    caught(|| canonical_text(document))
+        .map_err(|panic| internal(&panic))?
+        .map(|text| PyBytes::new(py, &text))
+        .map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 /// -1, 0 or 1: how two JSON numbers compare by value.

@@ -131,6 +131,12 @@ impl Message {
         self.tape.value(bytes, id?).as_str()
     }
 
+    /// The whole message.
+    #[must_use]
+    pub fn root<'a>(&'a self, bytes: &'a [u8]) -> Value<'a> {
+        self.tape.root(bytes)
+    }
+
     /// The JSON of the id, as it came.
     #[must_use]
     pub fn id<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
@@ -386,8 +392,10 @@ fn invalid_params(reason: &'static str, detail: &'static str) -> Broken {
 }
 
 /// What a message from an upstream says, for the audit and for the conditions on earlier calls.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The methods want the bytes it was read from.
+#[derive(Clone, Debug)]
 pub struct Answer {
+    tape: Tape,
     /// What it is by its members.
     pub kind: MessageKind,
     /// Where the JSON of its id is.
@@ -426,7 +434,7 @@ impl Answer {
                 });
             }
         };
-        let of_error = |key| members.error.and_then(|error| error.get(key));
+        let of_error = |key| members.error.and_then(|error| error.get_last(key));
         let text = |value: Value<'_>| value.as_str().map(Cow::into_owned);
         Ok(Self {
             kind,
@@ -438,9 +446,16 @@ impl Answer {
             error_message: of_error("message").and_then(text),
             is_error: members
                 .result
-                .and_then(|result| result.get("isError"))
+                .and_then(|result| result.get_last("isError"))
                 .and_then(|flag| flag.as_bool())
                 .unwrap_or(false),
+            tape,
         })
+    }
+
+    /// The whole message.
+    #[must_use]
+    pub fn root<'a>(&'a self, bytes: &'a [u8]) -> Value<'a> {
+        self.tape.root(bytes)
     }
 }

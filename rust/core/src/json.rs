@@ -9,7 +9,9 @@
 //! two together. With other bytes than those parsed, a value's content is wrong or missing, never a panic.
 
 mod canonical;
+mod keys;
 mod parse;
+mod place;
 mod steps;
 mod text;
 
@@ -17,11 +19,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-pub use canonical::{canonical, write_string};
+pub use canonical::{canonical, canonical_text, write_string};
+pub use place::Step;
 pub(crate) use steps::Keys;
 pub use steps::{Descendants, Elements, Members};
 pub use text::fold;
 
+use parse::Reading;
 use steps::Children;
 
 /// The deepest nesting of arrays and objects.
@@ -144,12 +148,20 @@ impl Tape {
     /// # Errors
     /// `parse_error` what is not JSON, `too_deep` nesting over [`LENIENT_DEPTH`].
     pub fn parse_lenient(bytes: &[u8]) -> Result<Self, ParseError> {
-        parse::parse(bytes, false).map_err(|(error, _)| error)
+        parse::parse(bytes, Reading::Lenient).map_err(|(error, _)| error)
+    }
+
+    /// Parses a text whose keys may differ by case only: a schema, where `a` and `A` are two properties.
+    ///
+    /// # Errors
+    /// Those of [`Tape::parse`]; `duplicate_key` two keys of an object that are equal.
+    pub fn parse_case_sensitive(bytes: &[u8]) -> Result<Self, ParseError> {
+        parse::parse(bytes, Reading::CaseSensitive).map_err(|(error, _)| error)
     }
 
     /// Parses; a failure comes with the tape up to it, whose open arrays and objects end where it ends.
     pub(crate) fn parse_or_partial(bytes: &[u8]) -> Result<Self, (ParseError, Self)> {
-        parse::parse(bytes, true)
+        parse::parse(bytes, Reading::Strict)
     }
 
     /// The whole value over the bytes that were parsed.
@@ -375,8 +387,8 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The members with keys that are not decoded yet.
-    pub(crate) fn keyed(&self) -> impl Iterator<Item = (Value<'a>, Value<'a>)> + use<'a> {
+    /// The members with keys that are not decoded yet; none for other kinds.
+    pub fn keyed(&self) -> impl Iterator<Item = (Value<'a>, Value<'a>)> + use<'a> {
         self.children(Tag::Object)
             .map(|key| (key, key.at(key.id + 1)))
     }

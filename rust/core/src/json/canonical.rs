@@ -1,7 +1,18 @@
 //! The canonical text of a value: one text for all texts that mean the same. Above: `json`. Pure.
 
-use super::{Kind, Value};
+use super::{Kind, ParseError, Tape, Value};
 use crate::number;
+
+/// The canonical text of a whole text, whose keys may differ by case only.
+///
+/// # Errors
+/// Those of [`Tape::parse_case_sensitive`].
+pub fn canonical_text(bytes: &[u8]) -> Result<Vec<u8>, ParseError> {
+    let tape = Tape::parse_case_sensitive(bytes)?;
+    let mut text = Vec::with_capacity(bytes.len());
+    canonical(tape.root(bytes), &mut text);
+    Ok(text)
+}
 
 /// Appends the canonical text of a value.
 ///

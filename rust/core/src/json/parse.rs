@@ -1,8 +1,20 @@
 //! The parser behind [`Tape`]: one pass, bounded depth. Above: `json`. Pure.
 
+use super::keys::{Comparison, Keys, decoded};
 use super::{
     DEPTH, EXPONENT_LENGTH, LENIENT_DEPTH, NUMBER_LENGTH, Node, ParseError, Tag, Tape, text,
 };
+
+/// How much is refused of what two readers could read differently.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// All of it.
+    Strict,
+    /// All but keys that differ by case only.
+    CaseSensitive,
+    /// Nothing: only the grammar counts.
+    Lenient,
+}
 
 /// A failure; its [`ParseError`] waits in the parser, so that results stay small enough for registers.
 struct Failed;
@@ -12,15 +24,16 @@ type Parsed<T> = Result<T, Failed>;
 /// Up to so many keys, an object's keys are compared as they come; beyond, they are sorted at its end.
 const FEW_KEYS: usize = 16;
 
-/// `strict` refuses what two readers could read differently; without it only the grammar counts.
-pub(super) fn parse(bytes: &[u8], strict: bool) -> Result<Tape, (ParseError, Tape)> {
+/// Parses a whole text; a failure comes with the tape up to it.
+pub(super) fn parse(bytes: &[u8], reading: Reading) -> Result<Tape, (ParseError, Tape)> {
     let nodes = Vec::with_capacity((bytes.len() / 8 + 16).min(4096));
     let mut parser = Parser {
         bytes,
         at: 0,
         nodes,
         error: NO_ERROR,
-        strict,
+        strict: reading != Reading::Lenient,
+        folding: reading == Reading::Strict,
     };
     let parsed = parser.document();
     let tape = Tape {
@@ -39,6 +52,8 @@ struct Parser<'a> {
     error: ParseError,
     /// Looked at only where a strict reader would refuse, so that it costs the common text nothing.
     strict: bool,
+    /// Whether keys that differ by case only are the same.
+    folding: bool,
 }
 
 const NO_ERROR: ParseError = ParseError {
@@ -205,9 +220,9 @@ impl Parser<'_> {
         self.close(index);
         if keys.count > FEW_KEYS
             && self.strict
-            && let Some(at) = self.repeated(keys.first)
+            && let Some(at) = self.comparison().repeated(keys.first)
         {
-            return self.fault("duplicate_key", at, DUPLICATE);
+            return self.duplicate(at);
         }
         Ok(())
     }
@@ -240,65 +255,30 @@ impl Parser<'_> {
         if keys.count <= FEW_KEYS
             && keys.filter & bit != 0
             && self.strict
-            && self.last_repeats(keys.first)
+            && self.comparison().last_repeats(keys.first)
         {
-            return self.fault("duplicate_key", start, DUPLICATE);
+            return self.duplicate(start);
         }
         keys.filter |= bit;
         Ok(())
     }
 
-    /// Whether the key that was pushed last folds like one of its object before it.
-    fn last_repeats(&self, first: usize) -> bool {
-        let Some((last, before)) = self.nodes.split_last() else {
-            return false;
+    fn comparison(&self) -> Comparison<'_> {
+        Comparison {
+            bytes: self.bytes,
+            nodes: &self.nodes,
+            folding: self.folding,
+        }
+    }
+
+    #[cold]
+    fn duplicate(&mut self, at: usize) -> Parsed<()> {
+        let detail = if self.folding {
+            "a key that the object already has, case aside"
+        } else {
+            "a key that the object already has"
         };
-        KeyIndices::new(before, first)
-            .filter_map(|index| before.get(index))
-            .any(|key| key.link == last.link && self.same(key, last))
-    }
-
-    /// The place of a key that folds like another, given the index of an object's first key: they are sorted
-    /// by hash, then by folded text, so that keys chosen to collide cost no more than a sort.
-    fn repeated(&self, first: usize) -> Option<usize> {
-        let mut keys: Vec<&Node> = KeyIndices::new(&self.nodes, first)
-            .filter_map(|index| self.nodes.get(index))
-            .collect();
-        keys.sort_unstable_by_key(|key| key.link);
-        for alike in keys.chunk_by_mut(|left, right| left.link == right.link) {
-            if alike.len() < 2 {
-                continue;
-            }
-            alike.sort_by_cached_key(|key| (self.folded(key), key.start));
-            for pair in alike.windows(2) {
-                if let [left, right] = pair
-                    && self.same(left, right)
-                {
-                    return Some(right.start as usize);
-                }
-            }
-        }
-        None
-    }
-
-    fn inside(&self, key: &Node) -> &[u8] {
-        self.bytes
-            .get(key.start as usize + 1..key.end as usize - 1)
-            .unwrap_or_default()
-    }
-
-    fn folded(&self, key: &Node) -> String {
-        text::fold(&decoded(self.inside(key), key.tag == Tag::EscapedKey))
-    }
-
-    /// Whether two keys fold alike.
-    fn same(&self, left: &Node, right: &Node) -> bool {
-        let (left_inside, right_inside) = (self.inside(left), self.inside(right));
-        let plain = left.tag == Tag::PlainKey && right.tag == Tag::PlainKey;
-        if plain && left_inside.is_ascii() && right_inside.is_ascii() {
-            return left_inside.eq_ignore_ascii_case(right_inside);
-        }
-        self.folded(left) == self.folded(right)
+        self.fault("duplicate_key", at, detail)
     }
 
     /// Steps over a string; whether it holds escapes.
@@ -431,52 +411,6 @@ impl Parser<'_> {
         }
         self.push(start, tag, 0);
         Ok(())
-    }
-}
-
-/// The keys of the object that is being read.
-struct Keys {
-    /// Index of the first key's node.
-    first: usize,
-    count: usize,
-    /// One bit for each of the top six bits of the keys' hashes.
-    filter: u64,
-}
-
-/// The indices of an object's keys, from its first key on to the end of the nodes.
-struct KeyIndices<'a> {
-    nodes: &'a [Node],
-    next: usize,
-}
-
-impl<'a> KeyIndices<'a> {
-    fn new(nodes: &'a [Node], first: usize) -> Self {
-        Self { nodes, next: first }
-    }
-}
-
-impl Iterator for KeyIndices<'_> {
-    type Item = usize;
-
-    fn next(&mut self) -> Option<usize> {
-        let key = self.next;
-        let value = self.nodes.get(key + 1)?;
-        self.next = match value.tag {
-            Tag::Array | Tag::Object => value.link as usize,
-            _ => key + 2,
-        };
-        Some(key)
-    }
-}
-
-const DUPLICATE: &str = "a key that the object already has, case aside";
-
-fn decoded(inside: &[u8], escaped: bool) -> String {
-    let inside = std::str::from_utf8(inside).unwrap_or_default();
-    if escaped {
-        text::decode(inside)
-    } else {
-        inside.to_owned()
     }
 }
 

@@ -13,3 +13,4 @@ mod glob;
 mod json;
 mod number;
 mod path;
+mod place;
