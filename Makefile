@@ -6,29 +6,36 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
-LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 # Stamps say how far .venv is: `runtime` can run Helio, `dev` can also check and test it.
 RUNTIME := $(VENV)/stamp-runtime
 DEV := $(VENV)/stamp-dev
 NATIVE := $(VENV)/stamp-native
+# Servers and clients of others, for the tests that run them: npm's, and Python's in venvs of their own.
+PEERS := tests/clients/node_modules/stamp .venv-peers/stamp .venv-peers-v1/stamp
 
 # The binding is built against the interpreter of .venv, by whatever cargo command.
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check fmt bench proof lint types contracts rust-lint rust-test fast-test lock clean
+.PHONY: help demo test peers conformance check fmt bench proof lint types contracts rust-lint rust-test fast-test lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: $(NATIVE) ## a tour: demo tools, Helio before them, a scripted agent (ONCE=1 ends after it)
 	@$(BIN)/helio demo $(if $(filter-out 0,$(ONCE)),--once)
 
 test: rust-test $(NATIVE) $(DEV) ## every test, Rust and Python
 	$(BIN)/pytest
+
+peers: $(PEERS) ## install the servers and clients of others that `make test` runs when they are there
+
+conformance: $(NATIVE) $(DEV) $(PEERS) ## the MCP conformance suite, direct and through Helio, check by check
+	HELIO_REQUIRE_PEERS=1 $(BIN)/pytest tests/conformance
 
 check: lint types contracts rust-lint fast-test ## what must hold before a commit: linters, types, contracts, fast tests
 
@@ -65,13 +72,16 @@ fast-test: $(NATIVE) $(DEV)
 	$(BIN)/pytest --quiet -m 'not slow and not end_to_end'
 
 lock: $(DEV) ## choose dependency versions anew and write the locks
-	$(LOCK) --upgrade --group build --output-file requirements/runtime.lock
-	$(LOCK) --upgrade --group dev --constraints requirements/runtime.lock --output-file requirements/dev.lock
+	$(LOCK) --upgrade pyproject.toml --group build --output-file requirements/runtime.lock
+	$(LOCK) --upgrade pyproject.toml --group dev --constraints requirements/runtime.lock \
+		--output-file requirements/dev.lock
+	$(LOCK) --upgrade --group peers --output-file requirements/peers.lock
+	$(LOCK) --upgrade --group peers-v1 --output-file requirements/peers-v1.lock
 	cargo update
 	cd tests/clients && npm update --ignore-scripts
 
 clean: ## remove .venv, target and everything else that was made
-	rm -rf $(VENV) target .demo tests/clients/node_modules
+	rm -rf $(VENV) .venv-peers .venv-peers-v1 target .demo tests/clients/node_modules
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find python tests benches -name __pycache__ -prune -exec rm -rf {} +
 	rm -f python/helio/_core*.so
@@ -87,6 +97,16 @@ $(RUNTIME): requirements/runtime.lock | $(BIN)/python
 
 $(DEV): requirements/dev.lock | $(RUNTIME)
 	$(INSTALL) --require-hashes -r $<
+	@touch $@
+
+tests/clients/node_modules/stamp: tests/clients/package-lock.json
+	npm ci --prefix tests/clients --ignore-scripts --no-progress
+	@touch $@
+
+# The locks are whole; pip would look for a version of `mcp[cli]` beside the locked `mcp`.
+.venv-%/stamp: requirements/%.lock
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
 # An editable install: Python sources are used in place, the extension is built in release. It waits for

@@ -1,7 +1,6 @@
 """Fixtures that several rooms share: free ports, upstreams, and Helio as a process."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from peers import Peer
 from processes import (
     LOOPBACK,
     SECRET,
@@ -22,9 +22,7 @@ from processes import (
     wait_until,
 )
 
-ROOT = Path(__file__).resolve().parent.parent
-CLIENTS = ROOT / "tests" / "clients"
-EVERYTHING = CLIENTS / "node_modules/@modelcontextprotocol/server-everything/dist/index.js"
+EVERYTHING = Peer("@modelcontextprotocol/server-everything")
 
 
 @pytest.fixture
@@ -47,14 +45,12 @@ def demo_upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def everything_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """npm's server-everything over streamable HTTP, as a process; gives its MCP URL."""
-    node = _node()
-    if not EVERYTHING.exists():
-        _install_clients()
+    command = EVERYTHING.command("streamableHttp")
     port = choose_free_port()
     log = tmp_path_factory.mktemp("server-everything") / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [node, str(EVERYTHING), "streamableHttp"],
+            command,
             env={**os.environ, "PORT": str(port)},
             stdout=output,
             stderr=output,
@@ -65,26 +61,6 @@ def everything_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         yield url
     finally:
         end_process(process)
-
-
-def _node() -> str:
-    node = shutil.which("node")
-    if node is None or shutil.which("npm") is None:
-        reason = "Node and npm are not installed, so npm's server-everything cannot be run"
-        if os.environ.get("HELIO_REQUIRE_NODE"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return node
-
-
-def _install_clients() -> None:
-    subprocess.run(
-        ["npm", "ci", "--ignore-scripts", "--no-progress"],
-        cwd=CLIENTS,
-        check=True,
-        capture_output=True,
-        timeout=300,
-    )
 
 
 @pytest.fixture(scope="session")
