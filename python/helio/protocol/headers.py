@@ -77,9 +77,18 @@ def is_value(value: bytes) -> bool:
     return _VALUE_BREAKERS.search(value) is None
 
 
+def fold(name: bytes) -> bytes:
+    """A name as servers may compare it: in lower case, with `-` for `_`."""
+    return name.lower().replace(b"_", b"-")
+
+
 @dataclass(frozen=True, slots=True)
 class ForwardRules:
-    """What of an agent's headers goes up to one upstream; build it with `forward_rules`."""
+    """What of an agent's headers goes up to one upstream; build it with `forward_rules`.
+
+    `operator_names` are folded: servers that hand headers on as variables cannot tell `x_key` from
+    `x-key`, and an agent's must never stand for the operator's.
+    """
 
     operator_names: frozenset[bytes]
     authorization: bool
@@ -91,7 +100,7 @@ class ForwardRules:
         With a `modern` request (2026-07-28) those go that mirror its body, which are not to be
         trusted on any other; sessions and the places of streams go with the other ones only.
         """
-        if name in self.operator_names or name in NEVER_FORWARDED:
+        if fold(name) in self.operator_names or name in NEVER_FORWARDED:
             return False
         if name in _UPWARDS or name in (_MODERN_UPWARDS if modern else _LEGACY_UPWARDS):
             return True
@@ -121,7 +130,7 @@ def forward_rules(
             raise ValueError(f"forward_headers: {pattern!r} does not begin with 'x-'")
     union = "|".join(translate(pattern) for pattern in lowered)
     return ForwardRules(
-        operator_names=frozenset(name.lower().encode("latin-1") for name in operator_names),
+        operator_names=frozenset(fold(name.encode("latin-1")) for name in operator_names),
         authorization=open_mode,
         _extra=re.compile(union.encode("latin-1"), re.DOTALL) if lowered else None,
     )

@@ -1,0 +1,72 @@
+"""An issuer of tokens: keys of every kind, JWK sets of them, tokens signed by them."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+ISSUER = "https://id.example"
+AUDIENCE = "helio"
+CURVES = {"P-256": ec.SECP256R1, "P-384": ec.SECP384R1, "P-521": ec.SECP521R1}
+
+
+@cache
+def private_key(kind: str, name: str = "one") -> Any:
+    """A key of this kind (`RSA`, `RSA-1024`, `Ed25519`, a curve); the same for the same name."""
+    if kind.startswith("RSA"):
+        size = int(kind.partition("-")[2] or 2048)
+        return rsa.generate_private_key(public_exponent=65537, key_size=size)
+    if kind == "Ed25519":
+        return ed25519.Ed25519PrivateKey.generate()
+    return ec.generate_private_key(CURVES[kind]())
+
+
+def jwk(kind: str, kid: str | None, name: str = "one", **members: Any) -> dict[str, Any]:
+    """The public half as a JWK; a member given as None is left out."""
+    public = private_key(kind, name).public_key()
+    if kind.startswith("RSA"):
+        found = RSAAlgorithm.to_jwk(public, as_dict=True)
+    elif kind == "Ed25519":
+        found = OKPAlgorithm.to_jwk(public, as_dict=True)
+    else:
+        found = ECAlgorithm.to_jwk(public, as_dict=True)
+    found = {"kid": kid, **found, **members}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def jwks(*keys: dict[str, Any]) -> bytes:
+    """A JWK set."""
+    return json.dumps({"keys": keys}).encode()
+
+
+@dataclass
+class Token:
+    """A token that is right in every way until something about it is changed."""
+
+    kind: str = "P-256"
+    algorithm: str = "ES256"
+    kid: str | None = "k1"
+    name: str = "one"
+    claims: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": "desk",
+            "exp": int(time.time()) + 300,
+            **self.claims,
+        }
+        headers = dict(self.headers) if self.kid is None else {"kid": self.kid, **self.headers}
+        return jwt.encode(
+            {name: value for name, value in claims.items() if value is not None},
+            private_key(self.kind, self.name),
+            algorithm=self.algorithm,
+            headers=headers,
+        )
