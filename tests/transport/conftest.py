@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from transport.house import House, OpenHouse
+from transport.issuer import jwk, jwks
 from upstream.peers import Handler, Peer
 
 
@@ -33,3 +34,18 @@ async def house(tmp_path: Path) -> AsyncIterator[OpenHouse]:
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
     assert not left, left
     assert not faults, faults
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """The issuer's keys as a file: one of every kind."""
+    path = tmp_path / "keys.json"
+    every = (
+        jwk("P-256", "k1"),
+        jwk("P-384", "k2"),
+        jwk("P-521", "k3"),
+        jwk("RSA", "k4"),
+        jwk("Ed25519", "k5"),
+    )
+    path.write_bytes(jwks(*every))
+    return path

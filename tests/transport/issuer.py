@@ -1,17 +1,26 @@
-"""An issuer of tokens: keys of every kind, JWK sets of them, tokens signed by them."""
+"""An issuer of tokens: keys of every kind, JWK sets of them, tokens signed by them; and how a
+Helio that trusts it is configured.
+"""
 
 import json
 import time
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jwt
+import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from helio.config import AuthConfig
+from helio.transport.admission import Rejection
+from helio.transport.authentication import Authenticator
+
 ISSUER = "https://id.example"
 AUDIENCE = "helio"
+METADATA = "http://127.0.0.1:3000/.well-known/oauth-protected-resource/mcp"
 CURVES = {"P-256": ec.SECP256R1, "P-384": ec.SECP384R1, "P-521": ec.SECP521R1}
 
 
@@ -70,3 +79,31 @@ class Token:
             algorithm=self.algorithm,
             headers=headers,
         )
+
+
+def configured(path: Path, **settings: Any) -> AuthConfig:
+    return AuthConfig.model_validate(
+        {
+            "mode": "jwt",
+            "jwks_file": str(path),
+            "issuer": ISSUER,
+            "audience": AUDIENCE,
+            **settings,
+        }
+    )
+
+
+def now(seconds: int) -> int:
+    return int(time.time()) + seconds
+
+
+async def refusal(authenticator: Authenticator, *authorization: str) -> Rejection:
+    with pytest.raises(Rejection) as rejected:
+        await authenticator.authenticate(authorization, METADATA)
+    return rejected.value
+
+
+def challenge(rejection: Rejection) -> str:
+    ((name, value),) = rejection.headers
+    assert name == b"www-authenticate"
+    return value.decode()
