@@ -20,13 +20,14 @@ from helio.protocol.headers import Header
 from helio.protocol.jsonrpc import identity, same_identifier
 from helio.protocol.sse import Event, EventStreamParser, EventTooLarge
 from helio.transport.admission import json_answer
-from helio.transport.inbound import Caller, Downstream, Reply, Whole
+from helio.transport.inbound import Caller, Reply, Whole
 from helio.transport.relay import (
     TOOLS_CHANGED,
     finish_in_background,
     headers_down,
     is_event_stream,
 )
+from helio.transport.resumption import Kept, Owner, Resumable
 from helio.upstream.port import Response
 from helio.upstream.registry import Upstream
 
@@ -46,7 +47,8 @@ class HttpExchange:
     """The `Exchange` of one request.
 
     `reply` is what the agent gets, once the exchange is done. `on_tools_changed` is called when
-    the upstream says that its tool list changed.
+    the upstream says that its tool list changed. `owner` may come back for the rest of a stream
+    that ends early, which is `kept` until then.
     """
 
     def __init__(
@@ -55,7 +57,10 @@ class HttpExchange:
         message: Message,
         upstream: Upstream,
         headers: Sequence[Header],
+        *,
         on_tools_changed: Callable[[], None],
+        kept: Kept,
+        owner: Owner | None,
     ) -> None:
         self._caller = caller
         self._message = message
@@ -66,8 +71,11 @@ class HttpExchange:
         self._waiting = False
         self._stopped: str | None = None
         self._answering: Response | None = None
-        self._downstream: Downstream | None = None
+        self._kept = kept
+        self._owner = owner
+        self._downstream: Resumable | None = None
         self._held = b""
+        self._held_id: bytes | None = None
         self._questions: set[object] = set()
         self._last_event_id = b""
         self._retry_seconds = RETRY_SECONDS
@@ -115,7 +123,7 @@ class HttpExchange:
             headers = headers_down(upstream, stream=is_event_stream(upstream))
             self.reply = Whole(upstream.status, headers, self._held)
             return
-        await self._downstream.write(self._held)
+        await self._downstream.write(self._held, self._held_id)
         await self._downstream.end()
 
     async def answer(self, body: bytes) -> None:
@@ -166,8 +174,8 @@ class HttpExchange:
         """Relays events until the one that answers this call; that one is held back.
 
         An upstream may end a stream before that and have the client ask for the rest (2025-11-25,
-        Transports). Helio does so itself: the answer must come this way to be recorded, and the
-        agent's stream need not end.
+        Transports). Helio asks itself, because the answer must come this way to be recorded. The
+        agent's stream ends as the upstream's did, if its door has a way to come back for the rest.
         """
         self._wait_on()
         stream: Response | None = upstream
@@ -192,11 +200,11 @@ class HttpExchange:
                     if event.data:
                         self._wait_on()
                     if answer is not None and event.data is not None:
-                        self._held = event.raw
+                        self._held, self._held_id = event.raw, event.id
                         finish_in_background(stream, chunks)
                         return self._answered(status, event.data, answer, started)
                     self._note_place(event)
-                    await self._send_down(event.raw)
+                    await self._send_down(event)
         except BaseException:
             stream.close()
             raise
@@ -207,6 +215,8 @@ class HttpExchange:
         place = self._last_event_id
         if not place or self._stopped is not None:
             return None
+        if self._downstream is not None and self._downstream.can_end_early:
+            await self._downstream.end_early()
         await asyncio.sleep(self._retry_seconds)
         replaced = (b"accept", b"content-type", b"last-event-id")
         headers = [header for header in self._headers if header[0] not in replaced]
@@ -252,23 +262,21 @@ class HttpExchange:
             return None
         return answer if same_identifier(answer.id, self._message.id) else None
 
-    async def _send_down(self, raw: bytes) -> None:
+    async def _send_down(self, event: Event) -> None:
         """Gives the agent an event. The time it takes is the agent's, not the upstream's."""
         if self._answering is None:
             raise RuntimeError("there is no answer to pass on")
         if self._downstream is None:
-            answering = self._answering
-            self._downstream = self._caller.open_stream(
-                answering.status, headers_down(answering, stream=True)
-            )
-            self.reply = self._downstream
+            headers = headers_down(self._answering, stream=True)
+            self.reply = self._caller.open_stream(self._answering.status, headers)
+            self._downstream = Resumable(self.reply, headers, self._owner, self._kept)
         due = self._deadline.when()
         if due is None or self._stopped is not None:
-            await self._downstream.write(raw)
+            await self._downstream.write(event.raw, event.id)
             return
         left = due - asyncio.get_running_loop().time()
         self._deadline.reschedule(None)
-        await self._downstream.write(raw)
+        await self._downstream.write(event.raw, event.id)
         if self._deadline.when() is None:
             self._give_up_in(left)
 

@@ -56,6 +56,14 @@ class HttpDownstream:
         except ConnectionError:
             self.gone = True
 
+    async def end_early(self) -> None:
+        """See `helio.transport.inbound.EarlyEnding`."""
+        await self.end()
+        self.gone = True
+        # While this request is not done with, aiohttp reads no other one from its connection.
+        if self._request.transport is not None:
+            self._request.transport.close()
+
     def hang_up(self) -> None:
         """See `helio.transport.inbound.Downstream`."""
         self.gone = True

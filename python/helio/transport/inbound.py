@@ -6,7 +6,7 @@ Above: the doors (HTTP, SSE, stdio), which make these. Below: `helio.protocol`. 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from helio.protocol.headers import Header
 
@@ -35,6 +35,14 @@ class Downstream(Protocol):
 
     def hang_up(self) -> None:
         """Ends it so that it does not look whole."""
+
+
+@runtime_checkable
+class EarlyEnding(Protocol):
+    """A `Downstream` whose agent can come back for the rest, by GET and `Last-Event-ID`."""
+
+    async def end_early(self) -> None:
+        """Ends the answer as `Downstream.end` does, before the request is done with."""
 
 
 Reply = Whole | Downstream

@@ -21,6 +21,7 @@ from helio.pipeline.machine import CallMachine
 from helio.protocol import revisions
 from helio.protocol.headers import Header, HeaderRefused, request_headers
 from helio.protocol.jsonrpc import INTERNAL_ERROR, error_answer, identity
+from helio.protocol.media import EVENT_STREAM, accepts
 from helio.runtime import clock
 from helio.runtime.driver import Driver
 from helio.transport.admission import Rejection, json_answer
@@ -32,6 +33,7 @@ from helio.transport.relay import (
     relay_stream,
     relay_whole,
 )
+from helio.transport.resumption import Kept, Owner
 from helio.upstream.port import Response
 from helio.upstream.registry import Upstream
 
@@ -82,6 +84,7 @@ class Reception:
         self._open: dict[RequestKey, HttpExchange] = {}
         self._in_flight: set[HttpExchange] = set()
         self._standing: set[asyncio.Timeout] = set()
+        self._kept = Kept()
         self._closing = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -181,7 +184,13 @@ class Reception:
     ) -> Reply:
         """One request, from its bytes to its answer; a call is governed."""
         exchange = HttpExchange(
-            inbound.caller, message, target.upstream, headers, target.on_tools_changed
+            inbound.caller,
+            message,
+            target.upstream,
+            headers,
+            on_tools_changed=target.on_tools_changed,
+            kept=self._kept,
+            owner=_owner(inbound),
         )
         call_id = clock.new_call_id(clock.now().wall)
         key = _key(inbound, identity(message.id or b"null"))
@@ -235,8 +244,11 @@ class Reception:
 
     async def _get(self, inbound: Inbound, target: Target) -> Reply:
         """The upstream's own stream: it stands until either side, or Helio, ends it."""
-        self._refuse_when_closing()
         headers = self._headers(inbound, target)
+        rest = self._rest(inbound)
+        if rest is not None:
+            return await rest
+        self._refuse_when_closing()
         downstream: Downstream | None = None
         standing = asyncio.timeout(None)
         try:
@@ -261,7 +273,21 @@ class Reception:
         await downstream.end()
         return downstream
 
+    def _rest(self, inbound: Inbound) -> Awaitable[Reply] | None:
+        """The rest of a stream whose request is, or was a moment ago, under way here; None when the
+        upstream is to be asked."""
+        owner, place = _owner(inbound), inbound.header("last-event-id")
+        accept = inbound.header("accept")
+        if owner is None or place is None or accept is None or not accepts(accept, EVENT_STREAM):
+            return None
+        identifier = place.encode("latin-1")
+        stream = self._kept.find(owner, identifier)
+        return None if stream is None else stream.go_on(inbound.caller, identifier)
+
     async def _delete(self, inbound: Inbound, target: Target) -> Reply:
+        owner = _owner(inbound)
+        if owner is not None:
+            self._kept.forget_session(owner)
         upstream = await self._send(target, "DELETE", self._headers(inbound, target), None)
         return await relay_whole(upstream, MAX_ANSWER)
 
@@ -299,6 +325,12 @@ def _key(inbound: Inbound, identifier: object) -> RequestKey | None:
     """What a request is found by again; None without a session, where agents share their ids."""
     session = inbound.header("mcp-session-id")
     return None if session is None else (session, identifier)
+
+
+def _owner(inbound: Inbound) -> Owner | None:
+    """Whose streams an agent may come back for; None without a session."""
+    session = inbound.header("mcp-session-id")
+    return None if session is None else (inbound.target, inbound.caller.agent, session)
 
 
 def _unsupported(revision: str | None, detail: str, identifier: bytes | None) -> Rejection:
