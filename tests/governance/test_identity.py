@@ -56,3 +56,20 @@ def test_without_an_agent_the_key_is_the_id_as_it_ever_was() -> None:
 def test_nobody_can_send_another_agents_key(sent: str) -> None:
     assert SessionIdentity("s", "header", TRIED).key("a") == "a s"
     assert resolve({"x-helio-session-id": sent}).key(None) is None
+
+
+def test_a_door_with_sessions_of_its_own_stands_in_for_the_legacy_header() -> None:
+    resolver = SessionResolver([("header", "x-session"), ("legacy_header", "mcp-session-id")])
+    headers = {"x-session": "a", "mcp-session-id": "b"}
+    assert resolver.resolve({}.get, channel="c").id == "c"
+    assert resolver.resolve(headers.get, channel="c").id == "a"
+    del headers["x-session"]
+    assert resolver.resolve(headers.get, channel="c").id == "b"
+    assert SessionResolver([("header", "x-session")]).resolve({}.get, channel="c").id is None
+
+
+def test_a_request_of_the_modern_era_has_no_legacy_header() -> None:
+    resolver = SessionResolver([("header", "x-session"), ("legacy_header", "mcp-session-id")])
+    headers = {"mcp-session-id": "b"}
+    assert resolver.resolve(headers.get, is_modern=True).id is None
+    assert resolver.resolve({**headers, "x-session": "a"}.get, is_modern=True).id == "a"

@@ -159,7 +159,7 @@ async def test_long_headers_pass(house: OpenHouse) -> None:
     assert reply.status == 200
 
 
-@pytest.mark.parametrize("revision", ["\xff", "2026-07-28", "2025-13-01", "x" * 5000])
+@pytest.mark.parametrize("revision", ["\xff", "2025-13-01", "x" * 5000])
 async def test_a_revision_that_is_not_spoken_is_refused_and_recorded(
     house: OpenHouse, revision: str
 ) -> None:
@@ -167,7 +167,7 @@ async def test_a_revision_that_is_not_spoken_is_refused_and_recorded(
     door = await house(OKAY, policies="{ default: deny }")
     reply = await door.post(tool_call(), f"mcp-protocol-version: {revision}\r\n")
     assert (reply.status, reply.message["error"]["code"], reply.message["id"]) == (400, -32022, 1)
-    assert reply.message["error"]["data"]["supported"][-1] == "2025-11-25"
+    assert reply.message["error"]["data"]["supported"][:2] == ["2026-07-28", "2025-11-25"]
     assert door.rejected == ["unsupported_revision"]
 
 

@@ -43,13 +43,23 @@ class SessionResolver:
         self._sources = tuple(sources)
         self._tried = tuple(header for _, header in self._sources)
 
-    def resolve(self, header: Callable[[str], str | None]) -> SessionIdentity:
+    def resolve(
+        self,
+        header: Callable[[str], str | None],
+        *,
+        channel: str | None = None,
+        is_modern: bool = False,
+    ) -> SessionIdentity:
         """The session that `header(name)`, case-insensitive, says; None when a header is absent.
 
         A value that is empty, longer than `MAX_SESSION_ID` or not visible ASCII counts as absent.
+        `channel`, the session of a door that has its own, stands in for an absent legacy header; a
+        request of 2026-07-28 has no such header (`is_modern`), whatever was sent.
         """
         for source, name in self._sources:
-            value = header(name)
+            value = None if is_modern and source == "legacy_header" else header(name)
+            if value is None and source == "legacy_header":
+                value = channel
             if value is not None and _usable(value):
                 return SessionIdentity(value, source, self._tried)
         return SessionIdentity(None, None, self._tried)

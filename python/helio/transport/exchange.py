@@ -48,7 +48,7 @@ class HttpExchange:
 
     `reply` is what the agent gets, once the exchange is done. `on_tools_changed` is called when
     the upstream says that its tool list changed. `owner` may come back for the rest of a stream
-    that ends early, which is `kept` until then.
+    that ends early, which is `kept` until then. `is_modern`: the request is of 2026-07-28.
     """
 
     def __init__(
@@ -61,8 +61,10 @@ class HttpExchange:
         on_tools_changed: Callable[[], None],
         kept: Kept,
         owner: Owner | None,
+        is_modern: bool = False,
     ) -> None:
         self._caller = caller
+        self._is_modern = is_modern
         self._message = message
         self._upstream = upstream
         self._headers = headers
@@ -120,7 +122,9 @@ class HttpExchange:
         if upstream is None:
             raise RuntimeError("there is no answer to deliver")
         if self._downstream is None:
-            headers = headers_down(upstream, stream=is_event_stream(upstream))
+            headers = headers_down(
+                upstream, stream=is_event_stream(upstream), is_modern=self._is_modern
+            )
             self.reply = Whole(upstream.status, headers, self._held)
             return
         await self._downstream.write(self._held, self._held_id)
@@ -267,7 +271,7 @@ class HttpExchange:
         if self._answering is None:
             raise RuntimeError("there is no answer to pass on")
         if self._downstream is None:
-            headers = headers_down(self._answering, stream=True)
+            headers = headers_down(self._answering, stream=True, is_modern=self._is_modern)
             self.reply = self._caller.open_stream(self._answering.status, headers)
             self._downstream = Resumable(self.reply, headers, self._owner, self._kept)
         due = self._deadline.when()

@@ -18,7 +18,7 @@ from helio.governance.identity import SessionResolver
 from helio.pipeline.events import CallReceived
 from helio.pipeline.governance import Governance
 from helio.pipeline.machine import CallMachine
-from helio.protocol import revisions
+from helio.protocol import modern, revisions
 from helio.protocol.headers import Header, HeaderRefused, request_headers
 from helio.protocol.jsonrpc import INTERNAL_ERROR, error_answer, identity
 from helio.protocol.media import EVENT_STREAM, accepts
@@ -39,8 +39,6 @@ from helio.upstream.registry import Upstream
 
 logger = logging.getLogger(__name__)
 
-UNSUPPORTED_REVISION = -32022
-"""JSON-RPC code of a revision that is not spoken here; `data.supported` lists those that are."""
 CANCEL_GRACE_SECONDS = 1.0
 """How long the upstream may still answer a request that the agent cancelled."""
 PARTING_SECONDS = 1.0
@@ -140,32 +138,21 @@ class Reception:
             return False
         return True
 
-    def _headers(
-        self, inbound: Inbound, target: Target, identifier: bytes | None = None
-    ) -> list[Header]:
-        """The headers that go up. A revision that is not spoken here is refused before that."""
-        revision = inbound.header("mcp-protocol-version")
-        try:
-            if revisions.requested(revision) in revisions.MODERN:
-                detail = f"Revision {revision} is not available in this version."
-                raise _unsupported(revision, detail, identifier)
-        except revisions.UnknownRevision as unknown:
-            raise _unsupported(unknown.revision, str(unknown), identifier) from None
-        try:
-            return request_headers(inbound.headers, target.upstream.rules)
-        except HeaderRefused as refusal:
-            raise Rejection(400, "header_refused", str(refusal), identifier=identifier) from None
-
     async def _post(self, inbound: Inbound, target: Target) -> Reply:
         try:
             message = parse_message(inbound.body)
         except MalformedMessage as error:
             reason, code, identifier, detail = error.args
             raise Rejection(400, reason, detail, code, identifier) from None
-        headers = self._headers(inbound, target, message.id)
+        is_modern = _judge_envelope(message, inbound)
+        headers = _headers_up(inbound, target, message.id, is_modern=is_modern)
         if message.kind == "request":
             self._refuse_when_closing(message.id)
-            return await self._request(inbound, target, message, headers)
+            if is_modern and message.method == "subscriptions/listen":
+                return await self._stand(inbound, target, headers, is_modern=True)
+            return await self._request(inbound, target, message, headers, is_modern=is_modern)
+        if is_modern:
+            return await self._tell(target, message, headers)
         if message.method == "notifications/cancelled":
             # First, because the upstream may end the stream before it acknowledges this.
             self._cancelled(inbound)
@@ -180,9 +167,18 @@ class Reception:
             )
 
     async def _request(
-        self, inbound: Inbound, target: Target, message: Message, headers: list[Header]
+        self,
+        inbound: Inbound,
+        target: Target,
+        message: Message,
+        headers: list[Header],
+        *,
+        is_modern: bool,
     ) -> Reply:
-        """One request, from its bytes to its answer; a call is governed."""
+        """One request, from its bytes to its answer; a call is governed.
+
+        An agent of 2026-07-28 that goes away cancels its request; to earlier ones it means nothing.
+        """
         exchange = HttpExchange(
             inbound.caller,
             message,
@@ -190,17 +186,20 @@ class Reception:
             headers,
             on_tools_changed=target.on_tools_changed,
             kept=self._kept,
-            owner=_owner(inbound),
+            owner=None if is_modern else _owner(inbound),
+            is_modern=is_modern,
         )
         call_id = clock.new_call_id(clock.now().wall)
-        key = _key(inbound, identity(message.id or b"null"))
+        key = None if is_modern else _key(inbound, identity(message.id or b"null"))
         if key is not None:
             self._open[key] = exchange
+        if is_modern:
+            inbound.caller.on_gone(lambda: exchange.stop("disconnected"))
         self._in_flight.add(exchange)
         self._idle.clear()
         try:
             if message.method == "tools/call":
-                received = self._received(inbound, target, message, call_id)
+                received = self._received(inbound, target, message, call_id, is_modern=is_modern)
                 await self._driver.run(CallMachine(target.governance()), received, exchange)
             else:
                 await exchange.pass_on()
@@ -208,6 +207,7 @@ class Reception:
             logger.exception("request %s failed inside Helio", call_id)
             exchange.break_off(_internal_error(message, call_id))
         finally:
+            inbound.caller.on_gone(None)
             self._in_flight.discard(exchange)
             if key is not None and self._open.get(key) is exchange:
                 del self._open[key]
@@ -218,14 +218,17 @@ class Reception:
         return exchange.reply
 
     def _received(
-        self, inbound: Inbound, target: Target, message: Message, call_id: str
+        self, inbound: Inbound, target: Target, message: Message, call_id: str, *, is_modern: bool
     ) -> CallReceived:
+        caller = inbound.caller
         return CallReceived(
             message=message,
             call_id=call_id,
             upstream=target.upstream.name,
-            session=self._sessions.resolve(inbound.header),
-            agent=inbound.caller.agent,
+            session=self._sessions.resolve(
+                inbound.header, channel=caller.channel, is_modern=is_modern
+            ),
+            agent=caller.agent,
             protocol_version=inbound.header("mcp-protocol-version"),
         )
 
@@ -243,23 +246,30 @@ class Reception:
             raise UpstreamFailed("timeout", sent=True, detail=detail) from None
 
     async def _get(self, inbound: Inbound, target: Target) -> Reply:
-        """The upstream's own stream: it stands until either side, or Helio, ends it."""
-        headers = self._headers(inbound, target)
+        """What the upstream says on its own (legacy revisions), or the rest of a stream."""
+        headers = _headers_up(inbound, target, None, is_modern=False)
         rest = self._rest(inbound)
         if rest is not None:
             return await rest
         self._refuse_when_closing()
+        return await self._stand(inbound, target, headers, is_modern=False)
+
+    async def _stand(
+        self, inbound: Inbound, target: Target, headers: list[Header], *, is_modern: bool
+    ) -> Reply:
+        """A stream without an end: it stands until either side, or Helio, ends it."""
+        body = inbound.body if inbound.method == "POST" else None
         downstream: Downstream | None = None
         standing = asyncio.timeout(None)
         try:
             async with standing:
                 self._standing.add(standing)
                 inbound.caller.on_gone(lambda: _end(standing))
-                upstream = await target.upstream.send("GET", headers, None, timeout=None)
+                upstream = await target.upstream.send(inbound.method, headers, body, timeout=None)
                 if not is_event_stream(upstream):
-                    return await relay_whole(upstream, MAX_ANSWER)
+                    return await relay_whole(upstream, MAX_ANSWER, is_modern=is_modern)
                 downstream = inbound.caller.open_stream(
-                    upstream.status, headers_down(upstream, stream=True)
+                    upstream.status, headers_down(upstream, stream=True, is_modern=is_modern)
                 )
                 await relay_stream(downstream, upstream, target.on_tools_changed)
         except TimeoutError:
@@ -288,7 +298,8 @@ class Reception:
         owner = _owner(inbound)
         if owner is not None:
             self._kept.forget_session(owner)
-        upstream = await self._send(target, "DELETE", self._headers(inbound, target), None)
+        headers = _headers_up(inbound, target, None, is_modern=False)
+        upstream = await self._send(target, "DELETE", headers, None)
         return await relay_whole(upstream, MAX_ANSWER)
 
     async def _send(
@@ -315,6 +326,41 @@ class Reception:
                 exchange.agent_answered(question)
 
 
+def _judge_envelope(message: Message, inbound: Inbound) -> bool:
+    """Whether the message is of 2026-07-28. Raises `Rejection` for one that breaks its rules."""
+    try:
+        if not modern.is_modern_post(message, inbound.headers):
+            return False
+        revision = inbound.header("mcp-protocol-version") or ""
+        if modern.claimed(message) is None and not revisions.is_modern(revision.strip(" \t")):
+            # Nothing else of the message says that it knows of envelopes.
+            raise modern.unsupported(revision)
+        modern.check(message, inbound.headers)
+    except modern.Refused as refused:
+        raise Rejection(
+            refused.status,
+            refused.reason,
+            refused.detail,
+            refused.code,
+            message.id,
+            refused.data,
+        ) from None
+    return True
+
+
+def _headers_up(
+    inbound: Inbound, target: Target, identifier: bytes | None, *, is_modern: bool
+) -> list[Header]:
+    """The agent's headers that go up. Raises `Rejection`."""
+    if not is_modern and modern.is_modern(inbound.header("mcp-protocol-version")):
+        detail = "This revision has POST only."
+        raise Rejection(405, "method_not_allowed", detail, headers=((b"allow", b"POST"),))
+    try:
+        return request_headers(inbound.headers, target.upstream.rules, modern=is_modern)
+    except HeaderRefused as refusal:
+        raise Rejection(400, "header_refused", str(refusal), identifier=identifier) from None
+
+
 def _end(standing: asyncio.Timeout) -> None:
     """Ends what stands under the timeout, now."""
     if not standing.expired():
@@ -331,13 +377,6 @@ def _owner(inbound: Inbound) -> Owner | None:
     """Whose streams an agent may come back for; None without a session."""
     session = inbound.header("mcp-session-id")
     return None if session is None else (inbound.target, inbound.caller.agent, session)
-
-
-def _unsupported(revision: str | None, detail: str, identifier: bytes | None) -> Rejection:
-    # What is no ASCII came as surrogates, which no JSON may hold.
-    requested = (revision or "")[:64].encode("ascii", "backslashreplace").decode()
-    data = {"supported": list(revisions.LEGACY), "requested": requested}
-    return Rejection(400, "unsupported_revision", detail, UNSUPPORTED_REVISION, identifier, data)
 
 
 def _internal_error(message: Message, call_id: str) -> bytes:

@@ -25,9 +25,9 @@ HEARTBEAT = b": keep-alive\n\n"
 TOOLS_CHANGED = b"notifications/tools/list_changed"
 
 
-def headers_down(response: Response, *, stream: bool) -> list[Header]:
+def headers_down(response: Response, *, stream: bool, is_modern: bool) -> list[Header]:
     """The upstream's headers that the agent gets; event streams ask buffering proxies not to."""
-    headers = answer_headers(response.headers)
+    headers = answer_headers(response.headers, modern=is_modern)
     if stream:
         names = {name for name, _ in headers}
         extra = ((b"x-accel-buffering", b"no"), (b"cache-control", b"no-cache"))
@@ -67,10 +67,10 @@ async def relay_stream(
         upstream.close()
 
 
-async def relay_whole(upstream: Response, limit: int) -> Whole:
+async def relay_whole(upstream: Response, limit: int, *, is_modern: bool = False) -> Whole:
     """Reads an answer that is no stream, and gives it on as it is."""
     body = await upstream.read(limit)
-    return Whole(upstream.status, headers_down(upstream, stream=False), body)
+    return Whole(upstream.status, headers_down(upstream, stream=False, is_modern=is_modern), body)
 
 
 def finish_in_background(upstream: Response, chunks: AsyncGenerator[bytes]) -> None:

@@ -17,7 +17,12 @@ from helio.protocol.modern.parameters import (
     check_parameters,
     parameter_headers,
 )
-from helio.protocol.modern.refusal import HEADER_MISMATCH, UNSUPPORTED_REVISION, Refused
+from helio.protocol.modern.refusal import (
+    HEADER_MISMATCH,
+    UNSUPPORTED_REVISION,
+    Refused,
+    unsupported,
+)
 from helio.protocol.modern.request import (
     CLIENT_CAPABILITIES,
     CLIENT_INFO,
@@ -58,4 +63,5 @@ __all__ = [
     "is_modern_post",
     "parameter_headers",
     "retried",
+    "unsupported",
 ]
