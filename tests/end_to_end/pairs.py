@@ -36,9 +36,10 @@ class Pair:
         self.made[agent.session_id] += agent.calls
         return agent
 
-    async def both(self, scenario: Scenario) -> tuple[Agent, Agent]:
+    async def both(self, scenario: Scenario, **options: object) -> tuple[Agent, Agent]:
         """Plays a scenario direct, then through Helio."""
-        return await play(scenario, self.direct), await self.through(scenario)
+        direct = await play(scenario, self.direct, **options)
+        return direct, await self.through(scenario, **options)
 
     def rows(self, agent: Agent) -> list[dict[str, Any]]:
         """The audit's rows of the calls that an agent made, oldest first."""

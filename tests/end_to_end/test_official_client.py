@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from mcp import Client
-from mcp.shared.exceptions import MCPError
 from mcp_types import PromptReference, TextContent
 
 from conftest import HelioFactory
@@ -250,25 +248,16 @@ async def test_blocks_as_errors_are_raised(helio: HelioFactory, pair: Pair) -> N
     assert [outcome_of(row) for row in process.calls()] == agent.calls
 
 
-async def test_a_newer_client_falls_back(pair: Pair) -> None:
-    legacy, auto = await pair.through(calls), await pair.through(calls, mode="auto")
-    assert auto.results == legacy.results
-    assert auto.http["POST", 400, "application/json"] == 1
-
-    async def listed(agent: Agent) -> None:
-        agent.note(agent.client.protocol_version)
-
-    assert (await pair.through(listed, mode="auto")).results == ["2025-11-25"]
+async def progress(agent: Agent) -> None:
+    await agent.call("progress", {"steps": 20}, progress_callback=agent.on_progress)
 
 
-async def test_a_client_that_insists_on_a_later_revision_is_told_which_are_spoken(
-    pair: Pair,
-) -> None:
-    async with Client(pair.helio.mcp_url, mode="2026-07-28") as client:
-        with pytest.raises(MCPError) as raised:
-            await client.list_tools()
-    assert raised.value.code == -32022
-    assert raised.value.error.data["supported"][-1] == "2025-11-25"
+@pytest.mark.parametrize("mode", ["auto", "2026-07-28"])
+@pytest.mark.parametrize("scenario", [calls, contents, progress])
+async def test_a_newer_client_sees_no_difference(pair: Pair, mode: str, scenario: Scenario) -> None:
+    direct, through = await pair.both(scenario, mode=mode)
+    assert {method for method, _, _ in through.http} == {"POST"}
+    assert through.transcript == direct.transcript
 
 
 async def test_catalogue_follows_the_tools(helio: HelioFactory, pair: Pair) -> None:
