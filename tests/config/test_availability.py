@@ -9,11 +9,6 @@ SMALLEST = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\n"
 
 ASKED_FOR = {
     "aggregate": "upstreams: [{ name: a, url: 'http://localhost:1/mcp' }]\naggregate: true",
-    "upstream.transport": "upstream: { transport: sse, url: 'http://localhost:1/mcp' }",
-    "upstream.command": "upstream: { command: a, url: 'http://localhost:1/mcp' }",
-    "upstream.args": "upstream: { args: [a], url: 'http://localhost:1/mcp' }",
-    "upstream.env": "upstream: { env: { a: b }, url: 'http://localhost:1/mcp' }",
-    "upstream.cwd": "upstream: { cwd: a, url: 'http://localhost:1/mcp' }",
     "upstream.protocol_version": (
         "upstream: { protocol_version: '2026-07-28', url: 'http://localhost:1/mcp' }"
     ),

@@ -35,6 +35,9 @@ DEFAULTS = {
         "args": (),
         "env": {},
         "cwd": None,
+        "processes": "per_session",
+        "max_processes": 64,
+        "idle_timeout": 30 * MINUTE,
         "headers": {},
         "forward_headers": (),
         "connect_timeout": 10_000,
@@ -335,11 +338,33 @@ def test_keys_are_not_interpolated() -> None:
         ("{ url: 'http://a', headers: { a: \"b\\r\\nc: d\" } }", "upstream.headers.a"),
         ("{ url: 'http://a', headers: { a: '' } }", "upstream.headers.a"),
         ("{ url: 'http://a', forward_headers: ['a:'] }", "upstream.forward_headers[0]"),
+        ("{ transport: sse }", "upstream"),
+        ("{ transport: stdio }", "upstream"),
+        ("{ transport: stdio, command: a, url: 'http://a' }", "upstream"),
+        ("{ transport: stdio, command: a, headers: { a: b } }", "upstream"),
+        ("{ transport: stdio, command: a, max_processes: 0 }", "upstream.max_processes"),
+        ("{ url: 'http://a', command: a }", "upstream"),
+        ("{ url: 'http://a', idle_timeout: 1m }", "upstream"),
+        ("{ url: 'http://a', transport: sse, env: { a: b } }", "upstream"),
     ],
 )
 def test_upstreams_that_cannot_be_called(upstream: str, path: str) -> None:
     result = parse_config(f"version: '1'\nupstream: {upstream}\n", environment={}, purpose="run")
     assert paths(result) == [("HL105", path)]
+
+
+def test_a_program_is_an_upstream() -> None:
+    result = parse_config(
+        "version: '1'\nupstream: { transport: stdio, command: a, args: [b], env: { c: d }, cwd: e, "
+        "processes: shared, max_processes: 2, idle_timeout: 1m }\n",
+        environment={},
+        purpose="run",
+    )
+    assert result.config is not None
+    upstream = result.config.upstream
+    assert upstream is not None
+    assert (upstream.command, upstream.args, upstream.processes) == ("a", ("b",), "shared")
+    assert (upstream.max_processes, upstream.idle_timeout) == (2, MINUTE)
 
 
 def test_an_origin_may_be_null() -> None:

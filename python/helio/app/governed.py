@@ -128,5 +128,8 @@ def _settings(
         args=upstream.args,
         env={key: value.get_secret_value() for key, value in upstream.env.items()},
         cwd=upstream.cwd,
+        processes=upstream.processes,
+        max_processes=upstream.max_processes,
+        idle_timeout=upstream.idle_timeout / 1000,
         protocol_version=None if pinned == "auto" else pinned,
     )

@@ -70,13 +70,6 @@ class Unavailable:
 
 UNAVAILABLE = (
     Unavailable("aggregate", is_true, "`aggregate: true`"),
-    Unavailable(
-        "upstream.transport", one_of("sse", "stdio"), "a transport other than streamable-http"
-    ),
-    Unavailable("upstream.command", given, "`command` (a stdio upstream)"),
-    Unavailable("upstream.args", not_empty, "`args` (a stdio upstream)"),
-    Unavailable("upstream.env", not_empty, "`env` (a stdio upstream)"),
-    Unavailable("upstream.cwd", given, "`cwd` (a stdio upstream)"),
     Unavailable("upstream.protocol_version", other_than("auto"), "pinning the revision"),
     Unavailable("listen.public_url", given, "`public_url`"),
     Unavailable("auth.mode", one_of("bearer", "jwt"), "authentication of agents"),

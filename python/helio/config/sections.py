@@ -17,6 +17,7 @@ from helio.config.section import Section
 from helio.config.types import (
     Amount,
     Boolean,
+    Count,
     Currency,
     Directory,
     DurationField,
@@ -43,6 +44,15 @@ _DAY = 24 * _HOUR
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
+_OF_STDIO = ("command", "args", "env", "cwd", "processes", "max_processes")
+_OF_OTHER_TRANSPORTS = {
+    "streamable-http": (*_OF_STDIO, "idle_timeout"),
+    "sse": _OF_STDIO,
+    "stdio": ("url", "headers", "forward_headers"),
+}
+"""What would be ignored, and is refused instead."""
+
+
 class UpstreamConfig(Section):
     """The tools' server."""
 
@@ -52,6 +62,9 @@ class UpstreamConfig(Section):
     args: tuple[Text, ...] = ()
     env: dict[str, Secret] = Field(default_factory=dict)
     cwd: Directory | None = None
+    processes: Literal["per_session", "shared"] = "per_session"
+    max_processes: Count = 64
+    idle_timeout: DurationField = Duration(30 * _MINUTE)
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     forward_headers: tuple[HeaderName, ...] = ()
     connect_timeout: DurationField = Duration(10 * _SECOND)
@@ -67,6 +80,9 @@ class UpstreamConfig(Section):
                 raise unfit("`transport: stdio` needs `command`")
         elif self.url is None:
             raise unfit("`url` is missing", "write the upstream's address: `url: http://…/mcp`")
+        for key in _OF_OTHER_TRANSPORTS[self.transport]:
+            if key in self.model_fields_set:
+                raise unfit(f"`transport: {self.transport}` has no `{key}`")
         return self
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from helio.protocol.headers import Header
+from helio.upstream.child import Processes, StdioUpstream
 from helio.upstream.http import HttpUpstream
 from helio.upstream.port import Port, Response
+from helio.upstream.sse import SseUpstream
 
 CALL_CONNECTIONS = 256
 STREAM_CONNECTIONS = 4096
@@ -23,7 +25,8 @@ Transport = Literal["streamable-http", "sse", "stdio"]
 class UpstreamSettings:
     """What one upstream needs; timeouts in seconds. `open_mode`: `auth.mode` is none.
 
-    `url` and `headers` are of the HTTP transports, `command`, `args`, `env` and `cwd` of stdio.
+    `url` and `headers` are of the HTTP transports; `command`, `args`, `env`, `cwd`, `processes` and
+    `max_processes` of stdio; `idle_timeout` is of SSE and stdio, whose sessions Helio keeps.
     `headers` and `env` are the operator's own and may hold secrets: they are left out of the
     representation. `protocol_version` None finds out what the upstream speaks.
     """
@@ -40,12 +43,43 @@ class UpstreamSettings:
     args: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     cwd: Path | None = None
+    processes: Processes = "per_session"
+    max_processes: int = 64
+    idle_timeout: float = 1800.0
     protocol_version: str | None = None
 
 
 def build_port(settings: UpstreamSettings) -> Port:
     """The port of an upstream. Raises `ValueError` for settings that cannot be used."""
-    return HttpPort(settings)
+    match settings.transport:
+        case "stdio":
+            return _stdio(settings)
+        case "sse":
+            return SseUpstream(
+                settings.url,
+                headers=settings.headers,
+                connect_timeout=settings.connect_timeout,
+                request_timeout=settings.request_timeout,
+                idle_timeout=settings.idle_timeout,
+            )
+        case _:
+            return HttpPort(settings)
+
+
+def _stdio(settings: UpstreamSettings) -> StdioUpstream:
+    if settings.command is None:
+        raise ValueError("a stdio upstream needs a command")
+    return StdioUpstream(
+        settings.command,
+        settings.args,
+        env=settings.env,
+        cwd=settings.cwd,
+        name=settings.name,
+        processes=settings.processes,
+        max_processes=settings.max_processes,
+        idle_timeout=settings.idle_timeout,
+        patience=settings.connect_timeout,
+    )
 
 
 class HttpPort:
