@@ -230,8 +230,8 @@ async def test_there_are_never_more_processes_than_allowed(program: Program) -> 
     assert (await answer_of(one_more))["id"] == 9
     assert (await agents[0].call("echo"))["calls"] == 1
     await agents[0].close()
-    await until(lambda: upstream.children == 1)
     await Agent(upstream).open()
+    assert upstream.children == 2
 
 
 async def test_idle_sessions_end_and_busy_ones_do_not(program: Program) -> None:

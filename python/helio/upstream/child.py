@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
+from helio.errors import UpstreamFailed
 from helio.protocol.headers import Header
 from helio.protocol.revisions import LEGACY
 from helio.upstream.backoff import Backoff
@@ -58,6 +59,7 @@ class StdioUpstream:
         self._log = logging.getLogger(f"helio.upstream.{name}")
         self._patience = patience
         self._children: set[ChildProcess] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._warden = Warden()
         legacy, modern = Backoff(), Backoff()
         self._legacy: DuplexPort | SharedPort
@@ -98,10 +100,31 @@ class StdioUpstream:
     async def aclose(self) -> None:
         """See `helio.upstream.port.Port`: no child, nor a process that one left behind, stays."""
         await asyncio.gather(self._legacy.aclose(), self._modern.aclose())
+        while self._tasks:
+            await asyncio.wait(self._tasks)
         await self._warden.aclose()
 
     async def _start(self, backoff: Backoff, *, shared: bool) -> Line:
         await backoff.ready(self._patience)
+        # A start that nobody waits for any more runs to its end: half a child cannot be ended.
+        starting = asyncio.create_task(self._started(backoff, shared=shared))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            task = asyncio.create_task(self._unwanted(starting))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            raise
+
+    async def _unwanted(self, starting: asyncio.Task[ChildProcess]) -> None:
+        try:
+            child = await starting
+        except UpstreamFailed as failure:
+            self._log.info("a start that was given up failed: %s", failure)
+        else:
+            await child.aclose()
+
+    async def _started(self, backoff: Backoff, *, shared: bool) -> ChildProcess:
         log = ErrorLog(self._log, self._command.env.values())
 
         def ended(child: ChildProcess) -> None:

@@ -204,7 +204,10 @@ class DuplexPort:
             raise
 
     async def _opened(self, headers: Sequence[Header], identifier: bytes | None) -> _Session:
-        if len(self._sessions) + len(self._ending) + self._opening >= self._max_sessions:
+        while self._full and self._ending:
+            # What is ending takes a moment, and holds its process until then.
+            await asyncio.wait(self._ending, return_when=asyncio.FIRST_COMPLETED)
+        if self._full:
             detail = f"All {self._max_sessions} sessions with this upstream are in use."
             raise Refused(refusal_of(503, detail, identifier))
         self._opening += 1
@@ -220,6 +223,11 @@ class DuplexPort:
             self._refuse_when_closed()
         self._watch()
         return session
+
+    @property
+    def _full(self) -> bool:
+        in_use = len(self._sessions) + len(self._ending) + self._opening
+        return in_use >= self._max_sessions
 
     def _refuse_when_closed(self) -> None:
         if self._closed:
