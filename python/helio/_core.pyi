@@ -258,6 +258,22 @@ class Evaluator:
         """
     def judge(self, body: bytes, upstream: str, hints: int = 0) -> Decision:
         """`parse_message` and `decide` in one, without facts. Raises what either raises."""
+    def may_allow(
+        self,
+        tool: str,
+        upstream: str,
+        hints: int | None,
+        *,
+        agent: str | None = None,
+        agent_known: bool,
+    ) -> bool:
+        """Whether some call of a tool may be forwarded, rehearsed or put before a person.
+
+        False only when the rules deny every call of it, whatever its arguments, session and
+        metadata are; limits are taken to have room, requirements to be met. `hints` None: they are
+        yet to be found out, and may be any. `agent_known` False: anyone may call, and `agent` is
+        not looked at; True: `agent` calls, None being one without an id.
+        """
 
 @final
 class Breach:

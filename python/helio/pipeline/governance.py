@@ -18,6 +18,24 @@ class ActivePolicy:
         self.evaluator = Evaluator(compiled.graph)
         self._rules = {rule.index: rule for rule in compiled.rules}
 
+    def may_allow(
+        self,
+        tool: str,
+        upstream: str,
+        hints: int | None,
+        *,
+        agent: str | None = None,
+        agent_known: bool,
+    ) -> bool:
+        """Whether some call of a tool may be answered by more than a denial: `hide_denied`.
+
+        As `helio.evaluator.Evaluator.may_allow`, whose arguments these are, under the policy's
+        settings: shadow enforces no rule, and a dry run answers every call.
+        """
+        if self.settings.shadow or self.settings.dry_run:
+            return True
+        return self.evaluator.may_allow(tool, upstream, hints, agent=agent, agent_known=agent_known)
+
     def rule(self, index: int) -> RuleSummary | None:
         """The rule at this place in the file; None for the default (-1)."""
         return self._rules.get(index)

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use helio_core::call::Message as CoreMessage;
-use helio_core::evaluate::{Call, Evaluator as CoreEvaluator, Facts, Scratch};
+use helio_core::evaluate::{Call, Caller, Evaluator as CoreEvaluator, Facts, Prospect, Scratch};
 use helio_core::hint::Annotations;
 use helio_core::json::Tape;
 use pyo3::exceptions::PyValueError;
@@ -121,6 +121,29 @@ impl Evaluator {
             ..Facts::default()
         };
         self.decided(&message, bytes, &facts)
+    }
+
+    #[pyo3(signature = (tool, upstream, hints, *, agent=None, agent_known))]
+    fn may_allow(
+        &self,
+        tool: &str,
+        upstream: &str,
+        hints: Option<u8>,
+        agent: Option<&str>,
+        agent_known: bool,
+    ) -> PyResult<bool> {
+        let caller = match agent {
+            _ if !agent_known => Caller::Anyone,
+            None => Caller::Unnamed,
+            Some(agent) => Caller::Named(agent),
+        };
+        let prospect = Prospect {
+            tool,
+            upstream,
+            annotations: hints.map(Annotations::new),
+            caller,
+        };
+        caught(|| self.evaluator.may_allow(&prospect)).map_err(|panic| internal(&panic))
     }
 }
 

@@ -7,12 +7,14 @@
 mod demand;
 mod detail;
 mod judge;
+mod prospect;
 mod walk;
 
 use std::borrow::Cow;
 
 pub(crate) use self::judge::any_matches;
 use self::judge::{Judge, Memo};
+pub use self::prospect::{Caller, Prospect};
 use self::walk::Walk;
 use crate::call::Message;
 use crate::graph::{Graph, GraphError};

@@ -99,6 +99,14 @@ impl Index {
         }
     }
 
+    /// The positions of the rules whose patterns may describe a tool's name, in file order, each once.
+    pub(crate) fn naming(&self, tool: &str) -> Vec<u32> {
+        let mut positions = self.tools.matching(tool);
+        positions.extend_from_slice(&self.free);
+        positions.sort_unstable();
+        positions
+    }
+
     /// The layer of the rules for any tool.
     fn general(&self, graph: &Graph, facts: &Facts<'_>) -> Layer {
         self.layer(&self.settle(graph, facts, &self.free))

@@ -11,6 +11,7 @@ mod chance;
 mod graph;
 mod index;
 mod policy;
+mod prospect;
 mod window;
 mod window_model;
 mod window_snapshot;
