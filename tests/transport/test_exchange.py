@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
@@ -360,3 +361,22 @@ async def test_agents_at_once_get_their_own_answers(house: OpenHouse) -> None:
         *(door.post(tool_call(arguments=f'{{"n":{number}}}')) for number in range(200))
     )
     assert [reply.events[-1]["result"]["n"] for reply in replies] == list(range(200))
+
+
+async def test_a_call_that_is_given_up_is_cancelled_at_the_upstream(house: OpenHouse) -> None:
+    told: asyncio.Queue[tuple[str | None, Any]] = asyncio.Queue()
+
+    async def upstream(conversation: Conversation) -> None:
+        while (request := await conversation.request()) is not None:
+            body = json.loads(request.body)
+            if body["method"] == "notifications/cancelled":
+                told.put_nowait((request.header("mcp-session-id"), body["params"]))
+                await conversation.send(b"HTTP/1.1 202 A\r\ncontent-length: 0\r\n\r\n")
+
+    door = await house(upstream, request_timeout=0.2)
+    reply = await door.post(tool_call('"a\\u00e9"'), SESSION)
+    assert reply.message["error"]["data"]["reason"] == "upstream_timeout"
+    assert await asyncio.wait_for(told.get(), 5) == (
+        "s1",
+        {"requestId": "aé", "reason": "timeout"},
+    )

@@ -26,6 +26,7 @@ from helio.transport.relay import (
     finish_in_background,
     headers_down,
     is_event_stream,
+    tell_in_background,
 )
 from helio.transport.resumption import Kept, Owner, Resumable
 from helio.upstream.port import Response
@@ -37,6 +38,9 @@ MAX_ANSWER = 64 * 1024 * 1024
 QUESTION_SECONDS = 3600.0
 """How long an agent, or the person behind it, may take to answer what the upstream asks during a
 call. Meanwhile it is not the upstream that is silent."""
+
+GIVEN_UP = frozenset(("timeout", "shutdown", "too_large"))
+"""Failures after which an upstream may still be at work on what it was asked."""
 
 RETRY_SECONDS = 1.0
 """How long to wait before a stream is asked to go on, unless the upstream says it (`retry`)."""
@@ -95,6 +99,12 @@ class HttpExchange:
 
     async def forward(self) -> UpstreamAnswered | UpstreamFailed:
         """See `helio.runtime.driver.Exchange`."""
+        outcome = await self._carry()
+        if isinstance(outcome, UpstreamFailed) and outcome.sent and outcome.reason in GIVEN_UP:
+            self._cancel_upstream(outcome.reason)
+        return outcome
+
+    async def _carry(self) -> UpstreamAnswered | UpstreamFailed:
         started = time.monotonic_ns()
         if self._stopped is not None:
             return _failed(self._stopped, "the call was not sent any more", False, started)
@@ -157,6 +167,19 @@ class HttpExchange:
         if asked in self._questions:
             self._questions.discard(asked)
             self._wait_on()
+
+    def _cancel_upstream(self, why: str) -> None:
+        """Tells the upstream that nobody waits for its answer any more (2025-11-25, Cancellation).
+
+        Later revisions see it by the end of the connection; `initialize` may not be cancelled.
+        """
+        if self._is_modern or self._message.method == "initialize" or self._message.id is None:
+            return
+        body = (
+            b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%b,'
+            b'"reason":"%b"}}' % (self._message.id, why.encode())
+        )
+        tell_in_background(self._upstream, self._headers, body)
 
     async def _forward(self, started: int) -> UpstreamAnswered | UpstreamFailed:
         silence = self._upstream.request_timeout

@@ -7,12 +7,13 @@ response), `helio.protocol` (which headers come back).
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from helio.errors import UpstreamFailed
 from helio.protocol.headers import Header, answer_headers
 from helio.transport.inbound import Downstream, Whole
 from helio.upstream.port import Response
+from helio.upstream.registry import Upstream
 
 logger = logging.getLogger(__name__)
 
@@ -84,8 +85,24 @@ def finish_in_background(upstream: Response, chunks: AsyncGenerator[bytes]) -> N
     task.add_done_callback(_finishing.discard)
 
 
+def tell_in_background(upstream: Upstream, headers: Sequence[Header], body: bytes) -> None:
+    """Sends a notification of Helio's own, and waits for its receipt where nobody else waits."""
+    task = asyncio.ensure_future(_tell(upstream, headers, body))
+    _finishing.add(task)
+    task.add_done_callback(_finishing.discard)
+
+
 _finishing: set[asyncio.Task[None]] = set()
 """The loop keeps only weak references to tasks."""
+
+
+async def _tell(upstream: Upstream, headers: Sequence[Header], body: bytes) -> None:
+    try:
+        async with asyncio.timeout(FINISH_SECONDS):
+            response = await upstream.send("POST", headers, body, timeout=FINISH_SECONDS)
+            response.close()
+    except (TimeoutError, UpstreamFailed) as failure:
+        logger.debug("an upstream was not told that a request was given up: %r", failure)
 
 
 async def _finish(upstream: Response, chunks: AsyncGenerator[bytes]) -> None:
