@@ -68,12 +68,20 @@ class Block:
 
 
 def blocked_answer(
-    id_: bytes, block: Block, call_id: str, policy: str, form: BlockedAs, *, declares_output: bool
+    id_: bytes,
+    block: Block,
+    call_id: str,
+    policy: str,
+    form: BlockedAs,
+    *,
+    declares_output: bool,
+    modern: bool = False,
 ) -> bytes:
     """The JSON-RPC answer of a blocked call in the configured form.
 
     As a tool result the object also stands in `structuredContent`, unless the tool declares an
-    `outputSchema`: clients validate against it, errors included.
+    `outputSchema`: clients validate against it, errors included. `modern`: the call was sent in
+    2026-07-28, where every result says of what type it is.
     """
     told = block.as_object(call_id, policy)
     if form == "error":
@@ -85,26 +93,31 @@ def blocked_answer(
     }
     if not declares_output:
         result["structuredContent"] = told
-    return result_answer(id_, result)
+    return result_answer(id_, _typed(result, modern=modern))
 
 
-def dry_run_answer(id_: bytes, told: Mapping[str, object], *, declares_output: bool) -> bytes:
+def dry_run_answer(
+    id_: bytes, told: Mapping[str, object], *, declares_output: bool, modern: bool = False
+) -> bytes:
     """The answer of a dry run: what would have happened, as text and in `_meta`.
 
     A tool with an `outputSchema` gets `isError: true`, because clients refuse a result of such a
-    tool that is neither structured as declared nor an error.
+    tool that is neither structured as declared nor an error. `modern` as in `blocked_answer`.
     """
-    result = {
+    result: dict[str, object] = {
         "isError": declares_output,
         "content": [{"type": "text", "text": orjson.dumps(told).decode()}],
         "_meta": {"helio/dry_run": told},
     }
-    return result_answer(id_, result)
+    return result_answer(id_, _typed(result, modern=modern))
 
 
 def upstream_failure_answer(id_: bytes, reason: str, message: str, call_id: str | None) -> bytes:
-    """The JSON-RPC error for an upstream that gave no answer: `data` holds `reason` and
-    `call_id`."""
+    """The JSON-RPC error for an upstream that gave no answer: `data` holds `reason` and `call_id`.
+
+    It is the same in every revision, and goes with HTTP 200: only the codes that the specification
+    gives a status have another one (2026-07-28), and clients hang on a 5xx.
+    """
     return error_answer(id_, UPSTREAM_CODE, message, {"reason": reason, "call_id": call_id})
 
 
@@ -160,6 +173,11 @@ def key_names(key: str) -> str | list[str]:
     for."""
     names = [part.partition("=")[0] for part in key.split("|")]
     return names[0] if len(names) == 1 else names
+
+
+def _typed(result: Mapping[str, object], *, modern: bool) -> Mapping[str, object]:
+    """`result` with its type where results have one (2026-07-28, Overview, "ResultType")."""
+    return {"resultType": "complete", **result} if modern else result
 
 
 def _sentence(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from helio.evaluator import Breach, Message
 from helio.governance.identity import SessionIdentity
 from helio.governance.store import Refusal, Reservation
+from helio.protocol.modern import Round
 
 
 class Moment(NamedTuple):
@@ -22,6 +23,10 @@ class CallReceived:
 
     `call_id` is new and unique; `upstream` names the server that holds the tool; `agent` is the
     authenticated agent, None when nobody said; `origin` is the door it came by.
+
+    `continues` is the `call_id` of the first round when this call is a further round of it
+    (2026-07-28, Multi Round-Trip Requests) and a `helio.governance.continuations.Continuations`
+    said so: it is decided like any other, but what it would charge was charged then.
     """
 
     message: Message
@@ -31,6 +36,7 @@ class CallReceived:
     agent: str | None
     protocol_version: str | None
     origin: str = "mcp"
+    continues: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ class UpstreamAnswered:
 
     `body` is the JSON-RPC answer's text, None when it is not JSON or is too large to be kept;
     `size` and `sha256` describe what was received. `error` says what the answer reports, if it
-    does.
+    does; `asks` what a further round must bring along, if the answer asks for one (2026-07-28).
     `latency` is nanoseconds from the first byte sent to the last byte received.
     """
 
@@ -90,6 +96,7 @@ class UpstreamAnswered:
     head: bytes
     error: str | None
     latency: int
+    asks: Round | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,9 @@ from typing import cast
 
 from helio.errors import ProgrammingError
 from helio.evaluator import Breach
-from helio.governance.feedback import (
-    Block,
-    blocked_answer,
-    dry_run_answer,
-    upstream_failure_answer,
-)
+from helio.governance.feedback import Block
 from helio.governance.store import Reservation
-from helio.pipeline import record, verdict
+from helio.pipeline import answers, record, verdict
 from helio.pipeline.commands import (
     Answer,
     CheckRoom,
@@ -78,6 +73,7 @@ class CallMachine:
         "_governance",
         "_received",
         "_reservation",
+        "_sent",
         "_shadow",
         "_started",
         "_state",
@@ -90,11 +86,17 @@ class CallMachine:
         self._reservation: Reservation | None = None
         self._block: Block | None = None
         self._answer: Command | None = None
+        self._sent = False
 
     @property
     def state(self) -> State:
         """Where the call stands."""
         return self._state
+
+    @property
+    def sent(self) -> bool:
+        """Whether the upstream got the call, or may have got it."""
+        return self._sent
 
     def handle(self, event: Event, now: Moment) -> list[Command]:
         """What is to be done, in order, now that `event` happened.
@@ -141,7 +143,7 @@ class CallMachine:
             if unlisted or not settings.shadow or decision.panicked is not None:
                 return self._refuse(block, now)
             self._shadow.block(block)
-        if decision.has_demands:
+        if self._has_charges:
             self._state = State.RESERVING
             return [Reserve(decision, enforce=not settings.shadow)]
         return self._intend()
@@ -172,7 +174,7 @@ class CallMachine:
 
     def _rehearse(self, block: Block | None, now: Moment) -> list[Command]:
         self._block = block
-        if block is None and self._decision.has_demands:
+        if block is None and self._has_charges:
             self._state = State.CHECKING
             return [CheckRoom(self._decision)]
         return self._rehearsed((), now)
@@ -192,28 +194,17 @@ class CallMachine:
         return self._rehearsed((), now)
 
     def _rehearsed(self, breaches: tuple[Breach, ...], now: Moment) -> list[Command]:
-        block, decision = self._block, self._decision
-        told: dict[str, object] = {
-            "dry_run": True,
-            "would_forward": block is None,
-            "decision": "allow" if block is None else block.decision,
-            "reason": None if block is None else block.reason,
-            "rule": self._governance.policy.label(decision.rule) if block is None else block.rule,
-            "message": None if block is None else block.message,
-            "limits": verdict.limits_told(decision, breaches),
-            "budgets": [],
-            "approval": None,
-            "call_id": self._received.call_id,
-            "policy": self._governance.policy.digest,
-        }
+        block = self._block
         self._data |= {
             "policy_decision": "dry_run",
             "block_reason": None if block is None else block.reason,
             "dry_run": True,
             "would_forward": block is None,
         }
-        body = dry_run_answer(self._id, told, declares_output=self._declares_output(unknown=False))
-        return self._record_end(Answer(body), now)
+        answer = answers.rehearsed(
+            self._received, block, self._decision, breaches, self._governance
+        )
+        return self._record_end(answer, now)
 
     # RECORDING_BLOCK
 
@@ -256,6 +247,7 @@ class CallMachine:
 
     def _intent_recorded(self, _event: Recorded, now: Moment) -> list[Command]:
         self._forwarded_at = now.monotonic
+        self._sent = True
         self._state = State.FORWARDED
         return [Forward()]
 
@@ -275,12 +267,9 @@ class CallMachine:
         return self._conclude(data, forwarded=True)
 
     def _failed(self, event: UpstreamFailed, now: Moment) -> list[Command]:
-        call_id = self._received.call_id
-        body = upstream_failure_answer(
-            self._id, f"upstream_{event.reason}", verdict.failure_text(event), call_id
-        )
-        self._answer = Answer(body)
-        data = record.failed_data(call_id, event, self._started, now)
+        self._sent = event.sent
+        self._answer = answers.failed(self._received, event)
+        data = record.failed_data(self._received.call_id, event, self._started, now)
         return self._conclude(data, forwarded=event.sent)
 
     def _conclude(self, data: dict[str, object], *, forwarded: bool) -> list[Command]:
@@ -324,28 +313,12 @@ class CallMachine:
     # shared
 
     @property
-    def _id(self) -> bytes:
-        return cast("bytes", self._received.message.id)
-
-    def _declares_output(self, *, unknown: bool) -> bool:
-        """Whether the tool declares an `outputSchema`; `unknown` is what a tool nobody listed
-        counts as."""
-        tool = self._governance.catalogue.find(cast("str", self._received.message.tool))
-        return unknown if tool is None else tool.declares_output
+    def _has_charges(self) -> bool:
+        """Whether limits must have room. A call that goes on from an earlier round has its room."""
+        return self._decision.has_demands and self._received.continues is None
 
     def _blocked(self, block: Block) -> Answer:
-        policy = self._governance.policy
-        return Answer(
-            blocked_answer(
-                self._id,
-                block,
-                self._received.call_id,
-                policy.digest,
-                policy.settings.blocked_as,
-                # Nothing known: without `structuredContent` no client can refuse the answer.
-                declares_output=self._declares_output(unknown=True),
-            )
-        )
+        return answers.blocked(self._received, block, self._governance)
 
     def _audit_unavailable(self) -> Block:
         return verdict.audit_unavailable(self._governance.policy, self._decision)

@@ -5,6 +5,7 @@ Bodies up to `max_record` bytes are kept as they are; larger ones as `{"sha256",
 """
 
 import hashlib
+import json
 
 from helio.evaluator import Decision
 from helio.governance.feedback import Block, instant
@@ -21,7 +22,7 @@ def call_data(
 ) -> dict[str, object]:
     """What every record of a call begins with."""
     message = received.message
-    return {
+    data: dict[str, object] = {
         "call_id": received.call_id,
         "record_kind": "tool_call",
         "timestamp": instant(started.wall),
@@ -38,6 +39,9 @@ def call_data(
         "origin": received.origin,
         "protocol_version": received.protocol_version,
     }
+    if received.continues is not None:
+        data["metadata"] = json.dumps({"continues": received.continues})
+    return data
 
 
 def decision_data(decision: Decision, governance: Governance) -> dict[str, object]:

@@ -11,11 +11,13 @@ from typing import Protocol
 
 from helio.audit.journal import Journal
 from helio.errors import JournalUnavailable, ProgrammingError
+from helio.governance.continuations import Continuations
 from helio.governance.store import LocalStore, Refusal
 from helio.pipeline import commands, events
 from helio.pipeline.commands import Command
 from helio.pipeline.events import Event
 from helio.pipeline.machine import CallMachine
+from helio.pipeline.rounds import CallRounds
 from helio.runtime import clock
 
 logger = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ class Driver:
     def __init__(self, journal: Journal, store: LocalStore) -> None:
         self._journal = journal
         self._store = store
+        self._continuations = Continuations()
 
     async def run(
         self, machine: CallMachine, received: events.CallReceived, exchange: Exchange
@@ -52,13 +55,19 @@ class Driver:
         An exception (a cancellation included) gives the call up: room is released, or the outcome
         is recorded as unknown when the call was already forwarded; then it is raised again.
         """
+        rounds = CallRounds(self._continuations, received, clock.now().monotonic)
         try:
-            event: Event | None = received
+            event: Event | None = rounds.received
             while event is not None:
                 event = await self._carry_out(machine.handle(event, clock.now()), exchange)
+                if isinstance(event, events.UpstreamAnswered):
+                    # Before the answer goes out: the agent may come back at once.
+                    rounds.answered(event.asks, clock.now().monotonic)
         except BaseException as error:
             self._abandon(machine, received.call_id, repr(error))
             raise
+        finally:
+            rounds.end(clock.now().monotonic, sent=machine.sent)
 
     async def _carry_out(self, batch: list[Command], exchange: Exchange) -> Event | None:
         """The event that answers the last command of the batch; None when the call is answered."""
