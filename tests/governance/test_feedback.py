@@ -103,3 +103,27 @@ def test_whole_seconds_stay_whole() -> None:
     assert seconds(3_600_000) == 3600
     assert isinstance(seconds(3_600_000), int)
     assert seconds(500) == 0.5
+
+
+def test_results_of_a_modern_call_say_their_type() -> None:
+    blocked = blocked_answer(
+        b"7", BLOCK, "c1", "sha256:00", "tool_result", declares_output=False, modern=True
+    )
+    legacy = blocked_answer(b"7", BLOCK, "c1", "sha256:00", "tool_result", declares_output=False)
+    rehearsed = dry_run_answer(b"7", {"dry_run": True}, declares_output=True, modern=True)
+    assert json.loads(blocked)["result"].pop("resultType") == "complete"
+    assert json.loads(rehearsed)["result"]["resultType"] == "complete"
+    assert "resultType" not in json.loads(legacy)["result"]
+    without = json.loads(blocked)
+    del without["result"]["resultType"]
+    assert without == json.loads(legacy)
+
+
+def test_errors_are_the_same_in_every_revision() -> None:
+    modern, legacy = (
+        blocked_answer(
+            b"7", BLOCK, "c1", "sha256:00", "error", declares_output=False, modern=modern
+        )
+        for modern in (True, False)
+    )
+    assert modern == legacy

@@ -124,3 +124,47 @@ def test_the_answers_list_comes_down() -> None:
 def test_what_is_no_field_name(name: bytes) -> None:
     assert not is_name(name)
     assert is_name(b"x-" + b"ok")
+
+
+MIRRORS = [
+    (b"Mcp-Method", b"tools/call"),
+    (b"Mcp-Name", b"add"),
+    (b"Mcp-Param-Region", b"us"),
+    (b"mcp-param-unknown", b"1"),
+]
+SESSIONS = [(b"Mcp-Session-Id", b"s"), (b"Last-Event-ID", b"7")]
+
+
+def test_what_mirrors_the_body_goes_up_with_a_modern_request_only() -> None:
+    received = [*MIRRORS, *SESSIONS, (b"MCP-Protocol-Version", b"2026-07-28")]
+    modern = request_headers(received, DEFAULT, modern=True)
+    assert modern == [
+        (b"mcp-method", b"tools/call"),
+        (b"mcp-name", b"add"),
+        (b"mcp-param-region", b"us"),
+        (b"mcp-param-unknown", b"1"),
+        (b"mcp-protocol-version", b"2026-07-28"),
+    ]
+    legacy = request_headers(received, DEFAULT)
+    assert [name for name, _ in legacy] == [
+        b"mcp-session-id",
+        b"last-event-id",
+        b"mcp-protocol-version",
+    ]
+
+
+@pytest.mark.parametrize("name", [b"mcp-name", b"mcp-param-a"])
+def test_a_mirroring_header_goes_up_once(name: bytes) -> None:
+    with pytest.raises(HeaderRefused, match="more than once"):
+        request_headers([(name, b"1"), (name.title(), b"1")], DEFAULT, modern=True)
+
+
+def test_the_operators_own_headers_win_over_mirroring_ones() -> None:
+    rules = forward_rules(operator_names=["Mcp-Param-Region"])
+    assert (b"mcp-param-region", b"us") not in request_headers(MIRRORS, rules, modern=True)
+
+
+def test_no_session_comes_down_with_the_answer_to_a_modern_request() -> None:
+    received = [(b"Mcp-Session-Id", b"s"), (b"Content-Type", b"application/json")]
+    assert answer_headers(received, modern=True) == [(b"content-type", b"application/json")]
+    assert (b"mcp-session-id", b"s") in answer_headers(received)
