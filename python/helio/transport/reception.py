@@ -56,12 +56,21 @@ class Target:
     """An upstream as agents reach it, with what governs its calls.
 
     `governance` gives what the next call is governed by; `on_tools_changed` is called when the
-    upstream says that its tools changed.
+    upstream says that its tools changed; `amend_tools` makes of its list of tools what an agent is
+    to see.
     """
 
     upstream: Upstream
     governance: Callable[[], Governance]
     on_tools_changed: Callable[[], None]
+    amend_tools: Callable[[bytes, str | None], bytes] | None = None
+
+    def amend(self, message: Message, agent: str | None) -> Callable[[bytes], bytes] | None:
+        """What is to be made of the answer to this message; None when it passes as it is."""
+        if self.amend_tools is None or message.method != "tools/list":
+            return None
+        amend_tools = self.amend_tools
+        return lambda answer: amend_tools(answer, agent)
 
 
 class Reception:
@@ -188,6 +197,7 @@ class Reception:
             kept=self._kept,
             owner=None if is_modern else _owner(inbound),
             is_modern=is_modern,
+            amend=target.amend(message, inbound.caller.agent),
         )
         call_id = clock.new_call_id(clock.now().wall)
         key = None if is_modern else _key(inbound, identity(message.id or b"null"))
