@@ -13,7 +13,7 @@ from helio.evaluator import VERSION
 from helio.governance.catalogue import Catalogue
 from helio.pipeline.governance import ActivePolicy, Governance
 from helio.runtime.keeper import CatalogueKeeper
-from helio.transport.reception import Target
+from helio.transport.target import Target
 from helio.upstream.build import UpstreamSettings
 from helio.upstream.registry import DEFAULT_NAME, Upstream, Upstreams
 
