@@ -18,8 +18,8 @@ from helio.protocol.guards import host_rules, origin_rules
 from helio.runtime.driver import Driver
 from helio.transport.admission import Guards
 from helio.transport.door import HttpDoor, McpRoutes
-from helio.transport.reception import Reception
-from helio.transport.target import Target
+from helio.transport.reception import Reception, Target
+from helio.transport.sse_door import SseDoor
 from helio.upstream.build import UpstreamSettings
 from helio.upstream.registry import Upstreams
 from pipeline.playbook import govern
@@ -178,6 +178,7 @@ class House:
     changes: int = 0
     agents: list[Agent] = field(default_factory=list)
     url: str | None = None
+    max_sse_sessions: int = 10
 
     async def open(self) -> "House":
         """Listens."""
@@ -208,9 +209,14 @@ class House:
             hosts=host_rules(listen_host="127.0.0.1"),
             origins=origin_rules(own_ports=[3000]),
             max_body=self.max_body,
+            paths=["/mcp", "/sse", "/messages"],
         )
         self.door = HttpDoor(guards, self._record_rejected)
         self.door.serve(McpRoutes(self.reception, guards, self.door.partings).of([None]))
+        self.sse = SseDoor(
+            self.reception, guards, self.door.partings, max_sessions=self.max_sse_sessions
+        )
+        self.door.serve(self.sse.routes([None]))
         self.runner = web.ServerRunner(self.door.server(), shutdown_timeout=0.2)
         await self.runner.setup()
         site = web.TCPSite(self.runner, "127.0.0.1", 0)
@@ -266,6 +272,7 @@ class House:
         for agent in self.agents:
             agent.leave()
         await self.reception.drain(0.1)
+        await self.sse.close()
         await self.runner.cleanup()
         await self.upstreams.aclose()
         await self.journal.close()

@@ -12,13 +12,11 @@ import secrets
 import time
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helio.app.governed import GovernedUpstreams
 from helio.app.notes import Notes
 from helio.app.ports import Listeners, Ports
-from helio.app.tool_lock import ToolLockFile
 from helio.audit.journal import Journal
 from helio.config.sections import HelioConfig
 from helio.errors import JournalUnavailable
@@ -32,11 +30,11 @@ from helio.pipeline.governance import ActivePolicy
 from helio.policy.graph import CompiledPolicy
 from helio.protocol.guards import host_rules, origin_rules
 from helio.runtime import clock
-from helio.runtime.drift import DriftRecords
 from helio.runtime.driver import Driver
 from helio.transport.admission import Guards
 from helio.transport.door import HttpDoor, McpRoutes, mcp_path
 from helio.transport.reception import Reception
+from helio.transport.sse_door import SseDoor, messages_path, sse_path
 
 if TYPE_CHECKING:
     from helio.audit.index import Index
@@ -55,19 +53,12 @@ class Application:
 
     `made_secret` is the operator's secret if the configuration names none: to be shown once.
     `reception` answers agents once `start` returned; with `ports` False it is the only door, and
-    nothing listens. `tool_lock` is where a lock of the accepted tool definitions may be.
+    nothing listens.
     """
 
     reception: Reception
 
-    def __init__(
-        self,
-        config: HelioConfig,
-        policy: CompiledPolicy,
-        *,
-        ports: bool = True,
-        tool_lock: Path | None = None,
-    ) -> None:
+    def __init__(self, config: HelioConfig, policy: CompiledPolicy, *, ports: bool = True) -> None:
         self._config = config
         self._policy = ActivePolicy(policy)
         self._policy_loaded = clock.now()
@@ -76,12 +67,11 @@ class Application:
         self._started = time.monotonic()
         self._listens = ports
         self._ports = Ports()
+        self._sse: SseDoor | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._index: Index | None = None
         self._indexing: asyncio.Task[None] | None = None
         self._upstreams: GovernedUpstreams | None = None
-        self._tool_lock_path = tool_lock
-        self._tool_lock: ToolLockFile | None = None
         self._serving = False
         self.made_secret: str | None = None
         self.audit_summary = ""
@@ -107,15 +97,7 @@ class Application:
             self.audit_summary += f"; {closed} calls of the last run have no known outcome"
         await self._notes.lifecycle(event="started", version=VERSION)
         await self._notes.first_policy(self._policy, self._policy_loaded)
-        records = DriftRecords(self._journal.append_soon, config.environment)
-        self._upstreams = GovernedUpstreams(
-            config, self._policy, records, self._journal.recovered.pins
-        )
-        if self._tool_lock_path is not None:
-            self._tool_lock = ToolLockFile(self._tool_lock_path, self._upstreams.lock, records)
-            self._tool_lock.load()
-            if config.policies.hot_reload:
-                self._tool_lock.watch()
+        self._upstreams = GovernedUpstreams(config, self._policy)
         await self._upstreams.start()
         targets = self._upstreams.targets()
         self.reception = Reception(
@@ -140,10 +122,16 @@ class Application:
             hosts=host_rules(listen_host=listen.host, configured=listen.allowed_hosts),
             origins=origin_rules(own_ports=[listen.port], configured=listen.allowed_origins),
             max_body=listen.max_body,
-            paths=[mcp_path(target) for target in targets],
+            paths=[
+                path(target) for path in (mcp_path, sse_path, messages_path) for target in targets
+            ],
         )
         door = HttpDoor(guards, self._rejected)
         door.serve(McpRoutes(self.reception, guards, door.partings).of(targets))
+        self._sse = SseDoor(
+            self.reception, guards, door.partings, max_sessions=listen.max_sse_sessions
+        )
+        door.serve(self._sse.routes(targets))
         base = await self._ports.listen(door.server(), listen.host, listen.port)
         operator = await self._listen_operator() if self._config.dashboard.enabled else None
         return Listeners(tuple(base + mcp_path(target) for target in targets), operator)
@@ -171,8 +159,6 @@ class Application:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
-        if self._tool_lock is not None:
-            await self._tool_lock.stop()
         if self._serving:
             given_up = await self.reception.drain(DRAIN_SECONDS)
             if given_up:
@@ -180,6 +166,8 @@ class Application:
                     "%d requests were given up; the outcome of calls among them is unknown",
                     given_up,
                 )
+        if self._sse is not None:
+            await self._sse.close()
         upstreams = self._upstreams
         if upstreams is not None:
             await upstreams.stop()
@@ -236,11 +224,7 @@ class Application:
             self._store.charge(Charge(*charge[:5]), now.monotonic - age, now.monotonic)
 
     def _checkpoint(self) -> Mapping[str, object]:
-        upstreams = self._upstreams
-        return {
-            "windows": self._store.snapshot(clock.now().monotonic),
-            "pins": self._journal.recovered.pins if upstreams is None else upstreams.pins(),
-        }
+        return {"windows": self._store.snapshot(clock.now().monotonic)}
 
     async def _start_index(self) -> None:
         """Starts the index once Helio serves: DuckDB loads slowly, and nobody waits for it."""
@@ -263,7 +247,6 @@ class Application:
                 "last_success": each.upstream.health.last_success,
                 "last_failure": each.upstream.health.last_failure,
                 "tools": len(each.catalogue) if each.catalogue.primed else None,
-                "tools_drifted": len(each.catalogue.drifts),
             }
             for each in self._upstreams or ()
         }
@@ -276,7 +259,6 @@ class Application:
                 "digest": self._policy.digest,
                 "reload_failed": self._reload_error is not None,
             },
-            "tool_lock": None if self._tool_lock is None else self._tool_lock.health(),
             "audit": {"available": available, "index": self._index_state},
             "upstreams": upstreams,
         }

@@ -19,7 +19,6 @@ from helio.app import Application, Listeners
 from helio.cli import output
 from helio.errors import HelioError, StartFailed
 from helio.evaluator import GraphError
-from helio.governance.lock import FILE_NAME
 from helio.policy import Compiled, compile_file
 from helio.policy.graph import CompiledPolicy
 from helio.runtime.reload import changes
@@ -67,7 +66,7 @@ async def _serve(path: Path, graph: Path | None, console: Console) -> int:
         return FINDINGS
     if graph is not None:
         policy = _load_graph(graph)
-    application = Application(compiled.config, policy, tool_lock=path.with_name(FILE_NAME))
+    application = Application(compiled.config, policy)
     listeners = await application.start()
     _announce(application, listeners, policy, console)
     reloading = None

@@ -100,6 +100,7 @@ class ListenConfig(Section):
     allowed_origins: tuple[Origin, ...] = ()
     allowed_hosts: tuple[Host, ...] = LOOPBACK_NAMES
     max_body: Size = 4 * 1024 * 1024
+    max_sse_sessions: Count = 1000
     public_url: PublicUrl | None = None
 
 
