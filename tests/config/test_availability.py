@@ -29,7 +29,6 @@ ASKED_FOR = {
         "policies: { tool_revalidation: { max_advertised_ttl: 1h } }"
     ),
     "policies.hide_denied": "policies: { hide_denied: true }",
-    "policies.on_tool_drift": "policies: { on_tool_drift: require_approval }",
 }
 
 
@@ -62,7 +61,7 @@ def test_refused(path: str) -> None:
         "sdk: { enabled: false, port: 5 }",
         "telemetry: { metrics: true, otlp: ~ }",
         "audit: { redact: [] }",
-        "policies: { hide_denied: false, on_tool_drift: block, install: ~ }",
+        "policies: { hide_denied: false, on_tool_drift: log, install: ~ }",
     ],
 )
 def test_what_only_says_the_default_is_fine(text: str) -> None:

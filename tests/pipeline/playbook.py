@@ -1,9 +1,11 @@
 """Plays a call through the machine: an event in, the commands it must give out."""
 
+import json
 from dataclasses import dataclass, field
 
 from helio.evaluator import Breach, Decision, tool_call
 from helio.governance.catalogue import Catalogue
+from helio.governance.definitions import Tool, read_definition
 from helio.governance.identity import SessionIdentity
 from helio.governance.store import LocalStore
 from helio.pipeline.commands import Command
@@ -31,8 +33,13 @@ def govern(
     assert compiled.policy is not None, [str(each) for each in compiled.diagnostics]
     catalogue = Catalogue()
     if tools is not None:
-        catalogue.replace(tools)
+        catalogue.replace(listed(*tools))
     return Governance(policy=ActivePolicy(compiled.policy), catalogue=catalogue, **facts)  # type: ignore[arg-type]
+
+
+def listed(*definitions: dict[str, object]) -> list[Tool]:
+    """What an upstream lists, as the catalogue takes it."""
+    return [tool for each in definitions for tool in read_definition(json.dumps(each).encode())]
 
 
 def call(

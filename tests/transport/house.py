@@ -18,8 +18,9 @@ from helio.protocol.guards import host_rules, origin_rules
 from helio.runtime.driver import Driver
 from helio.transport.admission import Guards
 from helio.transport.door import HttpDoor, McpRoutes
-from helio.transport.reception import Reception, Target
+from helio.transport.reception import Reception
 from helio.transport.sse_door import SseDoor
+from helio.transport.target import Target
 from helio.upstream.build import UpstreamSettings
 from helio.upstream.registry import Upstreams
 from pipeline.playbook import govern

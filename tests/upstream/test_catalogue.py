@@ -77,7 +77,8 @@ def stream_of(answer: Message) -> bytes:
 
 
 async def fetch(peer: Peer, connect: Connect, **options: float) -> list[Message]:
-    return await fetch_tools(connect(peer.url), client_version="1.2.3", **options)
+    found = await fetch_tools(connect(peer.url), client_version="1.2.3", **options)
+    return [json.loads(tool) for tool in found]
 
 
 async def refusal(peer: Peer, connect: Connect, **options: float) -> str:
@@ -113,6 +114,24 @@ async def test_a_session_from_its_beginning_to_its_end(
     for request in later:
         assert request.header("mcp-session-id") == "s-1"
         assert request.header("mcp-protocol-version") == "2025-11-25"
+
+
+async def test_definitions_come_byte_for_byte(serve: Serve, connect: Connect) -> None:
+    server = McpPeer()
+    first = b'{ "name":"a", "maximum": 12345678901234567890.10, "name" : "b" }'
+    page = b'{"jsonrpc":"2.0","id":2,"result":{"tools":[ %b ,{"name":"\\u0063"}]}}' % first
+    server.results["tools/list"] = http(200, page, "application/json")
+    found = await fetch_tools(connect((await serve(server)).url), client_version="1")
+    assert found == [first, b'{"name":"\\u0063"}']
+
+
+async def test_more_than_can_be_kept(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "DEFINITIONS_LIMIT", 1000)
+    server = McpPeer()
+    server.results["tools/list"] = {"tools": [{"name": "a", "description": "x" * 1000}]}
+    assert "1000 bytes" in await refusal(await serve(server), connect)
 
 
 async def test_without_a_session_there_is_none_to_end(serve: Serve, connect: Connect) -> None:
@@ -284,9 +303,10 @@ async def test_a_server_on_the_mcp_library(connect: Connect) -> None:
     thread.start()
     try:
         client = connect(f"http://127.0.0.1:{listening.getsockname()[1]}/mcp")
-        tools = await fetch_tools(client, client_version="1")
+        found = await fetch_tools(client, client_version="1")
+        tools = [json.loads(tool) for tool in found]
         assert [tool["name"] for tool in tools] == ["lookup", "orders.delete"]
-        assert tools[0]["inputSchema"]["required"] == ["order"]  # type: ignore[index]
+        assert tools[0]["inputSchema"]["required"] == ["order"]
         await client.aclose()
     finally:
         uvicorn_server.should_exit = True

@@ -12,11 +12,13 @@ import secrets
 import time
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helio.app.governed import GovernedUpstreams
 from helio.app.notes import Notes
 from helio.app.ports import Listeners, Ports
+from helio.app.tool_lock import ToolLockFile
 from helio.audit.journal import Journal
 from helio.config.sections import HelioConfig
 from helio.errors import JournalUnavailable
@@ -30,6 +32,7 @@ from helio.pipeline.governance import ActivePolicy
 from helio.policy.graph import CompiledPolicy
 from helio.protocol.guards import host_rules, origin_rules
 from helio.runtime import clock
+from helio.runtime.drift import DriftRecords
 from helio.runtime.driver import Driver
 from helio.transport.admission import Guards
 from helio.transport.door import HttpDoor, McpRoutes, mcp_path
@@ -53,12 +56,19 @@ class Application:
 
     `made_secret` is the operator's secret if the configuration names none: to be shown once.
     `reception` answers agents once `start` returned; with `ports` False it is the only door, and
-    nothing listens.
+    nothing listens. `tool_lock` is where a lock of the accepted tool definitions may be.
     """
 
     reception: Reception
 
-    def __init__(self, config: HelioConfig, policy: CompiledPolicy, *, ports: bool = True) -> None:
+    def __init__(
+        self,
+        config: HelioConfig,
+        policy: CompiledPolicy,
+        *,
+        ports: bool = True,
+        tool_lock: Path | None = None,
+    ) -> None:
         self._config = config
         self._policy = ActivePolicy(policy)
         self._policy_loaded = clock.now()
@@ -72,6 +82,8 @@ class Application:
         self._index: Index | None = None
         self._indexing: asyncio.Task[None] | None = None
         self._upstreams: GovernedUpstreams | None = None
+        self._tool_lock_path = tool_lock
+        self._tool_lock: ToolLockFile | None = None
         self._serving = False
         self.made_secret: str | None = None
         self.audit_summary = ""
@@ -97,7 +109,15 @@ class Application:
             self.audit_summary += f"; {closed} calls of the last run have no known outcome"
         await self._notes.lifecycle(event="started", version=VERSION)
         await self._notes.first_policy(self._policy, self._policy_loaded)
-        self._upstreams = GovernedUpstreams(config, self._policy)
+        records = DriftRecords(self._journal.append_soon, config.environment)
+        self._upstreams = GovernedUpstreams(
+            config, self._policy, records, self._journal.recovered.pins
+        )
+        if self._tool_lock_path is not None:
+            self._tool_lock = ToolLockFile(self._tool_lock_path, self._upstreams.lock, records)
+            self._tool_lock.load()
+            if config.policies.hot_reload:
+                self._tool_lock.watch()
         await self._upstreams.start()
         targets = self._upstreams.targets()
         self.reception = Reception(
@@ -159,6 +179,8 @@ class Application:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
+        if self._tool_lock is not None:
+            await self._tool_lock.stop()
         if self._serving:
             given_up = await self.reception.drain(DRAIN_SECONDS)
             if given_up:
@@ -224,7 +246,11 @@ class Application:
             self._store.charge(Charge(*charge[:5]), now.monotonic - age, now.monotonic)
 
     def _checkpoint(self) -> Mapping[str, object]:
-        return {"windows": self._store.snapshot(clock.now().monotonic)}
+        upstreams = self._upstreams
+        return {
+            "windows": self._store.snapshot(clock.now().monotonic),
+            "pins": self._journal.recovered.pins if upstreams is None else upstreams.pins(),
+        }
 
     async def _start_index(self) -> None:
         """Starts the index once Helio serves: DuckDB loads slowly, and nobody waits for it."""
@@ -247,6 +273,7 @@ class Application:
                 "last_success": each.upstream.health.last_success,
                 "last_failure": each.upstream.health.last_failure,
                 "tools": len(each.catalogue) if each.catalogue.primed else None,
+                "tools_drifted": len(each.catalogue.drifts),
             }
             for each in self._upstreams or ()
         }
@@ -259,6 +286,7 @@ class Application:
                 "digest": self._policy.digest,
                 "reload_failed": self._reload_error is not None,
             },
+            "tool_lock": None if self._tool_lock is None else self._tool_lock.health(),
             "audit": {"available": available, "index": self._index_state},
             "upstreams": upstreams,
         }

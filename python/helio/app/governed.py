@@ -5,37 +5,56 @@ Above: `helio.app.application`. Below: `helio.upstream`, `helio.governance`, `he
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from helio.config.sections import HelioConfig, NamedUpstreamConfig, UpstreamConfig
 from helio.errors import StartFailed
 from helio.evaluator import VERSION
-from helio.governance.catalogue import Catalogue
+from helio.governance.catalogue import Catalogue, Change
+from helio.governance.definitions import Identity
+from helio.governance.lock import ToolLock
 from helio.pipeline.governance import ActivePolicy, Governance
+from helio.runtime.drift import DriftRecords
 from helio.runtime.keeper import CatalogueKeeper
-from helio.transport.reception import Target
+from helio.transport.target import Target
 from helio.upstream.build import UpstreamSettings
 from helio.upstream.registry import DEFAULT_NAME, Upstream, Upstreams
 
 FIRST_LIST_SECONDS = 2.0
 """How long the start waits for the upstreams' tools; after that they are fetched while serving."""
 
+StoredPins: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""Accepted definitions as the journal holds them, by upstream and tool."""
+
 
 class GovernedUpstream:
     """One upstream, its tools, and what its next call is governed by."""
 
-    def __init__(self, upstream: Upstream, config: HelioConfig, policy: ActivePolicy) -> None:
+    def __init__(
+        self,
+        upstream: Upstream,
+        config: HelioConfig,
+        policy: ActivePolicy,
+        records: DriftRecords,
+    ) -> None:
         self.upstream = upstream
         self.catalogue = Catalogue()
         self._config = config
+        self._records = records
         revalidation = config.policies.tool_revalidation
         self.keeper = CatalogueKeeper(
             upstream,
             self.catalogue,
             VERSION,
             revalidation.interval / 1000 if revalidation.enabled else None,
+            self.note,
         )
         self.govern(policy)
+
+    def note(self, changes: Sequence[Change]) -> None:
+        """Records what happened to the tools' definitions."""
+        self._records.record(self.upstream.name, changes, self.catalogue.pins)
 
     def govern(self, policy: ActivePolicy) -> None:
         """Has the next call judged by `policy`."""
@@ -63,13 +82,28 @@ class GovernedUpstreams:
     used.
     """
 
-    def __init__(self, config: HelioConfig, policy: ActivePolicy) -> None:
+    def __init__(
+        self,
+        config: HelioConfig,
+        policy: ActivePolicy,
+        records: DriftRecords,
+        pins: StoredPins,
+    ) -> None:
+        """`pins` are what an earlier process accepted, as `pins` gave them."""
         try:
             self._upstreams = Upstreams(upstream_settings(config))
         except ValueError as error:
             raise StartFailed(str(error), "Correct the upstream in helio.yaml.") from None
-        self._governed = [GovernedUpstream(each, config, policy) for each in self._upstreams]
+        self._governed = [
+            GovernedUpstream(each, config, policy, records) for each in self._upstreams
+        ]
         self._single = config.upstream is not None
+        self._pins = pins
+        for each in self._governed:
+            stored = pins.get(each.upstream.name, {})
+            each.catalogue.restore(
+                {tool: Identity.restored(values) for tool, values in stored.items()}
+            )
 
     def __iter__(self) -> Iterator[GovernedUpstream]:
         return iter(self._governed)
@@ -84,6 +118,28 @@ class GovernedUpstreams:
         """Has the next calls judged by `policy`, whole."""
         for each in self._governed:
             each.govern(policy)
+
+    def lock(self, lock: ToolLock) -> None:
+        """Takes the pins of a lock. An upstream that it does not name keeps its own."""
+        for each in self._governed:
+            if each.upstream.name in lock.upstreams:
+                each.note(each.catalogue.lock(lock.pins(each.upstream.name)))
+            else:
+                each.catalogue.unlock()
+            each.keeper.changed()
+
+    def pins(self) -> StoredPins:
+        """What is accepted, as JSON values; of upstreams that are not configured now, too: one that
+        comes back is held to what it was."""
+        return {
+            **self._pins,
+            **{
+                each.upstream.name: {
+                    tool: pin.stored() for tool, pin in each.catalogue.pins.items()
+                }
+                for each in self._governed
+            },
+        }
 
     def targets(self) -> Mapping[str | None, Target]:
         """What agents reach, by name; a single upstream has none."""

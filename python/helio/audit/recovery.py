@@ -7,7 +7,7 @@ before, because every segment opens with a checkpoint of the state; `verify` rea
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,7 +54,7 @@ class Recovered:
     `state` is the last checkpoint's, `state_at` its wall time in ns; None for a journal without
     one. `charges` are those of calls since then that still count: open calls keep theirs, calls
     that were not forwarded lose theirs. `end` is where the next segment goes on; None when there is
-    none yet.
+    none yet. `pins` are the accepted tool definitions as they were recorded, by upstream and tool.
     """
 
     state: Mapping[str, Any] | None
@@ -65,6 +65,7 @@ class Recovered:
     digest: str
     end: Position | None
     cuts: tuple[Cut, ...]
+    pins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def recover(directory: Path, now: int | None = None) -> Recovered:
@@ -156,13 +157,16 @@ class _Fold:
     def __init__(self) -> None:
         self.calls: dict[str, OpenCall] = {}
         self.charges: list[PastCharge] = []
+        self.pins: dict[str, dict[str, Any]] = {}
 
     def take(self, line: Line) -> None:
         """Raises KeyError, TypeError or ValueError for a line that is not what it says."""
         at = segment.nanoseconds(line.at)
         if line.kind == "segment":
-            opened = [_open_call(values) for values in line.values()["open"]]
+            values = line.values()
+            opened = [_open_call(each) for each in values["open"]]
             self.calls = {call.call_id: call for call in opened}
+            self.pins = (values["state"] or {}).get("pins") or {}
         elif line.kind == "intent" and not line.carried:
             # A carried one was open when the checkpoint was made, and stands there.
             data = line.values()
@@ -173,6 +177,20 @@ class _Fold:
             closed = self.calls.pop(data["call_id"], None)
             if closed is not None and data["status"] != "not_forwarded":
                 self.charges.extend(closed.charges)
+        elif line.kind == "drift_event":
+            self._take_pins(line.values())
+
+    def _take_pins(self, data: Mapping[str, Any]) -> None:
+        """What was accepted (a pin), or is accepted no longer (null)."""
+        changed = data.get("pins")
+        if not changed:
+            return
+        pins = self.pins.setdefault(data["upstream"], {})
+        for tool, pin in changed.items():
+            if pin is None:
+                pins.pop(tool, None)
+            else:
+                pins[tool] = pin
 
 
 def _fold(directory: Path, header: Header, cuts: list[Cut], now: int) -> Recovered:
@@ -202,6 +220,7 @@ def _fold(directory: Path, header: Header, cuts: list[Cut], now: int) -> Recover
         last.digest,
         Position(first, offset),
         tuple(cuts),
+        fold.pins,
     )
 
 

@@ -19,6 +19,7 @@ from helio.app import Application, Listeners
 from helio.cli import output
 from helio.errors import HelioError, StartFailed
 from helio.evaluator import GraphError
+from helio.governance.lock import FILE_NAME
 from helio.policy import Compiled, compile_file
 from helio.policy.graph import CompiledPolicy
 from helio.runtime.reload import changes
@@ -66,7 +67,7 @@ async def _serve(path: Path, graph: Path | None, console: Console) -> int:
         return FINDINGS
     if graph is not None:
         policy = _load_graph(graph)
-    application = Application(compiled.config, policy)
+    application = Application(compiled.config, policy, tool_lock=path.with_name(FILE_NAME))
     listeners = await application.start()
     _announce(application, listeners, policy, console)
     reloading = None

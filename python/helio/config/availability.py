@@ -84,11 +84,6 @@ UNAVAILABLE = (
     Unavailable("policies.install", given, "`install`"),
     Unavailable("policies.tool_revalidation.max_advertised_ttl", given, "`max_advertised_ttl`"),
     Unavailable("policies.hide_denied", is_true, "`hide_denied: true`"),
-    Unavailable(
-        "policies.on_tool_drift",
-        one_of("require_approval", "log"),
-        "a reaction to changed tool definitions",
-    ),
 )
 
 BLOCKED_IN_RULES = {
@@ -101,12 +96,33 @@ BLOCKED_IN_RULES = {
 """What a rule may ask for and this version cannot do: the rule compiles whole and blocks its calls.
 """
 
-BLOCKED_SETTINGS = {
-    "flag_destructive=require_approval": "asking a person about destructive calls "
-    "(`flag_destructive: require_approval`)",
-}
-"""The same for the settings of `policies`: the destructive calls that no rule decided are blocked.
-"""
+
+@dataclass(frozen=True, slots=True)
+class BlockedSetting:
+    """A value of a key of `policies` that is answered with a block: `what` cannot be done, and
+    `blocked` are the calls that are kept from going through instead."""
+
+    key: str
+    value: str
+    what: str
+    blocked: str
+
+
+BLOCKED_SETTINGS = (
+    BlockedSetting(
+        "flag_destructive",
+        "require_approval",
+        "asking a person about destructive calls (`flag_destructive: require_approval`)",
+        "destructive calls that no rule decides",
+    ),
+    BlockedSetting(
+        "on_tool_drift",
+        "require_approval",
+        "asking a person about changed tools (`on_tool_drift: require_approval`)",
+        "calls of tools whose definition changed",
+    ),
+)
+"""The same for the settings of `policies`."""
 
 
 def refuse(root: Mapping, diagnostics: Diagnostics) -> None:

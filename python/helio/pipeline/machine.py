@@ -41,6 +41,7 @@ from helio.pipeline.events import (
     UpstreamFailed,
 )
 from helio.pipeline.governance import Governance
+from helio.pipeline.judgement import judge, overtaken
 from helio.pipeline.shadow import ShadowNotes
 
 
@@ -71,6 +72,7 @@ class CallMachine:
         "_decision",
         "_forwarded_at",
         "_governance",
+        "_judgement",
         "_received",
         "_reservation",
         "_sent",
@@ -112,35 +114,21 @@ class CallMachine:
 
     def _receive(self, received: CallReceived, now: Moment) -> list[Command]:
         governance = self._governance
-        tool = cast("str", received.message.tool)
-        known = governance.catalogue.find(tool)
         settings = governance.policy.settings
         self._received = received
         self._started = now
-        self._decision = decision = governance.policy.evaluator.decide(
-            received.message,
-            received.upstream,
-            0 if known is None else known.hints,
-            agent=received.agent,
-            session=received.session.key(received.agent),
-            session_falls_back=governance.session_falls_back,
-        )
-        destructive = settings.flag_destructive != "off" and (known is None or known.destructive)
-        self._data = record.call_data(received, now, governance, destructive=destructive)
+        self._judgement = judgement = judge(received, governance)
+        self._decision = decision = judgement.decision
+        self._data = record.call_data(received, now, governance, destructive=judgement.destructive)
         self._data |= record.decision_data(decision, governance)
+        record.note_drift(self._data, judgement.standing.drift)
         self._shadow.rules(decision)
 
-        unlisted = known is None and settings.unknown_tools == "deny"
-        block = (
-            verdict.unknown_tool(tool, governance.catalogue.primed)
-            if unlisted
-            else verdict.decided_block(decision, received, governance, destructive=destructive)
-        )
+        block = judgement.block
         if settings.dry_run or decision.action == "dry_run":
             return self._rehearse(block, now)
         if block is not None:
-            # Shadow suspends the rules, not the guards around them.
-            if unlisted or not settings.shadow or decision.panicked is not None:
+            if judgement.guarded or not settings.shadow:
                 return self._refuse(block, now)
             self._shadow.block(block)
         if self._has_charges:
@@ -246,6 +234,9 @@ class CallMachine:
         return [RecordIntent(self._data)]
 
     def _intent_recorded(self, _event: Recorded, now: Moment) -> list[Command]:
+        block = overtaken(self._judgement, self._received, self._governance)
+        if block is not None:
+            return self._overtaken(block, now)
         self._forwarded_at = now.monotonic
         self._sent = True
         self._state = State.FORWARDED
@@ -256,6 +247,12 @@ class CallMachine:
             return self._intent_recorded(Recorded(), now)
         self._answer = self._blocked(self._audit_unavailable())
         return self._release() + self._finish()
+
+    def _overtaken(self, block: Block, now: Moment) -> list[Command]:
+        self._answer = self._blocked(block)
+        failure = UpstreamFailed(block.reason, block.message, sent=False, latency=0)
+        data = record.failed_data(self._received.call_id, failure, self._started, now)
+        return self._conclude(data, forwarded=False)
 
     # FORWARDED
 

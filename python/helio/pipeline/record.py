@@ -8,6 +8,7 @@ import hashlib
 import json
 
 from helio.evaluator import Decision
+from helio.governance.catalogue import Drift
 from helio.governance.feedback import Block, instant
 from helio.governance.store import Charge
 from helio.pipeline.events import CallReceived, Moment, UpstreamAnswered, UpstreamFailed
@@ -56,6 +57,19 @@ def decision_data(decision: Decision, governance: Governance) -> dict[str, objec
     if decision.assumed_hints:
         data["assumed_annotations"] = decision.assumed_hints
     return data
+
+
+def note_drift(data: dict[str, object], drift: Drift | None) -> None:
+    """Adds to the record's `metadata` that the tool was not what was accepted, whatever follows."""
+    if drift is None:
+        return
+    metadata = json.loads(str(data.get("metadata", "{}")))
+    metadata["tool_drift"] = {
+        "aspects": drift.aspects,
+        "pinned": drift.pinned,
+        "current": drift.current,
+    }
+    data["metadata"] = json.dumps(metadata)
 
 
 def not_judged(decision: Decision, governance: Governance) -> list[dict[str, object]]:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from helio.evaluator import Breach, Decision
+from helio.governance.catalogue import Drift
+from helio.governance.definitions import ADDED, DUPLICATE, REMOVED, UNREADABLE, UNVERIFIED
 from helio.governance.feedback import Block, exact, instant, limit_details, seconds
 from helio.pipeline.events import CallReceived, Moment, UpstreamFailed
 from helio.pipeline.governance import ActivePolicy, Governance
@@ -49,6 +51,46 @@ def unknown_tool(tool: str, primed: bool) -> Block:
         message=f"The tool `{tool}` {listed}.",
         suggestion="Call tools/list and use a name from it, exactly as it is written there.",
         retry_allowed=not primed,
+    )
+
+
+_NOT_ACCEPTED = {
+    ADDED: "is not among those that were accepted",
+    REMOVED: "was accepted and is not listed by its upstream any more",
+    DUPLICATE: "is listed more than once by its upstream",
+    UNREADABLE: "has a definition that is not strict JSON",
+    UNVERIFIED: "cannot be compared with what was accepted: its upstream lists no tools yet",
+}
+
+
+def drifted(drift: Drift) -> Block:
+    """The tool is not what was accepted, and `on_tool_drift` lets only accepted ones pass."""
+    aspects = drift.aspects
+    unverified = aspects == (UNVERIFIED,)
+    changed = f"changed since it was accepted: {', '.join(aspects)}"
+    return Block(
+        reason="tool_definition_drift",
+        decision="deny",
+        action="deny",
+        message=f"The tool `{drift.tool}` {_NOT_ACCEPTED.get(aspects[0], changed)}.",
+        suggestion="Try again in a few seconds."
+        if unverified
+        else "An operator must review and accept its definition before it can be called.",
+        retry_allowed=unverified,
+        details={"drifted_aspects": list(aspects)},
+    )
+
+
+def changed_meanwhile(tool: str) -> Block:
+    """The tool's definition changed between the decision and the moment of forwarding."""
+    return Block(
+        reason="tool_definition_drift",
+        decision="deny",
+        action="deny",
+        message=f"The definition of the tool `{tool}` changed while this call was under way.",
+        suggestion="Send the call again: it is judged by the new definition.",
+        retry_allowed=True,
+        details={"drifted_aspects": []},
     )
 
 

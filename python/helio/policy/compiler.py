@@ -124,15 +124,13 @@ def _warn_of_settings(policies: Node | None, diagnostics: Diagnostics) -> None:
     """Settings of `policies` that this version answers with a block."""
     if not isinstance(policies, MappingNode):
         return
-    for setting, what in BLOCKED_SETTINGS.items():
-        key, _, value = setting.partition("=")
-        found = policies.get(key)
-        if isinstance(found, Scalar) and found.value == value:
+    for setting in BLOCKED_SETTINGS:
+        found = policies.get(setting.key)
+        if isinstance(found, Scalar) and found.value == setting.value:
             message = (
-                f"{what} is not available in this version: destructive calls that no rule decides "
-                "are blocked"
+                f"{setting.what} is not available in this version: {setting.blocked} are blocked"
             )
-            diagnostics.add(NOT_AVAILABLE_BLOCKS, message, found.span, f"policies.{key}")
+            diagnostics.add(NOT_AVAILABLE_BLOCKS, message, found.span, f"policies.{setting.key}")
 
 
 def _settings(config: HelioConfig) -> Settings:

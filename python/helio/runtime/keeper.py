@@ -7,9 +7,11 @@ Above: `helio.app`. Below: `helio.upstream.catalogue` (fetches), `helio.governan
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable, Iterable
 
 from helio.errors import CatalogueError, UpstreamFailed
-from helio.governance.catalogue import Catalogue
+from helio.governance.catalogue import Catalogue, Change
+from helio.governance.definitions import Tool, read_definition
 from helio.upstream.catalogue import fetch_tools
 from helio.upstream.registry import Upstream
 
@@ -20,21 +22,32 @@ LAST_RETRY_SECONDS = 15.0
 """Pauses between attempts while the upstream does not list its tools; each is twice the one
 before."""
 
+LEAST_PAUSE_SECONDS = 0.25
+"""Between two lists, however often the upstream says that they changed."""
+
 
 class CatalogueKeeper:
     """Fetches the tools at the start, every `interval` seconds, and when the upstream says they
     changed.
 
     `interval` None fetches at the start and on changes only. A failed fetch keeps what was known.
+    `on_changes` gets what is to be recorded of each list that was taken. No call waits for any of
+    this: definitions are read in a thread, and what they say is taken at once.
     """
 
     def __init__(
-        self, upstream: Upstream, catalogue: Catalogue, version: str, interval: float | None
+        self,
+        upstream: Upstream,
+        catalogue: Catalogue,
+        version: str,
+        interval: float | None,
+        on_changes: Callable[[list[Change]], None],
     ) -> None:
         self._upstream = upstream
         self._catalogue = catalogue
         self._version = version
         self._interval = interval
+        self._on_changes = on_changes
         self._stale = asyncio.Event()
         self._tried = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -47,7 +60,8 @@ class CatalogueKeeper:
                 await self._tried.wait()
 
     def changed(self) -> None:
-        """The upstream said that its tools changed: they are fetched again at once."""
+        """The upstream said that its tools changed, or somebody saw others: they are fetched again,
+        at most once in `LEAST_PAUSE_SECONDS`."""
         self._stale.set()
 
     async def stop(self) -> None:
@@ -65,6 +79,9 @@ class CatalogueKeeper:
             self._tried.set()
             if fetched:
                 retry = FIRST_RETRY_SECONDS
+                # An upstream that says all the time that its tools changed is not asked all the
+                # time.
+                await asyncio.sleep(LEAST_PAUSE_SECONDS)
                 await self._wait(self._interval)
             else:
                 await self._wait(retry)
@@ -72,13 +89,16 @@ class CatalogueKeeper:
 
     async def _fetch(self) -> bool:
         try:
-            tools = await fetch_tools(self._upstream, client_version=self._version)
+            definitions = await fetch_tools(self._upstream, client_version=self._version)
         except (UpstreamFailed, CatalogueError) as error:
             logger.warning(
                 "the tools of upstream %s could not be listed: %s", self._upstream.name, error
             )
             return False
-        self._catalogue.replace(tools)
+        read = await asyncio.to_thread(_read, definitions)
+        changes = self._catalogue.replace(read)
+        _tell(self._upstream.name, changes)
+        self._on_changes(changes)
         return True
 
     async def _wait(self, seconds: float | None) -> None:
@@ -86,3 +106,17 @@ class CatalogueKeeper:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stale.wait()
+
+
+def _read(definitions: Iterable[bytes]) -> list[Tool]:
+    return [tool for definition in definitions for tool in read_definition(definition)]
+
+
+def _tell(upstream: str, changes: Iterable[Change]) -> None:
+    """Says in the log which tools drifted, and which came back."""
+    for change in changes:
+        if change.event == "drifted":
+            aspects = ", ".join(change.aspects)
+            logger.warning("tool %r of upstream %s drifted: %s", change.tool, upstream, aspects)
+        elif change.event == "cleared":
+            logger.info("tool %r of upstream %s is as accepted again", change.tool, upstream)

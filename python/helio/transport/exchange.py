@@ -18,7 +18,7 @@ from helio.pipeline.events import UpstreamAnswered, UpstreamFailed
 from helio.pipeline.record import HEAD
 from helio.protocol.headers import Header
 from helio.protocol.jsonrpc import identity, same_identifier
-from helio.protocol.sse import Event, EventStreamParser, EventTooLarge
+from helio.protocol.sse import Event, EventStreamParser, EventTooLarge, encode_event
 from helio.transport.admission import json_answer
 from helio.transport.inbound import Caller, Reply, Whole
 from helio.transport.relay import (
@@ -53,6 +53,7 @@ class HttpExchange:
     `reply` is what the agent gets, once the exchange is done. `on_tools_changed` is called when
     the upstream says that its tool list changed. `owner` may come back for the rest of a stream
     that ends early, which is `kept` until then. `is_modern`: the request is of 2026-07-28.
+    `amend` makes of the upstream's answer what the agent is to get.
     """
 
     def __init__(
@@ -66,9 +67,11 @@ class HttpExchange:
         kept: Kept,
         owner: Owner | None,
         is_modern: bool = False,
+        amend: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self._caller = caller
         self._is_modern = is_modern
+        self._amend = amend
         self._message = message
         self._upstream = upstream
         self._headers = headers
@@ -194,7 +197,7 @@ class HttpExchange:
         except BaseException:
             upstream.close()
             raise
-        self._held = body
+        self._held = body if self._amend is None else self._amend(body)
         return self._answered(upstream.status, body, inspect_answer(body), started)
 
     async def _follow(self, upstream: Response, started: int) -> UpstreamAnswered | UpstreamFailed:
@@ -227,7 +230,7 @@ class HttpExchange:
                     if event.data:
                         self._wait_on()
                     if answer is not None and event.data is not None:
-                        self._held, self._held_id = event.raw, event.id
+                        self._hold(event, event.data)
                         finish_in_background(stream, chunks)
                         return self._answered(status, event.data, answer, started)
                     self._note_place(event)
@@ -236,6 +239,15 @@ class HttpExchange:
             stream.close()
             raise
         return None
+
+    def _hold(self, event: Event, data: bytes) -> None:
+        """Keeps the event that answers until it may be delivered."""
+        self._held, self._held_id = event.raw, event.id
+        amended = data if self._amend is None else self._amend(data)
+        if amended is not data:
+            self._held = encode_event(
+                amended, event=event.event, identifier=event.id, retry=event.retry
+            )
 
     async def _resume(self) -> Response | None:
         """What comes after the last event that had an id; None when there is no asking for it."""

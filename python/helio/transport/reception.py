@@ -9,22 +9,20 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 
 from helio.errors import ProgrammingError, UpstreamFailed
 from helio.evaluator import MalformedMessage, Message, parse_message
 from helio.governance.feedback import upstream_failure_answer
 from helio.governance.identity import SessionResolver
 from helio.pipeline.events import CallReceived
-from helio.pipeline.governance import Governance
 from helio.pipeline.machine import CallMachine
-from helio.protocol import modern, revisions
-from helio.protocol.headers import Header, HeaderRefused, request_headers
+from helio.protocol.headers import Header
 from helio.protocol.jsonrpc import INTERNAL_ERROR, error_answer, identity
 from helio.protocol.media import EVENT_STREAM, accepts
 from helio.runtime import clock
 from helio.runtime.driver import Driver
 from helio.transport.admission import Rejection, json_answer
+from helio.transport.envelope import headers_up, judge_envelope
 from helio.transport.exchange import MAX_ANSWER, HttpExchange
 from helio.transport.inbound import Downstream, Inbound, Reply
 from helio.transport.relay import (
@@ -34,8 +32,8 @@ from helio.transport.relay import (
     relay_whole,
 )
 from helio.transport.resumption import Kept, Owner
+from helio.transport.target import Target
 from helio.upstream.port import Response
-from helio.upstream.registry import Upstream
 
 logger = logging.getLogger(__name__)
 
@@ -49,19 +47,6 @@ RequestKey = tuple[str, object]
 
 RecordRejected = Callable[[str, str, bytes, str | None], Awaitable[None]]
 """Keeps a message that was refused: reason, detail, body, and the upstream it was meant for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """An upstream as agents reach it, with what governs its calls.
-
-    `governance` gives what the next call is governed by; `on_tools_changed` is called when the
-    upstream says that its tools changed.
-    """
-
-    upstream: Upstream
-    governance: Callable[[], Governance]
-    on_tools_changed: Callable[[], None]
 
 
 class Reception:
@@ -144,8 +129,8 @@ class Reception:
         except MalformedMessage as error:
             reason, code, identifier, detail = error.args
             raise Rejection(400, reason, detail, code, identifier) from None
-        is_modern = _judge_envelope(message, inbound)
-        headers = _headers_up(inbound, target, message.id, is_modern=is_modern)
+        is_modern = judge_envelope(message, inbound)
+        headers = headers_up(inbound, target, message.id, is_modern=is_modern)
         if message.kind == "request":
             self._refuse_when_closing(message.id)
             if is_modern and message.method == "subscriptions/listen":
@@ -188,6 +173,7 @@ class Reception:
             kept=self._kept,
             owner=None if is_modern else _owner(inbound),
             is_modern=is_modern,
+            amend=target.amend(message, inbound.caller.agent),
         )
         call_id = clock.new_call_id(clock.now().wall)
         key = None if is_modern else _key(inbound, identity(message.id or b"null"))
@@ -247,7 +233,7 @@ class Reception:
 
     async def _get(self, inbound: Inbound, target: Target) -> Reply:
         """What the upstream says on its own (legacy revisions), or the rest of a stream."""
-        headers = _headers_up(inbound, target, None, is_modern=False)
+        headers = headers_up(inbound, target, None, is_modern=False)
         rest = self._rest(inbound)
         if rest is not None:
             return await rest
@@ -298,7 +284,7 @@ class Reception:
         owner = _owner(inbound)
         if owner is not None:
             self._kept.forget_session(owner)
-        headers = _headers_up(inbound, target, None, is_modern=False)
+        headers = headers_up(inbound, target, None, is_modern=False)
         upstream = await self._send(target, "DELETE", headers, None)
         return await relay_whole(upstream, MAX_ANSWER)
 
@@ -324,41 +310,6 @@ class Reception:
         for (owner, _), exchange in self._open.items():
             if owner == connection:
                 exchange.agent_answered(question)
-
-
-def _judge_envelope(message: Message, inbound: Inbound) -> bool:
-    """Whether the message is of 2026-07-28. Raises `Rejection` for one that breaks its rules."""
-    try:
-        if not modern.is_modern_post(message, inbound.headers):
-            return False
-        revision = inbound.header("mcp-protocol-version") or ""
-        if modern.claimed(message) is None and not revisions.is_modern(revision.strip(" \t")):
-            # Nothing else of the message says that it knows of envelopes.
-            raise modern.unsupported(revision)
-        modern.check(message, inbound.headers)
-    except modern.Refused as refused:
-        raise Rejection(
-            refused.status,
-            refused.reason,
-            refused.detail,
-            refused.code,
-            message.id,
-            refused.data,
-        ) from None
-    return True
-
-
-def _headers_up(
-    inbound: Inbound, target: Target, identifier: bytes | None, *, is_modern: bool
-) -> list[Header]:
-    """The agent's headers that go up. Raises `Rejection`."""
-    if not is_modern and modern.is_modern(inbound.header("mcp-protocol-version")):
-        detail = "This revision has POST only."
-        raise Rejection(405, "method_not_allowed", detail, headers=((b"allow", b"POST"),))
-    try:
-        return request_headers(inbound.headers, target.upstream.rules, modern=is_modern)
-    except HeaderRefused as refusal:
-        raise Rejection(400, "header_refused", str(refusal), identifier=identifier) from None
 
 
 def _end(standing: asyncio.Timeout) -> None:

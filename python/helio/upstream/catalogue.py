@@ -1,8 +1,9 @@
 """Fetches an upstream's tool list by speaking MCP itself, in a session of its own.
 
-Above: `helio.app`, which keeps the catalogue (`helio.governance.catalogue`) current with it. Below:
-the upstreams (`helio.upstream.registry`). Legacy revisions: initialize, initialized, the pages of
-`tools/list`, and the session's end (2025-11-25, Lifecycle, Transports, Pagination).
+Above: `helio.runtime.keeper`, which keeps the catalogue (`helio.governance.catalogue`) current with
+it, and `helio tools`. Below: the upstreams (`helio.upstream.registry`). Legacy revisions:
+initialize, initialized, the pages of `tools/list`, and the session's end (2025-11-25, Lifecycle,
+Transports, Pagination).
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import Final, Protocol
 import orjson
 
 from helio.errors import CatalogueError, UpstreamFailed
+from helio.evaluator import Answer, inspect_answer
 from helio.protocol.headers import Header
 from helio.protocol.jsonrpc import METHOD_NOT_FOUND
 from helio.protocol.media import EVENT_STREAM, JSON, essence
@@ -23,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 ANSWER_LIMIT: Final = 16 * 1024 * 1024
 """The most bytes of one answer: one page, or the stream that holds it."""
+
+DEFINITIONS_LIMIT: Final = 64 * 1024 * 1024
+"""The most bytes of all definitions together."""
 
 PAGE_LIMIT: Final = 1000
 _FAREWELL_SECONDS: Final = 2.0
@@ -50,8 +55,8 @@ async def fetch_tools(
     client_version: str,
     silence: float = 30.0,
     deadline: float = 60.0,
-) -> list[dict[str, object]]:
-    """All tools of an upstream, as the objects of MCP's `Tool` that it sent, in its order.
+) -> list[bytes]:
+    """All tools of an upstream, in its order: the objects of MCP's `Tool`, byte for byte.
 
     `silence` is how long the upstream may send nothing, `deadline` how long everything may take,
     both in seconds. An upstream without the method has no tools. Raises `UpstreamFailed` when a
@@ -96,18 +101,22 @@ class _Session:
         self._headers.append((b"mcp-protocol-version", str(revision).encode()))
         await self._tell("notifications/initialized")
 
-    async def list_tools(self) -> list[dict[str, object]]:
+    async def list_tools(self) -> list[bytes]:
         """The tools of all pages."""
-        tools: list[dict[str, object]] = []
+        tools: list[bytes] = []
+        size = 0
         cursor: str | None = None
         seen: set[str] = set()
         for _ in range(PAGE_LIMIT):
             answer = await self._ask("tools/list", {"cursor": cursor} if cursor else {})
-            if _error_code(answer) == METHOD_NOT_FOUND:
+            if answer.error_code == METHOD_NOT_FOUND:
                 return tools
-            page = _result(answer, "tools/list")
-            tools.extend(_tools(page))
-            following = page.get("nextCursor")
+            page = _tools(answer)
+            tools.extend(page)
+            size += sum(map(len, page))
+            if size > DEFINITIONS_LIMIT:
+                raise CatalogueError(f"the tools are described in over {DEFINITIONS_LIMIT} bytes")
+            following = _value(answer, "result", "nextCursor")
             if following is None:
                 return tools
             if not isinstance(following, str) or not following or following in seen:
@@ -130,7 +139,7 @@ class _Session:
             # The tools are known or their fault is already on its way; the session ends by itself.
             logger.info("a session for listing tools was left to expire: %r", failure)
 
-    async def _ask(self, method: str, params: dict[str, object]) -> dict[str, object]:
+    async def _ask(self, method: str, params: dict[str, object]) -> Answer:
         self._last_id += 1
         message = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params}
         response = await self._post(message)
@@ -161,7 +170,7 @@ class _Session:
         body = orjson.dumps(message)
         return await self._upstream.send("POST", self._headers, body, timeout=self._silence)
 
-    async def _from_stream(self, response: Response, method: str) -> dict[str, object]:
+    async def _from_stream(self, response: Response, method: str) -> Answer:
         parser = EventStreamParser(event_cap=ANSWER_LIMIT)
         try:
             async for piece in response.chunks():
@@ -173,37 +182,51 @@ class _Session:
             raise CatalogueError(f"the upstream's answer to {method}: {error}") from None
         raise CatalogueError(f"the upstream's stream ended without an answer to {method}")
 
-    def _answer_in(self, text: bytes) -> dict[str, object] | None:
+    def _answer_in(self, text: bytes) -> Answer | None:
         """The message, if it is the answer to the last request."""
-        try:
-            message = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            raise CatalogueError(f"the upstream sent what is not JSON: {error}") from None
-        if not isinstance(message, dict) or "method" in message:
+        answer = inspect_answer(text)
+        if answer is None:
+            _json(text)
+            return None
+        if answer.kind != "response":
             return None
         # Errors about a request that could not be read carry null.
-        mine = message.get("id") == self._last_id or ("error" in message and not message.get("id"))
-        return message if mine else None
+        unread = answer.error_code is not None and answer.id in (None, b"null")
+        return answer if unread or answer.id == str(self._last_id).encode() else None
 
 
-def _error_code(answer: dict[str, object]) -> object:
-    error = answer.get("error")
-    return error.get("code") if isinstance(error, dict) else None
-
-
-def _result(answer: dict[str, object], method: str) -> dict[str, object]:
-    error = answer.get("error")
-    if isinstance(error, dict):
-        text = str(error.get("message"))[:200]
-        raise CatalogueError(f"the upstream refused {method}: {error.get('code')} {text}")
-    result = answer.get("result")
+def _result(answer: Answer, method: str) -> dict[str, object]:
+    _refuse_error(answer, method)
+    result = _value(answer, "result")
     if not isinstance(result, dict):
         raise CatalogueError(f"the upstream's answer to {method} has no result")
     return result
 
 
-def _tools(page: dict[str, object]) -> list[dict[str, object]]:
-    tools = page.get("tools")
-    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+def _tools(answer: Answer) -> list[bytes]:
+    _refuse_error(answer, "tools/list")
+    where = answer.span("result", "tools")
+    tools = [answer.body[start:end] for start, end in answer.items("result", "tools")]
+    listed = where is not None and answer.body[where[0] : where[0] + 1] == b"["
+    if not listed or not all(tool.startswith(b"{") for tool in tools):
         raise CatalogueError("the upstream's tools/list holds something else than tools")
     return tools
+
+
+def _refuse_error(answer: Answer, method: str) -> None:
+    if answer.error_code is not None:
+        text = str(answer.error_message)[:200]
+        raise CatalogueError(f"the upstream refused {method}: {answer.error_code} {text}")
+
+
+def _value(answer: Answer, *path: str) -> object:
+    """The value at a path; None where there is none."""
+    where = answer.span(*path)
+    return None if where is None else _json(answer.body[where[0] : where[1]])
+
+
+def _json(text: bytes) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise CatalogueError(f"the upstream sent what is not JSON: {error}") from None

@@ -1,0 +1,121 @@
+"""How one call is judged: whether its tool is what was accepted, then the rules. Pure.
+
+Above: `helio.pipeline.machine`. Below: `helio.pipeline.verdict`, `helio.governance.catalogue`.
+
+Under `on_tool_drift: log` a call of a drifted tool is judged by every view of the tool (the pinned
+annotations and the listed ones), and the strictest outcome is taken: what is forwarded would have
+been forwarded under each view alone, and is charged whatever each would have charged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from helio.evaluator import Decision, Demand
+from helio.governance.catalogue import Standing
+from helio.governance.definitions import is_destructive
+from helio.governance.feedback import Block
+from helio.pipeline import verdict
+from helio.pipeline.events import CallReceived
+from helio.pipeline.governance import Governance
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is to be done with one call, as far as the decision alone says.
+
+    `block` is why it goes no further; `guarded` a block that a policy in shadow carries out too.
+    `destructive`: under some view the tool may do what cannot be undone (`flag_destructive`).
+    """
+
+    decision: Decision
+    destructive: bool
+    block: Block | None
+    guarded: bool
+    standing: Standing
+
+
+def judge(received: CallReceived, governance: Governance) -> Judgement:
+    """Judges a call by its tool's standing and the rules of this moment."""
+    settings = governance.policy.settings
+    name = cast("str", received.message.tool)
+    standing = governance.catalogue.standing(name)
+    known, drift = standing.tool, standing.drift
+    views = standing.views
+    if drift is not None and settings.on_tool_drift != "log":
+        views = (0 if known is None else known.hints,)
+    found = [_under(hints, received, governance) for hints in views]
+    decision, block = found[0] if len(found) == 1 else _strictest(found)
+    destructive = settings.flag_destructive != "off" and any(map(is_destructive, views))
+    guard = None
+    if drift is not None and (settings.on_tool_drift != "log" or not _comparable(found)):
+        guard = verdict.drifted(drift)
+    elif known is None and settings.unknown_tools == "deny":
+        guard = verdict.unknown_tool(name, governance.catalogue.primed)
+    if guard is not None:
+        return Judgement(decision, destructive, guard, True, standing)
+    # Shadow suspends the rules, not the guards around them.
+    guarded = block is not None and decision.panicked is not None
+    return Judgement(decision, destructive, block, guarded, standing)
+
+
+def overtaken(judgement: Judgement, received: CallReceived, governance: Governance) -> Block | None:
+    """Why a judged call must not be forwarded after all: its tool is not any more what it was
+    judged by. None when it is."""
+    now = governance.catalogue.standing(cast("str", received.message.tool))
+    if not judgement.standing.overtaken(now):
+        return None
+    if now.drift is not None and governance.policy.settings.on_tool_drift != "log":
+        return verdict.drifted(now.drift)
+    return verdict.changed_meanwhile(cast("str", received.message.tool))
+
+
+_View = tuple[Decision, Block | None]
+
+
+def _under(hints: int, received: CallReceived, governance: Governance) -> _View:
+    """What the rules say of the call, were these the tool's annotations."""
+    settings = governance.policy.settings
+    decision = governance.policy.evaluator.decide(
+        received.message,
+        received.upstream,
+        hints,
+        agent=received.agent,
+        session=received.session.key(received.agent),
+        session_falls_back=governance.session_falls_back,
+    )
+    destructive = settings.flag_destructive != "off" and is_destructive(hints)
+    return decision, verdict.decided_block(decision, received, governance, destructive=destructive)
+
+
+def _strictest(views: Sequence[_View]) -> _View:
+    """The view that lets least through; of equals the one that charges all that others charge."""
+    return max(views, key=lambda view: (_rank(view), len(_charges(view[0]))))
+
+
+def _comparable(views: Sequence[_View]) -> bool:
+    """Whether the strictest view charges at least what each other one charges.
+
+    Two views may fall under limits of which neither has the other's; no one decision then holds
+    both. Where the strictest view forwards nothing, nothing is charged.
+    """
+    strictest = _strictest(views)
+    if _rank(strictest) > 0:
+        return True
+    charged = _charges(strictest[0])
+    return all(_charges(decision) <= charged for decision, _ in views)
+
+
+def _rank(view: _View) -> int:
+    decision, block = view
+    if block is not None:
+        return 2 if decision.panicked is None else 3
+    return 1 if decision.action == "dry_run" else 0
+
+
+def _charges(decision: Decision) -> set[tuple[object, ...]]:
+    return {_charge(demand) for demand in decision.demands if demand.enforced}
+
+
+def _charge(demand: Demand) -> tuple[object, ...]:
+    return (demand.limit, demand.key, demand.window_ms, demand.maximum, demand.amount)

@@ -1,0 +1,46 @@
+"""What a request says beside its body: its revision and its headers.
+
+Above: `helio.transport.reception`. Below: `helio.protocol`.
+"""
+
+from helio.evaluator import Message
+from helio.protocol import modern, revisions
+from helio.protocol.headers import Header, HeaderRefused, request_headers
+from helio.transport.admission import Rejection
+from helio.transport.inbound import Inbound
+from helio.transport.target import Target
+
+
+def judge_envelope(message: Message, inbound: Inbound) -> bool:
+    """Whether the message is of 2026-07-28. Raises `Rejection` for one that breaks its rules."""
+    try:
+        if not modern.is_modern_post(message, inbound.headers):
+            return False
+        revision = inbound.header("mcp-protocol-version") or ""
+        if modern.claimed(message) is None and not revisions.is_modern(revision.strip(" \t")):
+            # Nothing else of the message says that it knows of envelopes.
+            raise modern.unsupported(revision)
+        modern.check(message, inbound.headers)
+    except modern.Refused as refused:
+        raise Rejection(
+            refused.status,
+            refused.reason,
+            refused.detail,
+            refused.code,
+            message.id,
+            refused.data,
+        ) from None
+    return True
+
+
+def headers_up(
+    inbound: Inbound, target: Target, identifier: bytes | None, *, is_modern: bool
+) -> list[Header]:
+    """The agent's headers that go up. Raises `Rejection`."""
+    if not is_modern and modern.is_modern(inbound.header("mcp-protocol-version")):
+        detail = "This revision has POST only."
+        raise Rejection(405, "method_not_allowed", detail, headers=((b"allow", b"POST"),))
+    try:
+        return request_headers(inbound.headers, target.upstream.rules, modern=is_modern)
+    except HeaderRefused as refusal:
+        raise Rejection(400, "header_refused", str(refusal), identifier=identifier) from None

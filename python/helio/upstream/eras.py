@@ -1,0 +1,302 @@
+"""Which eras an upstream speaks, and the way from an agent of either era to it.
+
+Above: `helio.upstream.build`. Below: the upstream's port, and the bridges of the eras. What the
+upstream speaks is found out by `server/discover` on Helio's own account when it is first needed,
+remembered, and found out again when an answer contradicts it (2026-07-28, Versioning).
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from helio.errors import UpstreamFailed
+from helio.evaluator import VERSION, inspect_answer, parse_message
+from helio.protocol.headers import Header
+from helio.protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
+from helio.protocol.modern import HEADER_MISMATCH, UNSUPPORTED_REVISION, headers_for
+from helio.protocol.revisions import LATEST_LEGACY, LEGACY, MODERN, era, is_legacy
+from helio.upstream.bridge.envelope import (
+    MISSING_CAPABILITY,
+    callers_headers,
+    discovery,
+)
+from helio.upstream.bridge.legacy_agent import LegacyAgents, ParametersOf, no_parameters
+from helio.upstream.bridge.modern_agent import ModernAgents
+from helio.upstream.made import WholeResponse, find
+from helio.upstream.messages import (
+    ACCEPT_BOTH,
+    CONTENT_TYPE,
+    PROTOCOL_VERSION,
+    SESSION_ID,
+    Asked,
+    ask,
+    read_answer,
+)
+from helio.upstream.port import Port, Response
+
+logger = logging.getLogger(__name__)
+
+PROBE_SECONDS: Final = 5.0
+"""How long an upstream may take to say what it speaks."""
+PROVISIONAL_SECONDS: Final = 60.0
+"""How long it counts as legacy when it said nothing that could be understood."""
+CONTRADICTION_SECONDS: Final = 5.0
+"""How often, at most, a contradiction has it asked anew."""
+
+_REFUSAL_LIMIT: Final = 1024 * 1024
+_NO_VERDICT: Final = frozenset((401, 403, 407, 408, 425, 429))
+_OF_A_MODERN_SERVER: Final = frozenset(
+    (HEADER_MISMATCH, INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, MISSING_CAPABILITY)
+)
+"""Errors with which a server of 2026-07-28 refuses a request that it understood."""
+
+
+class Spoken(NamedTuple):
+    """What an upstream speaks. `legacy` None: it names no legacy revision, and nobody tried."""
+
+    modern: bool
+    legacy: bool | None
+
+
+class _Request(NamedTuple):
+    method: str
+    headers: Sequence[Header]
+    body: bytes | memoryview | None
+    path_suffix: str
+    timeout: float | None
+
+    @property
+    def asks(self) -> str | None:
+        """The JSON-RPC method of a request, None for anything else."""
+        if self.method != "POST" or self.body is None:
+            return None
+        message = parse_message(bytes(self.body))
+        return message.method if message.kind == "request" else None
+
+    @property
+    def initializes(self) -> bool:
+        """Whether it asks for a session."""
+        named = find(self.headers, SESSION_ID) is not None
+        if named or self.body is None or b"initialize" not in bytes(self.body):
+            return False
+        return self.asks == "initialize"
+
+    async def send(self, port: Port) -> Response:
+        """Sends it."""
+        return await port.send(
+            self.method,
+            self.headers,
+            self.body,
+            path_suffix=self.path_suffix,
+            timeout=self.timeout,
+        )
+
+
+class Eras:
+    """A `helio.upstream.port.Port` for requests of either era on a port that may speak one.
+
+    `pinned` is a revision: the upstream is then taken to speak its era, and is never asked. Raises
+    `helio.protocol.revisions.UnknownRevision` for one that Helio does not know. `parameters_of`
+    gives the arguments of a tool that go into headers.
+    """
+
+    def __init__(
+        self,
+        port: Port,
+        *,
+        pinned: str | None = None,
+        parameters_of: ParametersOf = no_parameters,
+        probe_seconds: float = PROBE_SECONDS,
+    ) -> None:
+        pinned_era = None if pinned is None else era(pinned)
+        self._port = port
+        self._probe_seconds = probe_seconds
+        revision = pinned if pinned is not None and pinned_era == "legacy" else LATEST_LEGACY
+        self._modern_agents = ModernAgents(port, revision=revision)
+        self._legacy_agents = LegacyAgents(port, parameters_of=parameters_of)
+        self._pinned = pinned is not None
+        self._spoken: Spoken | None = None
+        if pinned_era is not None:
+            self._spoken = Spoken(pinned_era == "modern", pinned_era == "legacy")
+        self._until: float | None = None
+        self._asked_at = float("-inf")
+        self._flight: asyncio.Task[Spoken | None] | None = None
+
+    @property
+    def spoken(self) -> Spoken | None:
+        """What the upstream speaks, None while nobody knows."""
+        return self._spoken
+
+    async def send(
+        self,
+        method: str,
+        headers: Sequence[Header],
+        body: bytes | memoryview | None,
+        *,
+        path_suffix: str = "",
+        timeout: float | None,  # noqa: ASYNC109 - between bytes, not around the call
+    ) -> Response:
+        """See `helio.upstream.port.Port`."""
+        request = _Request(method, headers, body, path_suffix, timeout)
+        spoken = await self._speaks(headers)
+        revision = find(headers, PROTOCOL_VERSION)
+        if revision is None or is_legacy(revision.decode("latin-1").strip(" \t")):
+            return await self._from_legacy(request, spoken)
+        return await self._from_modern(request, spoken)
+
+    async def aclose(self) -> None:
+        """See `helio.upstream.port.Port`."""
+        if self._flight is not None:
+            self._flight.cancel()
+            await asyncio.gather(self._flight, return_exceptions=True)
+        await self._modern_agents.aclose()
+        await self._legacy_agents.aclose()
+        await self._port.aclose()
+
+    async def _from_modern(
+        self, request: _Request, spoken: Spoken | None, *, again: bool = False
+    ) -> Response:
+        straight = spoken is None or spoken.modern
+        response = await request.send(self._port if straight else self._modern_agents)
+        if response.status < 400 or again or self._pinned:
+            return response
+        refusal, code = await _read(response)
+        contradicts = code == UNSUPPORTED_REVISION or (
+            straight and refusal.status in (400, 404, 405) and code not in _OF_A_MODERN_SERVER
+        )
+        now = await self._contradicted(request) if contradicts else spoken
+        if now is None or now.modern == straight:
+            return refusal
+        if code != UNSUPPORTED_REVISION and request.asks == "tools/call":
+            # It may have run, whatever the refusal says.
+            return refusal
+        return await self._from_modern(request, now, again=True)
+
+    async def _from_legacy(
+        self, request: _Request, spoken: Spoken | None, *, again: bool = False
+    ) -> Response:
+        session_id = find(request.headers, SESSION_ID)
+        bridged = session_id is not None and self._legacy_agents.knows(session_id)
+        if bridged or (spoken is not None and spoken.legacy is False):
+            return await request.send(self._legacy_agents)
+        if spoken is not None and spoken.legacy is None and request.initializes:
+            return await self._first_session(request)
+        response = await request.send(self._port)
+        if response.status < 400 or again or self._pinned:
+            return response
+        refusal, code = await _read(response)
+        if code != UNSUPPORTED_REVISION:
+            return refusal
+        now = await self._contradicted(request)
+        if now is None or not now.modern:
+            return refusal
+        # It refuses the very era, whatever revisions it names.
+        self._spoken = Spoken(modern=True, legacy=False)
+        return await self._from_legacy(request, self._spoken, again=True)
+
+    async def _first_session(self, request: _Request) -> Response:
+        """An `initialize` at an upstream that names only later revisions: servers that speak both
+        eras may name one."""
+        response = await request.send(self._port)
+        if response.status == 200 and response.header(SESSION_ID) is not None:
+            self._spoken = Spoken(modern=True, legacy=True)
+            return response
+        asked = await read_answer(response, _REFUSAL_LIMIT)
+        response.close()
+        if asked.result is not None:
+            self._spoken = Spoken(modern=True, legacy=True)
+        elif asked.status in _NO_VERDICT or asked.status >= 500:
+            return WholeResponse(asked.status, asked.body, asked.headers)
+        else:
+            self._spoken = Spoken(modern=True, legacy=False)
+            return await request.send(self._legacy_agents)
+        described = [header for header in asked.headers if header[0] != b"content-type"]
+        return WholeResponse(asked.status, asked.body, described)
+
+    # Finding out.
+
+    async def _speaks(self, headers: Sequence[Header]) -> Spoken | None:
+        """What the upstream speaks, None when it does not say it to this caller."""
+        if self._spoken is not None:
+            if self._until is None or asyncio.get_running_loop().time() < self._until:
+                return self._spoken
+            self._spoken = None
+        if self._flight is None:
+            self._flight = asyncio.create_task(self._find_out(headers))
+            self._flight.add_done_callback(self._landed)
+        return await asyncio.shield(self._flight)
+
+    def _landed(self, flight: asyncio.Task[Spoken | None]) -> None:
+        self._flight = None
+        if not flight.cancelled():
+            flight.exception()  # Those who wait get it; there may be none left.
+
+    async def _contradicted(self, request: _Request) -> Spoken | None:
+        """What the upstream speaks now; None when it was asked a moment ago, or does not say."""
+        now = asyncio.get_running_loop().time()
+        if self._flight is None and now - self._asked_at < CONTRADICTION_SECONDS:
+            return None
+        logger.info("an upstream contradicts what it spoke: it is asked again")
+        self._spoken = None
+        try:
+            return await self._speaks(request.headers)
+        except UpstreamFailed as failure:
+            logger.info("the upstream did not say what it speaks: %s", failure)
+            return None
+
+    async def _find_out(self, headers: Sequence[Header]) -> Spoken | None:
+        self._asked_at = asyncio.get_running_loop().time()
+        body = discovery(VERSION)
+        sent = [
+            *callers_headers(headers),
+            ACCEPT_BOTH,
+            CONTENT_TYPE,
+            *headers_for(parse_message(body)),
+        ]
+        self._until = None
+        try:
+            asked = await ask(self._port, sent, body, seconds=self._probe_seconds)
+        except UpstreamFailed as failure:
+            if not failure.sent:
+                raise
+            # There are servers that fall silent, or end, at what they do not know.
+            self._until = asyncio.get_running_loop().time() + PROVISIONAL_SECONDS
+            self._spoken = Spoken(modern=False, legacy=True)
+            return self._spoken
+        self._spoken = judged(asked)
+        return self._spoken
+
+
+def judged(asked: Asked) -> Spoken | None:
+    """What an upstream speaks by its answer to `server/discover`; None when that is no verdict.
+
+    Raises `UpstreamFailed` for one that names revisions, and none that Helio knows.
+    """
+    named = (asked.result or {}).get("supportedVersions")
+    error = asked.error or {}
+    if error.get("code") == UNSUPPORTED_REVISION:
+        data = error.get("data")
+        named = data.get("supported") if isinstance(data, dict) else None
+    if isinstance(named, list) and named:
+        modern = any(revision in MODERN for revision in named)
+        legacy = any(revision in LEGACY for revision in named)
+        if not modern and not legacy:
+            detail = f"the upstream speaks none of Helio's revisions: {str(named)[:200]}"
+            raise UpstreamFailed("protocol_error", sent=False, detail=detail)
+        return Spoken(modern, legacy or None)
+    if error.get("code") == MISSING_CAPABILITY:
+        return Spoken(modern=True, legacy=None)
+    if asked.status in _NO_VERDICT or 300 <= asked.status < 400:
+        return None
+    if asked.status >= 500 and not error:
+        return None
+    return Spoken(modern=False, legacy=True)
+
+
+async def _read(response: Response) -> tuple[WholeResponse, int | None]:
+    """A refusal, read, and the code of the JSON-RPC error in it."""
+    body = await response.read(_REFUSAL_LIMIT)
+    answer = inspect_answer(body)
+    code = None if answer is None else answer.error_code
+    return WholeResponse(response.status, body, response.headers), code
