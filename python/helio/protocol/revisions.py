@@ -65,6 +65,8 @@ def is_modern(revision: str | None) -> bool:
     return revision in MODERN
 
 
-def supported() -> list[str]:
-    """What an unsupported revision is answered with (`data.supported`), the newest first."""
-    return list(reversed(SPOKEN))
+def supported(*, enveloped: bool) -> list[str]:
+    """What an unsupported revision is answered with (`data.supported`), the newest first. One that
+    was claimed in an envelope is told those that have one.
+    """
+    return list(reversed(MODERN if enveloped else SPOKEN))

@@ -19,7 +19,7 @@ def judge_envelope(message: Message, inbound: Inbound) -> bool:
         revision = inbound.header("mcp-protocol-version") or ""
         if modern.claimed(message) is None and not revisions.is_modern(revision.strip(" \t")):
             # Nothing else of the message says that it knows of envelopes.
-            raise modern.unsupported(revision)
+            raise modern.unsupported(revision, enveloped=False)
         modern.check(message, inbound.headers)
     except modern.Refused as refused:
         raise Rejection(

@@ -241,10 +241,7 @@ def test_an_unknown_revision_is_told_what_is_spoken(version: str) -> None:
     message = request(meta=envelope(**{PROTOCOL_VERSION: version}))
     found = refusal(message, headers(version))
     assert (found.code, found.reason) == (-32022, "unsupported_revision")
-    assert found.data == {
-        "supported": ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"],
-        "requested": version,
-    }
+    assert found.data == {"supported": ["2026-07-28"], "requested": version}
 
 
 def test_who_disagrees_with_itself_is_told_so_rather_than_that_its_revision_is_unknown() -> None:

@@ -35,13 +35,15 @@ def mismatch(detail: str) -> Refused:
     return Refused(HEADER_MISMATCH, "header_mismatch", detail)
 
 
-def unsupported(requested: str) -> Refused:
-    """The revision is not spoken here."""
+def unsupported(requested: str, *, enveloped: bool = True) -> Refused:
+    """The revision is not spoken here. A request with an envelope is told those that have one, as
+    `server/discover` lists them; to others the revisions with a handshake are open too.
+    """
     # What is no ASCII may have come as anything.
     told = requested[:64].encode("ascii", "backslashreplace").decode()
     return Refused(
         UNSUPPORTED_REVISION,
         "unsupported_revision",
         "Unsupported protocol version.",
-        {"supported": revisions.supported(), "requested": told},
+        {"supported": revisions.supported(enveloped=enveloped), "requested": told},
     )
