@@ -82,7 +82,12 @@ class Message:
         at the path.
         """
     def items(self, *keys: str | int) -> list[tuple[int, int]]:
-        """The spans of an array's elements; `[]` when no array is at the path."""
+        """The spans of an array's elements; `[]` when no array is at the path.
+
+        Asking for each by its index would cost their number squared.
+        """
+    def column(self, name: str, *keys: str | int) -> list[tuple[int, int] | None]:
+        """The span of one member in each element of an array; None where an element lacks it."""
 
 def parse_message(body: bytes) -> Message:
     """Read one message by the strict envelope. Raises `MalformedMessage`."""
@@ -97,8 +102,9 @@ def tool_call(tool: str, arguments: bytes) -> Message:
 class Answer:
     """What an upstream's JSON answer says: a tape over `body`, which is kept as it came.
 
-    `span`, `members` and `items` are those of `Message`. Where a key repeats, the last of its
-    members counts for a path; `members` has them all. A lone surrogate in a name reads as U+FFFD.
+    `span`, `members`, `items` and `column` are those of `Message`. Where a key repeats, the last of
+    its members counts for a path; `members` has them all. A lone surrogate in a name reads as
+    U+FFFD.
     """
 
     @property
@@ -118,6 +124,7 @@ class Answer:
     def span(self, *keys: str | int) -> tuple[int, int] | None: ...
     def members(self, *keys: str | int) -> list[tuple[str, int, int, int]]: ...
     def items(self, *keys: str | int) -> list[tuple[int, int]]: ...
+    def column(self, name: str, *keys: str | int) -> list[tuple[int, int] | None]: ...
 
 def inspect_answer(body: bytes) -> Answer | None:
     """What `body` says, keys that repeat allowed; None when it is not JSON or no answer."""

@@ -5,8 +5,9 @@ core has no clock and no I/O; instants are nanoseconds that come in as arguments
 
 - `parse_message(body)` reads one JSON-RPC message by the strict envelope or raises
   `MalformedMessage`, whose `args` are `(reason, code, id, detail)`.
-- `Message` and `inspect_answer(body)`'s `Answer` tell by `span`, `members` and `items` where in
-  their bytes a value stands, so that it can be replaced there; looked up only when asked for.
+- `Message` and `inspect_answer(body)`'s `Answer` tell by `span`, `members`, `items` and
+  `column` where in their bytes a value stands, so that it can be replaced there; looked up only
+  when asked for.
 - `Evaluator(graph)` loads a rule graph (JSON bytes) or raises `GraphError`; `decide` judges a
   `tools/call`.
 - `Windows` counts: `reserve` before a call is forwarded, then `commit` or `release`.

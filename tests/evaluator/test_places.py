@@ -98,6 +98,26 @@ def test_items_stand_in_the_order_of_the_text(document: Message | Answer) -> Non
     assert document.items("params") == []
 
 
+def test_a_column_is_one_member_of_each_element() -> None:
+    answer = answered(b'{"id":1,"result":[{"n":"a"},{},7,{"n":1, "n":[2]},[{"n":0}],{"N":1}]}')
+    spans = answer.column("n", "result")
+    assert [span and answer.body[slice(*span)] for span in spans] == [
+        b'"a"',
+        None,
+        None,
+        b"[2]",
+        None,
+        None,
+    ]
+    assert answer.column("n") == answer.column("n", "id") == answer.column("n", "x") == []
+
+
+def test_long_lists_cost_their_length() -> None:
+    count = 200_000
+    answer = answered(b'{"id":1,"result":[%s]}' % b",".join([b'{"n":0}'] * count))
+    assert len(answer.items("result")) == len(answer.column("n", "result")) == count
+
+
 def test_the_last_of_repeated_keys_counts() -> None:
     answer = answered(b'{"id":1,"result":{"x":0},"result":{"a":1,"A":2,"\\u0061":3}}')
     assert found(answer, "result", "a") == b"3"

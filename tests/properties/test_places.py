@@ -42,6 +42,10 @@ def agrees(document: evaluator.Message | evaluator.Answer, value: object, *keys:
         assert document.span(*keys, len(value)) is None
         for index, inner in enumerate(value):
             agrees(document, inner, *keys, index)
+        names = {name for inner in value if isinstance(inner, dict) for name in inner}
+        for name in names:
+            spans = [document.span(*keys, index, name) for index in range(len(value))]
+            assert document.column(name, *keys) == spans
     elif not isinstance(value, dict):
         assert items == []
 

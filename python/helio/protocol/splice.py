@@ -57,6 +57,26 @@ def spliced(body: bytes, edits: Iterable[Edit]) -> bytes:
     return b"".join(pieces)
 
 
+def removals(spans: Sequence[tuple[int, int]], gone: Collection[int]) -> list[Edit]:
+    """The edits that take parts of a list out, each with one comma.
+
+    `spans` are those of all items or members of one list, `gone` the indices of what goes. What
+    goes behind a part that stays takes the comma before it along; what goes before the first that
+    stays takes the one behind it.
+    """
+    edits: list[Edit] = []
+    stays = False
+    for index, (start, end) in enumerate(spans):
+        if index not in gone:
+            stays = True
+        elif stays:
+            edits.append((spans[index - 1][1], end, b""))
+        else:
+            following = spans[index + 1][0] if index + 1 < len(spans) else end
+            edits.append((start, following, b""))
+    return edits
+
+
 def replaced(document: Document, path: Path, value: bytes) -> bytes:
     """Put `value` in the place of the value at `path`. Raises `LookupError` when there is none."""
     return spliced(document.body, [(*_span(document, path), value)])
@@ -81,7 +101,7 @@ def without_member(document: Document, path: Path, name: str) -> bytes:
     members = document.members(*path)
     spans = [(key, end) for _, key, _, end in members]
     gone = {index for index, member in enumerate(members) if member[0] == name}
-    return spliced(document.body, _removing(spans, gone))
+    return spliced(document.body, removals(spans, gone))
 
 
 def with_meta(document: Document, members: Mapping[str, bytes]) -> bytes:
@@ -111,7 +131,7 @@ def without_items(document: Document, path: Path, indices: Collection[int]) -> b
         raise LookupError(f"no item {min(beyond)} at {list(path)}")
     if not items:
         _opening(document, path, b"[")
-    return spliced(document.body, _removing(items, gone))
+    return spliced(document.body, removals(items, gone))
 
 
 def _span(document: Document, path: Path) -> tuple[int, int]:
@@ -158,25 +178,6 @@ def _setting(document: Document, path: Path, wanted: Mapping[str, bytes]) -> lis
 def _folded(name: str) -> str:
     """As the strict envelope folds keys: each character by itself."""
     return "".join(character.upper().lower() for character in name)
-
-
-def _removing(spans: Sequence[tuple[int, int]], gone: Collection[int]) -> list[Edit]:
-    """The edits that take out parts of a list, each with one comma.
-
-    What goes behind a part that stays takes the comma before it along; what goes before the first
-    that stays takes the one behind it.
-    """
-    edits: list[Edit] = []
-    stays = False
-    for index, (start, end) in enumerate(spans):
-        if index not in gone:
-            stays = True
-        elif stays:
-            edits.append((spans[index - 1][1], end, b""))
-        else:
-            following = spans[index + 1][0] if index + 1 < len(spans) else end
-            edits.append((start, following, b""))
-    return edits
 
 
 def _written(members: Mapping[str, bytes]) -> bytes:

@@ -7,7 +7,7 @@ use pyo3::types::PyBytes;
 
 use crate::errors::{MalformedMessage, internal, malformed, unreadable};
 use crate::panic::caught;
-use crate::places::{Key, PlacedMember, Span, items, members, span};
+use crate::places::{Key, PlacedMember, Span, column, items, members, span};
 
 /// One JSON-RPC message: a tape over `body`, which is kept as it came.
 #[pyclass(frozen, module = "helio._core")]
@@ -113,6 +113,16 @@ impl Message {
         items(self.root(py), &keys)
     }
 
+    #[pyo3(signature = (name, *keys))]
+    fn column(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        keys: Vec<Key<'_>>,
+    ) -> PyResult<Vec<Option<Span>>> {
+        column(self.root(py), name, &keys)
+    }
+
     fn __repr__(&self, py: Python<'_>) -> String {
         let body = self.bytes(py);
         match (self.message.tool(body), self.message.method(body)) {
@@ -215,6 +225,16 @@ impl Answer {
     #[pyo3(signature = (*keys))]
     fn items(&self, py: Python<'_>, keys: Vec<Key<'_>>) -> PyResult<Vec<Span>> {
         items(self.root(py), &keys)
+    }
+
+    #[pyo3(signature = (name, *keys))]
+    fn column(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        keys: Vec<Key<'_>>,
+    ) -> PyResult<Vec<Option<Span>>> {
+        column(self.root(py), name, &keys)
     }
 }
 

@@ -72,3 +72,14 @@ pub(crate) fn items(root: Value<'_>, keys: &[Key<'_>]) -> PyResult<Vec<Span>> {
         elements.map(|element| placed(element.span())).collect()
     })
 }
+
+/// The spans of one member in every element of the array at a path, none where an element lacks it.
+pub(crate) fn column(root: Value<'_>, name: &str, keys: &[Key<'_>]) -> PyResult<Vec<Option<Span>>> {
+    at(root, keys, |value| {
+        let elements = value.into_iter().flat_map(|value| value.elements());
+        elements
+            .map(|element| element.locate([Step::Name(name)]))
+            .map(|member| member.map(|member| placed(member.span())))
+            .collect()
+    })
+}
