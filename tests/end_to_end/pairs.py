@@ -76,11 +76,19 @@ def running_pair(directory: Path, upstream: str, policies: str, timeout: str) ->
     """Helio in front of `upstream`, for as long as a module's tests need it. `policies` is YAML;
     `timeout` the upstream's `request_timeout`.
     """
+    section = f"{{ url: '{upstream}', request_timeout: {timeout} }}"
+    with running_helio(directory, section, policies) as process:
+        yield Pair(upstream, process)
+
+
+@contextmanager
+def running_helio(directory: Path, upstream: str, policies: str) -> Iterator[HelioProcess]:
+    """Helio with this section `upstream` and these `policies`, both YAML."""
     mcp_port, operator_port = choose_free_port(), choose_free_port()
     config = directory / "helio.yaml"
     config.write_text(
         "version: '1'\n"
-        f"upstream: {{ url: '{upstream}', request_timeout: {timeout} }}\n"
+        f"upstream: {upstream}\n"
         f"listen: {{ host: {LOOPBACK}, port: {mcp_port} }}\n"
         f"dashboard: {{ port: {operator_port}, api_secret: '{SECRET}' }}\n"
         f"{policies}",
@@ -89,6 +97,6 @@ def running_pair(directory: Path, upstream: str, policies: str, timeout: str) ->
     process = HelioProcess(config=config, mcp_port=mcp_port, operator_port=operator_port)
     process.start()
     try:
-        yield Pair(upstream, process)
+        yield process
     finally:
         process.stop()

@@ -2,7 +2,8 @@
 
 `python sdk_server.py` serves streamable HTTP with sessions on loopback and prints its URL. With
 `--json` it answers with JSON instead of event streams; with `--resumable` its events have ids, and
-streams that ended can be asked to go on.
+streams that ended can be asked to go on. With `--sse` it serves HTTP+SSE instead, with `--stdio`
+its own stdin and stdout.
 """
 
 import argparse
@@ -257,22 +258,26 @@ def _add_contents(server: MCPServer[Any]) -> None:
         return f"Review this: {code}"
 
 
-async def serve(*, json_response: bool, resumable: bool) -> None:
+async def serve(*, json_response: bool, resumable: bool, sse: bool) -> None:
     """Serves on a free port of loopback until SIGTERM."""
     # With its protocol named, asyncio sets TCP_NODELAY on what it accepts; else events wait 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind((LOOPBACK, 0))
-    application = build_server().streamable_http_app(
-        host=LOOPBACK,
-        json_response=json_response,
-        session_idle_timeout=None,
-        event_store=KeptEvents() if resumable else None,
-        retry_interval=RETRY_MILLISECONDS,
-    )
+    if sse:
+        application = build_server().sse_app(host=LOOPBACK)
+    else:
+        application = build_server().streamable_http_app(
+            host=LOOPBACK,
+            json_response=json_response,
+            session_idle_timeout=None,
+            event_store=KeptEvents() if resumable else None,
+            retry_interval=RETRY_MILLISECONDS,
+        )
     server = uvicorn.Server(
         uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=1)
     )
-    sys.stdout.write(f"http://{LOOPBACK}:{listener.getsockname()[1]}/mcp\n")
+    path = "sse" if sse else "mcp"
+    sys.stdout.write(f"http://{LOOPBACK}:{listener.getsockname()[1]}/{path}\n")
     sys.stdout.flush()
     await server.serve(sockets=[listener])
 
@@ -282,12 +287,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--resumable", action="store_true")
+    parser.add_argument("--sse", action="store_true")
+    parser.add_argument("--stdio", action="store_true")
     options = parser.parse_args()
     # Sampling and logging are what the legacy revisions are about.
     warnings.simplefilter("ignore", MCPDeprecationWarning)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
-        asyncio.run(serve(json_response=options.json, resumable=options.resumable))
+        if options.stdio:
+            asyncio.run(build_server().run_stdio_async())
+        else:
+            serving = serve(
+                json_response=options.json, resumable=options.resumable, sse=options.sse
+            )
+            asyncio.run(serving)
 
 
 if __name__ == "__main__":
