@@ -52,6 +52,7 @@ DEFAULTS = {
         "allowed_origins": (),
         "allowed_hosts": ("localhost", "127.0.0.1", "[::1]"),
         "max_body": 4 * 1024 * 1024,
+        "max_sse_sessions": 1000,
         "public_url": None,
     },
     "environment": None,

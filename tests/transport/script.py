@@ -5,8 +5,13 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from helio.transport.channel import AgentChannel
 from helio.transport.inbound import Inbound, Reply, Whole
+from transport.house import message
 
+INITIALIZE = message("initialize", "0")
+INITIALIZED = message("notifications/initialized", None)
+NOTE = b'{"jsonrpc":"2.0","method":"notifications/message","params":{}}'
 JSON = ((b"content-type", b"application/json"),)
 EVENTS = ((b"content-type", b"text/event-stream"),)
 ACCEPTED = Whole(202)
@@ -117,3 +122,12 @@ class Outbox:
                 self._more.clear()
                 await self._more.wait()
         return self.messages
+
+
+async def opened(script: Script, outbox: Outbox, **options: object) -> AgentChannel:
+    """A channel whose session is open; what it sent until then is forgotten."""
+    channel = AgentChannel(script, None, outbox.send, **options)  # type: ignore[arg-type]
+    await channel.take(INITIALIZE)
+    await channel.take(INITIALIZED)
+    outbox.raw.clear()
+    return channel

@@ -11,11 +11,8 @@ import pytest
 from helio.transport import stdio_door
 from helio.transport.inbound import Inbound, Reply, Whole
 from helio.transport.stdio_door import StdioDoor
-from transport.house import message, tool_call
-from transport.script import JSON, Script, answer
-
-INITIALIZE = message("initialize", "0")
-INITIALIZED = message("notifications/initialized", None)
+from transport.house import tool_call
+from transport.script import INITIALIZE, INITIALIZED, JSON, Script, answer
 
 
 class Desk:
