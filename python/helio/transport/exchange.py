@@ -18,6 +18,7 @@ from helio.pipeline.events import UpstreamAnswered, UpstreamFailed
 from helio.pipeline.record import HEAD
 from helio.protocol.headers import Header
 from helio.protocol.jsonrpc import identity, same_identifier
+from helio.protocol.modern import input_required
 from helio.protocol.sse import Event, EventStreamParser, EventTooLarge, encode_event
 from helio.transport.admission import json_answer
 from helio.transport.inbound import Caller, Reply, Whole
@@ -330,6 +331,7 @@ class HttpExchange:
             head=body[:HEAD] if answer is None else b"",
             error=self._error(status, answer),
             latency=time.monotonic_ns() - started,
+            asks=input_required(answer) if self._is_modern and answer is not None else None,
         )
 
     def _error(self, status: int, answer: Answer | None) -> str | None:
