@@ -12,8 +12,6 @@ ASKED_FOR = {
     "upstream.protocol_version": (
         "upstream: { protocol_version: '2026-07-28', url: 'http://localhost:1/mcp' }"
     ),
-    "listen.public_url": "listen: { public_url: 'https://a.example' }",
-    "auth.mode": "auth: { mode: jwt, jwks_file: keys.json, issuer: a, audience: b }",
     "budgets": (
         "budgets: [{ name: a, limit: 1, currency: GBP, window: 1d, contributors: [{ amount: 1 }] }]"
     ),
@@ -69,4 +67,4 @@ def test_what_only_says_the_default_is_fine(text: str) -> None:
 
 
 def test_the_faults_of_a_refused_section_are_reported_too() -> None:
-    assert codes("auth: { mode: jwt, jwks_url: 5 }") == {"HL301", "HL103"}
+    assert codes("state: { backend: redis, url: 5 }") == {"HL301", "HL103"}

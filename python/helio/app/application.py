@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helio.app.governed import GovernedUpstreams
+from helio.app.identification import Agents
 from helio.app.notes import Notes
 from helio.app.ports import Listeners, Ports
 from helio.app.tool_lock import ToolLockFile
@@ -36,6 +37,7 @@ from helio.runtime.drift import DriftRecords
 from helio.runtime.driver import Driver
 from helio.transport.admission import Guards
 from helio.transport.door import HttpDoor, McpRoutes, mcp_path
+from helio.transport.identification import Identification
 from helio.transport.reception import Reception
 from helio.transport.sse_door import SseDoor, messages_path, sse_path
 
@@ -84,6 +86,7 @@ class Application:
         self._upstreams: GovernedUpstreams | None = None
         self._tool_lock_path = tool_lock
         self._tool_lock: ToolLockFile | None = None
+        self._agents: Agents | None = None
         self._serving = False
         self.made_secret: str | None = None
         self.audit_summary = ""
@@ -120,6 +123,8 @@ class Application:
                 self._tool_lock.watch()
         await self._upstreams.start()
         targets = self._upstreams.targets()
+        self._agents = Agents(config, targets)
+        await self._agents.start()
         self.reception = Reception(
             targets=targets,
             driver=Driver(self._journal, self._store),
@@ -131,27 +136,37 @@ class Application:
         self._serving = True
         listeners = Listeners((), None)
         if self._listens:
-            listeners = await self._listen(list(targets))
+            listeners = await self._listen(list(targets), self._agents.identification)
         self._sweeper = asyncio.create_task(self._sweep())
         self._indexing = asyncio.create_task(self._start_index())
         return listeners
 
-    async def _listen(self, targets: list[str | None]) -> Listeners:
+    async def _listen(self, targets: list[str | None], identification: Identification) -> Listeners:
         listen = self._config.listen
+        metadata = identification.routes()
         guards = Guards(
             hosts=host_rules(listen_host=listen.host, configured=listen.allowed_hosts),
             origins=origin_rules(own_ports=[listen.port], configured=listen.allowed_origins),
             max_body=listen.max_body,
             paths=[
-                path(target) for path in (mcp_path, sse_path, messages_path) for target in targets
+                *(
+                    path(target)
+                    for path in (mcp_path, sse_path, messages_path)
+                    for target in targets
+                ),
+                *metadata,
             ],
         )
         door = HttpDoor(guards, self._rejected)
-        door.serve(McpRoutes(self.reception, guards, door.partings).of(targets))
+        routes = McpRoutes(self.reception, guards, door.partings, identification.agent)
         self._sse = SseDoor(
-            self.reception, guards, door.partings, max_sessions=listen.max_sse_sessions
+            self.reception,
+            guards,
+            door.partings,
+            identification.agent,
+            max_sessions=listen.max_sse_sessions,
         )
-        door.serve(self._sse.routes(targets))
+        door.serve({**routes.of(targets), **self._sse.routes(targets), **metadata})
         base = await self._ports.listen(door.server(), listen.host, listen.port)
         operator = await self._listen_operator() if self._config.dashboard.enabled else None
         return Listeners(tuple(base + mcp_path(target) for target in targets), operator)
@@ -194,6 +209,8 @@ class Application:
         if upstreams is not None:
             await upstreams.stop()
         await self._ports.close()
+        if self._agents is not None:
+            await self._agents.aclose()
         if upstreams is not None:
             await upstreams.aclose()
         if self._indexing is not None:

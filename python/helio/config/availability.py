@@ -71,8 +71,6 @@ class Unavailable:
 UNAVAILABLE = (
     Unavailable("aggregate", is_true, "`aggregate: true`"),
     Unavailable("upstream.protocol_version", other_than("auto"), "pinning the revision"),
-    Unavailable("listen.public_url", given, "`public_url`"),
-    Unavailable("auth.mode", one_of("bearer", "jwt"), "authentication of agents"),
     Unavailable("budgets", not_empty, "`budgets`"),
     Unavailable(
         "approval.channels[].type", one_of("webhook", "slack"), "a webhook or Slack channel"

@@ -26,7 +26,10 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 @dataclass(eq=False)
 class Rejection(Exception):
-    """A request that goes no further: how it is answered, and why (`reason`, for the audit)."""
+    """A request that goes no further: how it is answered, and why (`reason`, for the audit).
+
+    `recorded` is False for what anybody could send without end: it must not fill the audit.
+    """
 
     status: int
     reason: str
@@ -35,6 +38,7 @@ class Rejection(Exception):
     identifier: bytes | None = None
     data: object = None
     headers: Sequence[Header] = ()
+    recorded: bool = True
 
     def whole(self) -> Whole:
         """The answer: a JSON-RPC error with `data.reason`."""

@@ -1,7 +1,8 @@
 """Who an agent is, from its `Authorization` header (RFC 6750).
 
 Above: the doors. Below: `helio.transport.signed_tokens`, `helio.config`. Tokens stand in no log, no
-error and no audit; an agent whose token is refused learns only that it was.
+error and no audit; an agent whose token is refused learns only that it was. Refusals are not
+recorded: anybody could fill the disk with them.
 """
 
 import hmac
@@ -95,6 +96,7 @@ class Authenticator:
                 "Tokens cannot be verified at the moment. Try again in a few seconds.",
                 INTERNAL_ERROR,
                 headers=((b"retry-after", b"%d" % RETRY_AFTER_SECONDS),),
+                recorded=False,
             ) from None
 
     def _token(self, authorization: Sequence[str], metadata_url: str | None) -> str:
@@ -104,6 +106,7 @@ class Authenticator:
                 "invalid_authorization",
                 "Authorization comes more than once.",
                 headers=(_challenge("invalid_request", metadata_url),),
+                recorded=False,
             )
         scheme, _, token = (authorization[0] if authorization else "").partition(" ")
         if scheme.lower() != "bearer":
@@ -112,6 +115,7 @@ class Authenticator:
                 "unauthenticated",
                 "This needs a bearer token: `Authorization: Bearer …`.",
                 headers=(_challenge(None, metadata_url),),
+                recorded=False,
             )
         return token.strip(" ")
 
@@ -122,6 +126,7 @@ class Authenticator:
             "invalid_token",
             "The bearer token does not count here.",
             headers=(_challenge("invalid_token", metadata_url),),
+            recorded=False,
         )
 
     def _log(self, line: str) -> None:

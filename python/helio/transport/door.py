@@ -18,12 +18,11 @@ from helio.transport.reception import Reception, RecordRejected
 Handler = Callable[[BaseRequest], Awaitable[StreamResponse]]
 """Answers one HTTP request that passed the guards. Raises `Rejection`."""
 
-Authenticate = Callable[[Sequence[str]], Awaitable[str | None]]
-"""Who the agent is, by the values of its Authorization header; None when nobody asks. Raises
-`Rejection`."""
+Identify = Callable[[BaseRequest], Awaitable[str | None]]
+"""Which agent sent a request; None when nobody asks. Raises `Rejection`."""
 
 
-async def nobody(_authorization: Sequence[str]) -> str | None:
+async def nobody(_request: BaseRequest) -> str | None:
     """Asks nobody who they are (`auth.mode: none`)."""
     return None
 
@@ -51,7 +50,7 @@ class HttpDoor:
             self._guards.check(request)
             return await self._routes[request.raw_path.partition("?")[0]](request)
         except Rejection as rejection:
-            if request.method == "POST":
+            if request.method == "POST" and rejection.recorded:
                 await self._record_rejected(rejection.reason, rejection.detail, b"", None)
             return respond(rejection.whole())
 
@@ -64,12 +63,12 @@ class McpRoutes:
         reception: Reception,
         guards: Guards,
         partings: Partings,
-        authenticate: Authenticate = nobody,
+        identify: Identify = nobody,
     ) -> None:
         self._reception = reception
         self._guards = guards
         self._partings = partings
-        self._authenticate = authenticate
+        self._identify = identify
 
     def of(self, targets: Iterable[str | None]) -> dict[str, Handler]:
         """The routes of these targets by path."""
@@ -86,7 +85,7 @@ class McpRoutes:
         if method not in ("POST", "GET", "DELETE"):
             detail = f"{method} is not served here."
             raise Rejection(405, "method_not_allowed", detail, headers=_allow("GET, POST, DELETE"))
-        agent = await self._authenticate(request.headers.getall("authorization", ()))
+        agent = await self._identify(request)
         body = await self._guards.read(request) if method == "POST" else b""
         caller = HttpCaller(request, agent, self._partings)
         inbound = Inbound(method, target, request.raw_headers, body, caller)

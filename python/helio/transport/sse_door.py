@@ -17,7 +17,7 @@ from helio.protocol.jsonrpc import INTERNAL_ERROR
 from helio.protocol.media import EVENT_STREAM, accepts
 from helio.transport.admission import Guards, Rejection
 from helio.transport.channel import Receives
-from helio.transport.door import Authenticate, Handler, nobody
+from helio.transport.door import Handler, Identify, nobody
 from helio.transport.listener import Partings
 from helio.transport.sse_session import SseSession
 
@@ -41,14 +41,14 @@ class SseDoor:
         reception: Receives,
         guards: Guards,
         partings: Partings,
-        authenticate: Authenticate = nobody,
+        identify: Identify = nobody,
         *,
         max_sessions: int = MAX_SESSIONS,
     ) -> None:
         self._reception = reception
         self._guards = guards
         self._partings = partings
-        self._authenticate = authenticate
+        self._identify = identify
         self._max_sessions = max_sessions
         self._sessions: dict[str, SseSession] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -140,7 +140,7 @@ class SseDoor:
         return handle
 
     async def _who(self, request: BaseRequest) -> str | None:
-        return await self._authenticate(request.headers.getall("authorization", ()))
+        return await self._identify(request)
 
 
 def sse_path(target: str | None) -> str:
