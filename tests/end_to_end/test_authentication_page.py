@@ -89,10 +89,11 @@ def test_signed_tokens_from_nothing(helio: HelioFactory, server: str, tmp_path: 
     issuer.mkdir()
     made = run(sys.executable, "-c", MAKE_KEYS, cwd=issuer)
     assert made.returncode == 0, made.stderr
-    desk, till = (
-        run(sys.executable, "-c", SIGN, name, cwd=issuer).stdout.strip()
-        for name in ("desk", "till")
-    )
+
+    def signed(agent: str) -> str:
+        return run(sys.executable, "-c", SIGN, agent, cwd=issuer).stdout.strip()
+
+    desk, till = signed("desk"), signed("till")
     keys = issuer / "keys.json"
     running = helio(
         JWT.replace("http://localhost:8080/mcp", server).replace("keys.json", str(keys)),

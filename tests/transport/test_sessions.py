@@ -23,12 +23,12 @@ def table(most: int = 3, per_agent: int = 2, idle: float = 60.0) -> tuple[Sessio
 
 
 def open_session(sessions: SessionTable, session: str, agent: str | None = None) -> None:
-    with sessions.admit(agent) as admission:
-        admission.opened("default", session)
+    with sessions.admit("default", agent) as admission:
+        admission.opened(session)
 
 
 def refused(sessions: SessionTable, agent: str | None) -> Rejection:
-    with pytest.raises(Rejection) as rejected, sessions.admit(agent):
+    with pytest.raises(Rejection) as rejected, sessions.admit("default", agent):
         pass
     return rejected.value
 
@@ -67,9 +67,9 @@ def test_sessions_that_are_being_opened_count() -> None:
     sessions, _ = table()
     with ExitStack() as opening:
         for _ in range(2):
-            opening.enter_context(sessions.admit("a"))
+            opening.enter_context(sessions.admit("default", "a"))
         assert refused(sessions, "a").status == 503
-        opening.enter_context(sessions.admit("b"))
+        opening.enter_context(sessions.admit("default", "b"))
         assert refused(sessions, None).status == 503
     # None of them was opened: all room is there again.
     for session in ("x", "y"):
@@ -79,7 +79,7 @@ def test_sessions_that_are_being_opened_count() -> None:
 
 def test_a_failed_opening_gives_its_room_back() -> None:
     sessions, _ = table(most=1)
-    with pytest.raises(RuntimeError), sessions.admit("a"):
+    with pytest.raises(RuntimeError), sessions.admit("default", "a"):
         raise RuntimeError
     open_session(sessions, "s", "a")
 

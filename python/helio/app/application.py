@@ -39,6 +39,7 @@ from helio.transport.admission import Guards
 from helio.transport.door import HttpDoor, McpRoutes, mcp_path
 from helio.transport.identification import Identification
 from helio.transport.reception import Reception
+from helio.transport.sessions import SessionTable
 from helio.transport.sse_door import SseDoor, messages_path, sse_path
 
 if TYPE_CHECKING:
@@ -132,6 +133,12 @@ class Application:
                 (source.kind, source.name) for source in config.session.identity
             ),
             record_rejected=self._rejected,
+            held=SessionTable(
+                most=config.session.max,
+                most_per_agent=config.session.max_per_agent,
+                idle_seconds=config.session.idle_timeout / 1000,
+            ),
+            challenged=self._agents.challenged,
         )
         self._serving = True
         listeners = Listeners((), None)

@@ -91,6 +91,12 @@ class HttpExchange:
         self._retry_seconds = RETRY_SECONDS
         self.reply: Reply | None = None
 
+    @property
+    def session(self) -> str | None:
+        """The session that the upstream opened with its answer, None for none."""
+        found = None if self._answering is None else self._answering.header(b"mcp-session-id")
+        return None if found is None else found.decode("latin-1")
+
     async def pass_on(self) -> None:
         """Carries a request that nobody governs to its answer."""
         outcome = await self.forward()

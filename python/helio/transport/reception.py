@@ -16,6 +16,7 @@ from helio.governance.feedback import upstream_failure_answer
 from helio.governance.identity import SessionResolver
 from helio.pipeline.events import CallReceived
 from helio.pipeline.machine import CallMachine
+from helio.protocol import modern
 from helio.protocol.headers import Header
 from helio.protocol.jsonrpc import INTERNAL_ERROR, error_answer, identity
 from helio.protocol.media import EVENT_STREAM, accepts
@@ -24,7 +25,7 @@ from helio.runtime.driver import Driver
 from helio.transport.admission import Rejection, json_answer
 from helio.transport.envelope import headers_up, judge_envelope
 from helio.transport.exchange import MAX_ANSWER, HttpExchange
-from helio.transport.inbound import Downstream, Inbound, Reply
+from helio.transport.inbound import Downstream, Inbound, Reply, Whole
 from helio.transport.relay import (
     headers_down,
     is_event_stream,
@@ -32,6 +33,7 @@ from helio.transport.relay import (
     relay_whole,
 )
 from helio.transport.resumption import Kept, Owner
+from helio.transport.sessions import Admission, SessionTable
 from helio.transport.target import Target
 from helio.upstream.port import Response
 
@@ -42,15 +44,21 @@ CANCEL_GRACE_SECONDS = 1.0
 PARTING_SECONDS = 1.0
 """How long requests that were given up may take to be recorded and answered."""
 
-RequestKey = tuple[str, object]
-"""An MCP session or a door's own connection, and the id of a request in it."""
+RequestKey = tuple[Owner, object]
+"""An agent's session or its own connection, and the id of a request in it."""
+
+Challenged = Callable[[Whole, Inbound], Whole]
 
 RecordRejected = Callable[[str, str, bytes, str | None], Awaitable[None]]
 """Keeps a message that was refused: reason, detail, body, and the upstream it was meant for."""
 
 
 class Reception:
-    """Serves all targets; the one without a name has the key None."""
+    """Serves all targets; the one without a name has the key None.
+
+    `held` are the sessions of all agents; `challenged` gives an upstream's answer that asks for a
+    token as the agent gets it.
+    """
 
     def __init__(
         self,
@@ -59,8 +67,12 @@ class Reception:
         driver: Driver,
         sessions: SessionResolver,
         record_rejected: RecordRejected,
+        held: SessionTable | None = None,
+        challenged: Challenged = lambda answer, _: answer,
     ) -> None:
         self._targets = targets
+        self._held = SessionTable() if held is None else held
+        self._challenged = challenged
         self._driver = driver
         self._sessions = sessions
         self._record_rejected = record_rejected
@@ -79,13 +91,13 @@ class Reception:
         """
         target = self._targets[inbound.target]
         try:
-            match inbound.method:
-                case "POST":
-                    return await self._post(inbound, target)
-                case "GET":
-                    return await self._get(inbound, target)
-                case _:
-                    return await self._delete(inbound, target)
+            with self._held.use(target.upstream.name, _session(inbound), inbound.caller.agent):
+                reply = await self._answer(inbound, target)
+            if not isinstance(reply, Whole):
+                return reply
+            if reply.status == 404 or (inbound.method == "DELETE" and reply.status < 300):
+                self._held.closed(target.upstream.name, _session(inbound))
+            return self._challenged(reply, inbound)
         except Rejection as rejection:
             if inbound.method == "POST":
                 await self._record_rejected(
@@ -97,6 +109,15 @@ class Reception:
             status = 504 if failure.reason in {"timeout", "connect_timeout"} else 502
             reason = f"upstream_{failure.reason}"
             return json_answer(status, upstream_failure_answer(b"null", reason, str(failure), None))
+
+    async def _answer(self, inbound: Inbound, target: Target) -> Reply:
+        match inbound.method:
+            case "POST":
+                return await self._post(inbound, target)
+            case "GET":
+                return await self._get(inbound, target)
+            case _:
+                return await self._delete(inbound, target)
 
     async def drain(self, seconds: float) -> int:
         """Takes no new requests, waits up to `seconds` for those in flight, then gives them up.
@@ -135,6 +156,9 @@ class Reception:
             self._refuse_when_closing(message.id)
             if is_modern and message.method == "subscriptions/listen":
                 return await self._stand(inbound, target, headers, is_modern=True)
+            if message.method == "initialize" and not is_modern:
+                with self._held.admit(target.upstream.name, inbound.caller.agent) as admission:
+                    return await self._request(inbound, target, message, headers, admission)
             return await self._request(inbound, target, message, headers, is_modern=is_modern)
         if is_modern:
             return await self._tell(target, message, headers)
@@ -157,8 +181,9 @@ class Reception:
         target: Target,
         message: Message,
         headers: list[Header],
+        admission: Admission | None = None,
         *,
-        is_modern: bool,
+        is_modern: bool = False,
     ) -> Reply:
         """One request, from its bytes to its answer; a call is governed.
 
@@ -201,6 +226,8 @@ class Reception:
                 self._idle.set()
         if exchange.reply is None:
             raise ProgrammingError(f"request {call_id} ended without an answer")
+        if admission is not None and exchange.session is not None:
+            admission.opened(exchange.session)
         return exchange.reply
 
     def _received(
@@ -324,16 +351,25 @@ def _key(inbound: Inbound, identifier: object) -> RequestKey | None:
     return None if connection is None else (connection, identifier)
 
 
-def _connection(inbound: Inbound) -> str | None:
+def _connection(inbound: Inbound) -> Owner | None:
     """What sets an agent's ids apart from those of others."""
-    session = inbound.header("mcp-session-id")
-    return inbound.caller.channel if session is None else session
+    owner, caller = _owner(inbound), inbound.caller
+    if owner is not None or caller.channel is None:
+        return owner
+    return inbound.target, caller.agent, caller.channel
 
 
 def _owner(inbound: Inbound) -> Owner | None:
-    """Whose streams an agent may come back for; None without a session."""
-    session = inbound.header("mcp-session-id")
+    """Whose requests and streams an agent may come back for; None without a session."""
+    session = _session(inbound)
     return None if session is None else (inbound.target, inbound.caller.agent, session)
+
+
+def _session(inbound: Inbound) -> str | None:
+    """The MCP session of a request; 2026-07-28 has none, whatever its header says."""
+    if modern.is_modern(inbound.header("mcp-protocol-version")):
+        return None
+    return inbound.header("mcp-session-id")
 
 
 def _internal_error(message: Message, call_id: str) -> bytes:

@@ -32,14 +32,15 @@ class _Session:
 class Admission:
     """Room for one session, from before its `initialize` until the answer is there."""
 
+    upstream: str
     agent: str | None
     _table: "SessionTable" = field(repr=False)
     _open: bool = True
 
-    def opened(self, upstream: str, session: str) -> None:
+    def opened(self, session: str) -> None:
         """The upstream opened this session: it takes the room."""
         self.leave()
-        self._table.hold(upstream, session, self.agent)
+        self._table.hold(self.upstream, session, self.agent)
 
     def leave(self) -> None:
         """Gives the room back, once."""
@@ -56,9 +57,9 @@ class SessionTable:
     def __init__(
         self,
         *,
-        most: int,
-        most_per_agent: int,
-        idle_seconds: float,
+        most: int = 10_000,
+        most_per_agent: int = 1_000,
+        idle_seconds: float = 3600.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._most = most
@@ -76,9 +77,9 @@ class SessionTable:
         return len(self._sessions)
 
     @contextlib.contextmanager
-    def admit(self, agent: str | None) -> Iterator[Admission]:
-        """Room for one more session of this agent, None for nobody known; at the end it is given
-        back unless `Admission.opened` took it. Raises `Rejection` (503) when there is none.
+    def admit(self, upstream: str, agent: str | None) -> Iterator[Admission]:
+        """Room for one more session of this agent (None: nobody known); at the end it is given back
+        unless `Admission.opened` took it. Raises `Rejection` (503) when there is none.
         """
         self._forget_idle()
         if len(self._sessions) + self._coming >= self._most:
@@ -87,7 +88,7 @@ class SessionTable:
             raise _too_many(f"This agent holds {self._most_per_agent} sessions, its most")
         self._coming += 1
         self._count(agent, 1)
-        admission = Admission(agent, self)
+        admission = Admission(upstream, agent, self)
         try:
             yield admission
         finally:
@@ -102,7 +103,7 @@ class SessionTable:
         """
         key = (upstream, session or "")
         found = self._sessions.get(key)
-        if found is None:
+        if session is None or found is None:
             yield
             return
         if found.agent != agent:
@@ -117,9 +118,10 @@ class SessionTable:
                 found.idle_since = self._clock()
                 self._idle[key] = None
 
-    def closed(self, upstream: str, session: str) -> None:
+    def closed(self, upstream: str, session: str | None) -> None:
         """The session has ended: it was deleted, or the upstream does not know it any more."""
-        self._forget((upstream, session))
+        if session is not None:
+            self._forget((upstream, session))
 
     def hold(self, upstream: str, session: str, agent: str | None) -> None:
         """Takes down a session that was admitted. An id that an upstream gives out again is a new
