@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from aiohttp.web import BaseRequest
 
 from helio.transport import sse_session
 from transport.house import (
@@ -206,11 +207,10 @@ async def test_who_posts_must_name_a_stream_that_stands(house: OpenHouse) -> Non
 async def test_a_stream_belongs_to_the_agent_that_opened_it(house: OpenHouse) -> None:
     door = await house(server())
 
-    async def by_name(authorization: object) -> str | None:
-        (name,) = authorization  # type: ignore[misc]
-        return str(name)
+    async def by_name(request: BaseRequest) -> str | None:
+        return str(request.headers["authorization"])
 
-    door.sse._authenticate = by_name  # type: ignore[assignment]
+    door.sse._identify = by_name
     stream = await opened(door, "authorization: ann\r\n")
     assert (await stream.post(message("ping"), "authorization: bob\r\n")).status == 404
     assert (await stream.post(message("ping"), "authorization: ann\r\n")).status == 202
