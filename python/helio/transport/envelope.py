@@ -5,7 +5,7 @@ Above: `helio.transport.reception`. Below: `helio.protocol`.
 
 from helio.evaluator import Message
 from helio.protocol import modern, revisions
-from helio.protocol.headers import Header, HeaderRefused, request_headers
+from helio.protocol.headers import PARAMETER, Header, HeaderRefused, request_headers
 from helio.transport.admission import Rejection
 from helio.transport.inbound import Inbound
 from helio.transport.target import Target
@@ -22,15 +22,34 @@ def judge_envelope(message: Message, inbound: Inbound) -> bool:
             raise modern.unsupported(revision, enveloped=False)
         modern.check(message, inbound.headers)
     except modern.Refused as refused:
-        raise Rejection(
-            refused.status,
-            refused.reason,
-            refused.detail,
-            refused.code,
-            message.id,
-            refused.data,
-        ) from None
+        raise _rejection(refused, message) from None
     return True
+
+
+def mirrored_arguments(
+    message: Message, inbound: Inbound, target: Target, headers: list[Header]
+) -> list[Header]:
+    """The headers that go up with a request of 2026-07-28, `Mcp-Param-*` included.
+
+    Over HTTP the agent sends these itself, and they must say what its arguments say, as far as the
+    tool is known to declare them. Over a door without headers of its own they are made here.
+    Raises `Rejection`.
+    """
+    tool = None if message.tool is None else target.governance().catalogue.find(message.tool)
+    if tool is None or not tool.parameters:
+        return headers
+    if inbound.caller.channel is None:
+        try:
+            modern.check_parameters(message, tool.parameters, inbound.headers)
+        except modern.Refused as refused:
+            raise _rejection(refused, message) from None
+        return headers
+    made = modern.parameter_values(message, tool.parameters)
+    passes = target.upstream.rules.passes
+    return [
+        *(header for header in headers if not header[0].startswith(PARAMETER)),
+        *(header for header in made if passes(header[0], modern=True)),
+    ]
 
 
 def headers_up(
@@ -44,3 +63,14 @@ def headers_up(
         return request_headers(inbound.headers, target.upstream.rules, modern=is_modern)
     except HeaderRefused as refusal:
         raise Rejection(400, "header_refused", str(refusal), identifier=identifier) from None
+
+
+def _rejection(refused: modern.Refused, message: Message) -> Rejection:
+    return Rejection(
+        refused.status,
+        refused.reason,
+        refused.detail,
+        refused.code,
+        message.id,
+        refused.data,
+    )

@@ -23,7 +23,7 @@ from helio.protocol.media import EVENT_STREAM, accepts
 from helio.runtime import clock
 from helio.runtime.driver import Driver
 from helio.transport.admission import Rejection, json_answer
-from helio.transport.envelope import headers_up, judge_envelope
+from helio.transport.envelope import headers_up, judge_envelope, mirrored_arguments
 from helio.transport.exchange import MAX_ANSWER, HttpExchange
 from helio.transport.inbound import Downstream, Inbound, Reply, Whole
 from helio.transport.relay import (
@@ -152,6 +152,8 @@ class Reception:
             raise Rejection(400, reason, detail, code, identifier) from None
         is_modern = judge_envelope(message, inbound)
         headers = headers_up(inbound, target, message.id, is_modern=is_modern)
+        if is_modern:
+            headers = mirrored_arguments(message, inbound, target, headers)
         if message.kind == "request":
             self._refuse_when_closing(message.id)
             if is_modern and message.method == "subscriptions/listen":

@@ -16,6 +16,7 @@ from helio.protocol.modern.parameters import (
     Parameters,
     check_parameters,
     parameter_headers,
+    parameter_values,
 )
 from helio.protocol.modern.refusal import (
     HEADER_MISMATCH,
@@ -62,6 +63,7 @@ __all__ = [
     "is_modern",
     "is_modern_post",
     "parameter_headers",
+    "parameter_values",
     "retried",
     "unsupported",
 ]
