@@ -23,10 +23,6 @@ ASKED_FOR = {
     "telemetry.otlp": "telemetry: { otlp: { endpoint: 'http://localhost:4317' } }",
     "audit.redact": "audit: { redact: ['$.card'] }",
     "policies.install": "policies: { install: {} }",
-    "policies.tool_revalidation.max_advertised_ttl": (
-        "policies: { tool_revalidation: { max_advertised_ttl: 1h } }"
-    ),
-    "policies.hide_denied": "policies: { hide_denied: true }",
 }
 
 
@@ -59,7 +55,7 @@ def test_refused(path: str) -> None:
         "sdk: { enabled: false, port: 5 }",
         "telemetry: { metrics: true, otlp: ~ }",
         "audit: { redact: [] }",
-        "policies: { hide_denied: false, on_tool_drift: log, install: ~ }",
+        "policies: { on_tool_drift: log, install: ~ }",
     ],
 )
 def test_what_only_says_the_default_is_fine(text: str) -> None:

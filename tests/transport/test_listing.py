@@ -3,7 +3,8 @@ from collections.abc import Callable
 
 import pytest
 
-from helio.transport.listing import amend
+from helio.transport.listing import Listing, amend
+from pipeline.playbook import govern
 
 
 def anything(_name: str) -> bool:
@@ -148,3 +149,54 @@ def test_a_long_list_takes_time_by_its_length() -> None:
         max_ttl_ms=None,
     )
     assert len(json.loads(body)["result"]["tools"]) == 5000
+
+
+TOOLS = '{"tools":[{"name":"pay"},{"name":"read"},{"name":"drop"}],"cacheScope":"public"}'
+HIDING = Listing(hide_denied=True, max_ttl_ms=None, agents_differ=False)
+
+
+def shown(policies: str, tools: list[dict[str, object]], agent: str | None = None) -> list[str]:
+    body = HIDING.show(answer(TOOLS), agent, "default", govern(policies, tools))
+    return [tool["name"] for tool in json.loads(body)["result"]["tools"]]
+
+
+def test_only_what_is_denied_to_this_agent_is_hidden() -> None:
+    listed: list[dict[str, object]] = [{"name": name} for name in ("pay", "read", "drop")]
+    policies = """{ rules: [
+        { match: { tool: drop }, action: deny },
+        { match: { tool: pay, agent: 'sales-*' }, action: allow },
+        { match: { tool: read, input: { $.all: { eq: true } } }, action: deny },
+        { match: { tool: pay }, action: deny } ] }"""
+    assert shown(policies, listed, "sales-1") == ["pay", "read"]
+    assert shown(policies, listed, "support") == ["read"]
+    assert shown(policies, listed) == ["read"]
+
+
+def test_annotations_are_those_of_the_catalogue() -> None:
+    policies = "{ rules: [{ match: { annotations: { readOnlyHint: false } }, action: deny }] }"
+    listed: list[dict[str, object]] = [
+        {"name": "pay"},
+        {"name": "read", "annotations": {"readOnlyHint": True}},
+    ]
+    # What the catalogue does not know may say anything of itself.
+    assert shown(policies, listed) == ["read", "drop"]
+
+
+def test_nothing_is_hidden_unasked() -> None:
+    governance = govern("{ default: deny }", [])
+    before = answer(TOOLS)
+    listing = Listing(hide_denied=False, max_ttl_ms=None, agents_differ=True)
+    assert listing.show(before, "a", "default", governance) is before
+    assert shown("{ default: deny }", []) == []
+
+
+@pytest.mark.parametrize(
+    ("hide_denied", "agents_differ", "scope"),
+    [(True, True, "private"), (True, False, "public"), (False, True, "public")],
+)
+def test_a_list_is_shared_by_those_who_see_the_same(
+    hide_denied: bool, agents_differ: bool, scope: str
+) -> None:
+    listing = Listing(hide_denied=hide_denied, max_ttl_ms=None, agents_differ=agents_differ)
+    body = listing.show(answer(TOOLS), "a", "default", govern("{ default: allow }", []))
+    assert json.loads(body)["result"]["cacheScope"] == scope

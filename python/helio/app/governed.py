@@ -17,6 +17,7 @@ from helio.governance.lock import ToolLock
 from helio.pipeline.governance import ActivePolicy, Governance
 from helio.runtime.drift import DriftRecords
 from helio.runtime.keeper import CatalogueKeeper
+from helio.transport.listing import Listing
 from helio.transport.target import Target
 from helio.upstream.build import UpstreamSettings
 from helio.upstream.registry import DEFAULT_NAME, Upstream, Upstreams
@@ -42,6 +43,7 @@ class GovernedUpstream:
         self.catalogue = Catalogue()
         self._config = config
         self._records = records
+        self._listing = listing(config)
         revalidation = config.policies.tool_revalidation
         self.keeper = CatalogueKeeper(
             upstream,
@@ -72,7 +74,11 @@ class GovernedUpstream:
     @property
     def target(self) -> Target:
         """What agents reach."""
-        return Target(self.upstream, lambda: self._governance, self.keeper.changed)
+        return Target(self.upstream, lambda: self._governance, self.keeper.changed, self._shown)
+
+    def _shown(self, answer: bytes, agent: str | None) -> bytes:
+        """What an agent is shown of the list of tools."""
+        return self._listing.show(answer, agent, self.upstream.name, self._governance)
 
 
 class GovernedUpstreams:
@@ -155,6 +161,22 @@ class GovernedUpstreams:
     async def aclose(self) -> None:
         """Ends the upstreams' connections and processes."""
         await self._upstreams.aclose()
+
+
+def listing(config: HelioConfig) -> Listing:
+    """How much agents are shown of the lists of tools.
+
+    They keep a list no longer than Helio's own view of the tools may be old, unless told otherwise.
+    """
+    revalidation = config.policies.tool_revalidation
+    longest = revalidation.max_advertised_ttl
+    if longest is None and revalidation.enabled:
+        longest = revalidation.interval
+    return Listing(
+        hide_denied=config.policies.hide_denied,
+        max_ttl_ms=longest,
+        agents_differ=config.auth.mode != "none",
+    )
 
 
 def upstream_settings(config: HelioConfig) -> list[UpstreamSettings]:

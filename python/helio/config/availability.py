@@ -80,8 +80,6 @@ UNAVAILABLE = (
     Unavailable("telemetry.otlp", given, "`otlp`"),
     Unavailable("audit.redact", not_empty, "`redact`"),
     Unavailable("policies.install", given, "`install`"),
-    Unavailable("policies.tool_revalidation.max_advertised_ttl", given, "`max_advertised_ttl`"),
-    Unavailable("policies.hide_denied", is_true, "`hide_denied: true`"),
 )
 
 BLOCKED_IN_RULES = {

@@ -1,19 +1,58 @@
 """What an agent is shown of an upstream's `tools/list`: fewer tools, kept for a shorter time.
 
-Above: `helio.transport.exchange`. Below: `helio.evaluator`, `helio.protocol.splice`. Pure. The list
+Above: `helio.app`, which makes it a `Target`'s. Below: `helio.pipeline.governance`,
+`helio.evaluator`, `helio.protocol.splice`. Pure. The list
 is cut, never built anew: what stays of it are the upstream's own bytes. Sources: `ListToolsResult`
 and `CacheableResult` of MCP 2026-07-28; `policies` in docs/configuration.md.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import orjson
 
 from helio.evaluator import Answer, inspect_answer
+from helio.pipeline.governance import Governance
 from helio.protocol.splice import Edit, removals, spliced
 
 _TOOLS: Final = ("result", "tools")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How much agents are shown.
+
+    `hide_denied`: no tool of which policy denies every call to this agent. `max_ttl_ms`: how long
+    the list may be kept at most (milliseconds; None: as the upstream says). `agents_differ`: there
+    are agents with names, to which policy may allow different tools.
+    """
+
+    hide_denied: bool
+    max_ttl_ms: int | None
+    agents_differ: bool
+
+    def show(
+        self, answer: bytes, agent: str | None, upstream: str, governance: Governance
+    ) -> bytes:
+        """What this agent gets of an upstream's answer; the calls are judged by `governance`."""
+
+        def keep(name: str) -> bool:
+            return not self.hide_denied or _may_pass(name, agent, upstream, governance)
+
+        for_one_agent = self.hide_denied and self.agents_differ
+        return amend(answer, keep=keep, max_ttl_ms=self.max_ttl_ms, for_one_agent=for_one_agent)
+
+
+def _may_pass(tool: str, agent: str | None, upstream: str, governance: Governance) -> bool:
+    """Whether a call may pass under any view of the tool: drift comes and goes. The annotations of
+    a tool that is not in the catalogue yet may be any."""
+    standing = governance.catalogue.standing(tool)
+    views = (None,) if standing.tool is None else standing.views
+    return any(
+        governance.policy.may_allow(tool, upstream, hints, agent=agent, agent_known=True)
+        for hints in views
+    )
 
 
 def amend(
