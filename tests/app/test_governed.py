@@ -12,7 +12,7 @@ HEAD = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\n"
 def configured(text: str) -> Listing:
     result = parse_config(HEAD + text, environment={}, purpose="run")
     assert result.config is not None, [str(each) for each in result.diagnostics]
-    return listing(result.config)
+    return listing(result.config.policies, agents_differ=False)
 
 
 @pytest.mark.parametrize(

@@ -34,5 +34,8 @@ async def test_denied_tools_are_not_shown(helio: HelioFactory, demo_upstream: st
     gone = {"refund_payment", "list_payments"}
     assert gone < set(offered)
     assert await names(hiding.mcp_url) == [name for name in offered if name not in gone]
-    showing = helio(POLICIES % "false", upstream=demo_upstream)
-    assert await names(showing.mcp_url) == offered
+    text = hiding.config.read_text("utf-8")
+    hiding.config.write_text(text.replace("hide_denied: true", "hide_denied: false"), "utf-8")
+    async with asyncio.timeout(PATIENCE):
+        while await names(hiding.mcp_url) != offered:  # noqa: ASYNC110 - another process reloads
+            await asyncio.sleep(0.1)

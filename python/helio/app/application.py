@@ -21,7 +21,7 @@ from helio.app.notes import Notes
 from helio.app.ports import Listeners, Ports
 from helio.app.tool_lock import ToolLockFile
 from helio.audit.journal import Journal
-from helio.config.sections import HelioConfig
+from helio.config.sections import HelioConfig, PoliciesConfig
 from helio.errors import JournalUnavailable
 from helio.evaluator import VERSION
 from helio.governance.feedback import instant
@@ -236,8 +236,10 @@ class Application:
 
     # policy
 
-    def reload(self, policy: CompiledPolicy) -> bool:
+    def reload(self, policy: CompiledPolicy, policies: PoliciesConfig) -> bool:
         """Takes another policy, whole; False for the one that runs, however it came back.
+
+        `policies` is the section that it stands in: what of it is no rule is taken, too.
 
         Calls under way keep the one they began with. Raises `helio.evaluator.GraphError`.
         """
@@ -245,9 +247,9 @@ class Application:
         if another:
             self._policy = ActivePolicy(policy)
             self._policy_loaded = clock.now()
-            if self._upstreams is not None:
-                self._upstreams.govern(self._policy)
             self._notes.policy(self._policy, self._policy_loaded)
+        if self._upstreams is not None:
+            self._upstreams.govern(self._policy, policies)
         self._reload_error = None
         return another
 

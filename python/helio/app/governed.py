@@ -8,7 +8,12 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from helio.config.sections import HelioConfig, NamedUpstreamConfig, UpstreamConfig
+from helio.config.sections import (
+    HelioConfig,
+    NamedUpstreamConfig,
+    PoliciesConfig,
+    UpstreamConfig,
+)
 from helio.errors import StartFailed
 from helio.evaluator import VERSION
 from helio.governance.catalogue import Catalogue, Change
@@ -43,24 +48,20 @@ class GovernedUpstream:
         self.catalogue = Catalogue()
         self._config = config
         self._records = records
-        self._listing = listing(config)
-        revalidation = config.policies.tool_revalidation
         self.keeper = CatalogueKeeper(
-            upstream,
-            self.catalogue,
-            VERSION,
-            revalidation.interval / 1000 if revalidation.enabled else None,
-            self.note,
+            upstream, self.catalogue, VERSION, _interval(config.policies), self.note
         )
-        self.govern(policy)
+        self.govern(policy, config.policies)
 
     def note(self, changes: Sequence[Change]) -> None:
         """Records what happened to the tools' definitions."""
         self._records.record(self.upstream.name, changes, self.catalogue.pins)
 
-    def govern(self, policy: ActivePolicy) -> None:
-        """Has the next call judged by `policy`."""
+    def govern(self, policy: ActivePolicy, policies: PoliciesConfig) -> None:
+        """Has the next call judged by `policy`, and the tools read and shown as `policies` says."""
         config = self._config
+        self._listing = listing(policies, agents_differ=config.auth.mode != "none")
+        self.keeper.set_interval(_interval(policies))
         self._governance = Governance(
             policy=policy,
             catalogue=self.catalogue,
@@ -120,10 +121,10 @@ class GovernedUpstreams:
             for each in self._governed:
                 group.create_task(each.keeper.start(FIRST_LIST_SECONDS))
 
-    def govern(self, policy: ActivePolicy) -> None:
+    def govern(self, policy: ActivePolicy, policies: PoliciesConfig) -> None:
         """Has the next calls judged by `policy`, whole."""
         for each in self._governed:
-            each.govern(policy)
+            each.govern(policy, policies)
 
     def lock(self, lock: ToolLock) -> None:
         """Takes the pins of a lock. An upstream that it does not name keeps its own."""
@@ -163,20 +164,24 @@ class GovernedUpstreams:
         await self._upstreams.aclose()
 
 
-def listing(config: HelioConfig) -> Listing:
+def listing(policies: PoliciesConfig, *, agents_differ: bool) -> Listing:
     """How much agents are shown of the lists of tools.
 
     They keep a list no longer than Helio's own view of the tools may be old, unless told otherwise.
     """
-    revalidation = config.policies.tool_revalidation
+    revalidation = policies.tool_revalidation
     longest = revalidation.max_advertised_ttl
     if longest is None and revalidation.enabled:
         longest = revalidation.interval
     return Listing(
-        hide_denied=config.policies.hide_denied,
-        max_ttl_ms=longest,
-        agents_differ=config.auth.mode != "none",
+        hide_denied=policies.hide_denied, max_ttl_ms=longest, agents_differ=agents_differ
     )
+
+
+def _interval(policies: PoliciesConfig) -> float | None:
+    """Seconds between two readings of an upstream's tools; None when only changes count."""
+    revalidation = policies.tool_revalidation
+    return revalidation.interval / 1000 if revalidation.enabled else None
 
 
 def upstream_settings(config: HelioConfig) -> list[UpstreamSettings]:

@@ -127,7 +127,7 @@ async def _reload(path: Path, loaded: bytes, compiled: Compiled, application: Ap
         show(found)
         _mention_restart(running, found)
         try:
-            taken = application.reload(found.policy)
+            taken = application.reload(found.policy, found.config.policies)
         except GraphError as error:
             application.refuse_reload(str(error))
             logger.error("%s cannot be evaluated; the rules stay as they were: %s", path, error)

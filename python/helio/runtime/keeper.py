@@ -64,6 +64,12 @@ class CatalogueKeeper:
         at most once in `LEAST_PAUSE_SECONDS`."""
         self._stale.set()
 
+    def set_interval(self, seconds: float | None) -> None:
+        """Reads the tools this often from now on; another interval begins with a reading."""
+        if seconds != self._interval:
+            self._interval = seconds
+            self._stale.set()
+
     async def stop(self) -> None:
         """Ends the fetching."""
         if self._task is not None:
