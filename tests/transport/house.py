@@ -17,8 +17,9 @@ from helio.governance.store import LocalStore
 from helio.protocol.guards import host_rules, origin_rules
 from helio.runtime.driver import Driver
 from helio.transport.admission import Guards
-from helio.transport.door import HttpDoor, McpRoutes
-from helio.transport.reception import Reception
+from helio.transport.door import HttpDoor, Identify, McpRoutes, nobody
+from helio.transport.reception import Challenged, Reception
+from helio.transport.sessions import SessionTable
 from helio.transport.sse_door import SseDoor
 from helio.transport.target import Target
 from helio.upstream.build import UpstreamSettings
@@ -180,6 +181,9 @@ class House:
     agents: list[Agent] = field(default_factory=list)
     url: str | None = None
     max_sse_sessions: int = 10
+    identify: Identify = nobody
+    held: SessionTable | None = None
+    challenged: Challenged | None = None
 
     async def open(self) -> "House":
         """Listens."""
@@ -205,6 +209,8 @@ class House:
             driver=Driver(self.journal, self.store),
             sessions=SessionResolver([("legacy_header", "mcp-session-id")]),
             record_rejected=self._record_rejected,
+            held=self.held,
+            **({} if self.challenged is None else {"challenged": self.challenged}),
         )
         guards = Guards(
             hosts=host_rules(listen_host="127.0.0.1"),
@@ -213,7 +219,8 @@ class House:
             paths=["/mcp", "/sse", "/messages"],
         )
         self.door = HttpDoor(guards, self._record_rejected)
-        self.door.serve(McpRoutes(self.reception, guards, self.door.partings).of([None]))
+        routes = McpRoutes(self.reception, guards, self.door.partings, self.identify)
+        self.door.serve(routes.of([None]))
         self.sse = SseDoor(
             self.reception, guards, self.door.partings, max_sessions=self.max_sse_sessions
         )

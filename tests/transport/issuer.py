@@ -24,9 +24,13 @@ METADATA = "http://127.0.0.1:3000/.well-known/oauth-protected-resource/mcp"
 CURVES = {"P-256": ec.SECP256R1, "P-384": ec.SECP384R1, "P-521": ec.SECP521R1}
 
 
-@cache
 def private_key(kind: str, name: str = "one") -> Any:
     """A key of this kind (`RSA`, `RSA-1024`, `Ed25519`, a curve); the same for the same name."""
+    return _made(kind, name)
+
+
+@cache
+def _made(kind: str, _name: str) -> Any:
     if kind.startswith("RSA"):
         size = int(kind.partition("-")[2] or 2048)
         return rsa.generate_private_key(public_exponent=65537, key_size=size)
