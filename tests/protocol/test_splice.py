@@ -71,6 +71,12 @@ def test_no_member_comes_beside_its_like(name: str) -> None:
         with_member(answer(f'{{"{name}":1}}'), ("result",), "a", b"0")
 
 
+def test_likeness_is_the_strict_envelopes() -> None:
+    with pytest.raises(LookupError, match="case aside"):
+        with_member(answer('{"\u212a":1}'), ("result",), "k", b"0")
+    assert result(with_member(answer('{"b":1}'), ("result",), "é", b"0")) == '{"b":1,"é":0}'
+
+
 @pytest.mark.parametrize("value", ["[]", "null", '"{"', "1"])
 def test_members_belong_to_objects(value: str) -> None:
     with pytest.raises(LookupError, match=r"no object at \['result'\]"):

@@ -177,6 +177,8 @@ def _setting(document: Document, path: Path, wanted: Mapping[str, bytes]) -> lis
 
 def _folded(name: str) -> str:
     """As the strict envelope folds keys: each character by itself."""
+    if name.isascii():
+        return name.lower()
     return "".join(character.upper().lower() for character in name)
 
 
