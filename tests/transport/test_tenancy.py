@@ -76,6 +76,8 @@ async def test_one_session_too_many_is_refused_before_the_upstream_hears_of_it(
     assert (await opened(door, "bob")).status == 200
     assert (await opened(door, "cec")).status == 503
     assert (seen, len(held)) == (["initialize"] * 3, 3)
+    # Who mints sessions does not fill the audit.
+    assert door.rejected == []
 
 
 async def test_a_session_that_was_ended_makes_room(house: OpenHouse) -> None:

@@ -99,7 +99,7 @@ class Reception:
                 self._held.closed(target.upstream.name, _session(inbound))
             return self._challenged(reply, inbound)
         except Rejection as rejection:
-            if inbound.method == "POST":
+            if inbound.method == "POST" and rejection.recorded:
                 await self._record_rejected(
                     rejection.reason, rejection.detail, inbound.body, target.upstream.name
                 )

@@ -168,4 +168,5 @@ def _too_many(why: str) -> Rejection:
         f"{why}. End one that is not needed, or try again later.",
         INTERNAL_ERROR,
         headers=((b"retry-after", b"%d" % RETRY_AFTER_SECONDS),),
+        recorded=False,
     )
