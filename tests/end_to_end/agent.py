@@ -218,18 +218,24 @@ async def connected(
     http_client.event_hooks = {"response": [agent.on_response]}
     async with http_client:
         transport = streamable_http_client(url, http_client=http_client, max_sse_event_size=None)
-        agent.client = Client(
-            transport,
-            mode=mode,
-            read_timeout_seconds=read_timeout,
-            sampling_callback=agent.on_sampling,
-            elicitation_callback=agent.on_elicitation,
-            logging_callback=agent.on_log,
-            message_handler=agent.on_message,
-            **options,
-        )
-        async with agent.client:
+        async with _client(agent, transport, mode, read_timeout, **options):
             yield agent
+
+
+def _client(
+    agent: Agent, transport: Any, mode: str, read_timeout: float | None, **options: Any
+) -> Client:
+    agent.client = Client(
+        transport,
+        mode=mode,
+        read_timeout_seconds=read_timeout,
+        sampling_callback=agent.on_sampling,
+        elicitation_callback=agent.on_elicitation,
+        logging_callback=agent.on_log,
+        message_handler=agent.on_message,
+        **options,
+    )
+    return agent.client
 
 
 async def play(scenario: Scenario, url: str, **options: Any) -> Agent:
@@ -240,5 +246,15 @@ async def play(scenario: Scenario, url: str, **options: Any) -> Agent:
     async with asyncio.timeout(60), connected(url, **options) as agent:
         if agent.client.protocol_version != "2026-07-28":
             await agent.until(lambda: any(method == "GET" for method, _, _ in agent.http))
+        await scenario(agent)
+    return agent
+
+
+async def play_over(transport: Any, scenario: Scenario, *, mode: str = "legacy") -> Agent:
+    """Plays a scenario over another transport of the official library."""
+    agent = Agent()
+    # What tells scenarios that the server can ask questions during a call.
+    agent.http["POST", 200, "text/event-stream"] += 1
+    async with asyncio.timeout(60), _client(agent, transport, mode, None):
         await scenario(agent)
     return agent

@@ -59,7 +59,8 @@ class Application:
 
     `made_secret` is the operator's secret if the configuration names none: to be shown once.
     `reception` answers agents once `start` returned; with `ports` False it is the only door, and
-    nothing listens. `tool_lock` is where a lock of the accepted tool definitions may be.
+    nothing listens but the operator port, if `operator` says so. `tool_lock` is where a lock of the
+    accepted tool definitions may be.
     """
 
     reception: Reception
@@ -70,6 +71,7 @@ class Application:
         policy: CompiledPolicy,
         *,
         ports: bool = True,
+        operator: bool = True,
         tool_lock: Path | None = None,
     ) -> None:
         self._config = config
@@ -79,6 +81,7 @@ class Application:
         self._store = LocalStore()
         self._started = time.monotonic()
         self._listens = ports
+        self._operates = operator and config.dashboard.enabled
         self._ports = Ports()
         self._sse: SseDoor | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -132,7 +135,7 @@ class Application:
             sessions=SessionResolver(
                 (source.kind, source.name) for source in config.session.identity
             ),
-            record_rejected=self._rejected,
+            record_rejected=self.record_rejected,
             held=SessionTable(
                 most=config.session.max,
                 most_per_agent=config.session.max_per_agent,
@@ -141,14 +144,20 @@ class Application:
             challenged=self._agents.challenged,
         )
         self._serving = True
-        listeners = Listeners((), None)
+        mcp: tuple[str, ...] = ()
         if self._listens:
-            listeners = await self._listen(list(targets), self._agents.identification)
+            mcp = await self._listen(list(targets), self._agents.identification)
         self._sweeper = asyncio.create_task(self._sweep())
+        if not self._operates:
+            return Listeners(mcp, None)
+        # Only operators ask the index.
         self._indexing = asyncio.create_task(self._start_index())
-        return listeners
+        return Listeners(mcp, await self._listen_operator())
 
-    async def _listen(self, targets: list[str | None], identification: Identification) -> Listeners:
+    async def _listen(
+        self, targets: list[str | None], identification: Identification
+    ) -> tuple[str, ...]:
+        """Serves agents; the URLs."""
         listen = self._config.listen
         metadata = identification.routes()
         guards = Guards(
@@ -164,7 +173,7 @@ class Application:
                 *metadata,
             ],
         )
-        door = HttpDoor(guards, self._rejected)
+        door = HttpDoor(guards, self.record_rejected)
         routes = McpRoutes(self.reception, guards, door.partings, identification.agent)
         self._sse = SseDoor(
             self.reception,
@@ -175,8 +184,7 @@ class Application:
         )
         door.serve({**routes.of(targets), **self._sse.routes(targets), **metadata})
         base = await self._ports.listen(door.server(), listen.host, listen.port)
-        operator = await self._listen_operator() if self._config.dashboard.enabled else None
-        return Listeners(tuple(base + mcp_path(target) for target in targets), operator)
+        return tuple(base + mcp_path(target) for target in targets)
 
     async def _listen_operator(self) -> str:
         dashboard = self._config.dashboard
@@ -231,7 +239,10 @@ class Application:
         finally:
             await self._journal.close()
 
-    async def _rejected(self, reason: str, detail: str, body: bytes, upstream: str | None) -> None:
+    async def record_rejected(
+        self, reason: str, detail: str, body: bytes, upstream: str | None
+    ) -> None:
+        """Keeps a message that was refused: `helio.transport.reception.RecordRejected`."""
         await self._notes.rejected(self._policy, reason, detail, body, upstream)
 
     # policy

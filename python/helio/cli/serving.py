@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -16,15 +17,12 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from helio.app import Application, Listeners
-from helio.cli import output
+from helio.cli.reloading import reload_when_saved, show
 from helio.errors import HelioError, StartFailed
 from helio.evaluator import GraphError
 from helio.governance.lock import FILE_NAME
 from helio.policy import Compiled, compile_file
 from helio.policy.graph import CompiledPolicy
-from helio.runtime.reload import changes
-
-logger = logging.getLogger(__name__)
 
 FINDINGS = 1
 CANNOT_START = 2
@@ -72,19 +70,13 @@ async def _serve(path: Path, graph: Path | None, console: Console) -> int:
     _announce(application, listeners, policy, console)
     reloading = None
     if graph is None and compiled.config.policies.hot_reload:
-        reloading = asyncio.create_task(_reload(path, loaded, compiled, application))
-        reloading.add_done_callback(_say_why_reloading_ended)
+        reloading = reload_when_saved(path, partial(_load, path), loaded, compiled, application)
     await ending.wait()
     console.print("Ending: calls in flight may finish.")
     if reloading is not None:
         reloading.cancel()
     await application.stop()
     return 0
-
-
-def show(compiled: Compiled) -> None:
-    """The findings of a file, on stderr."""
-    output.show(compiled.diagnostics, compiled.source, errors=True)
 
 
 def _load(path: Path) -> tuple[bytes, Compiled]:
@@ -106,61 +98,6 @@ def _load_graph(path: Path) -> CompiledPolicy:
         raise StartFailed(f"{path}: {error.strerror or error}", hint) from error
     except GraphError as error:
         raise StartFailed(f"{path}: {error}", hint) from error
-
-
-async def _reload(path: Path, loaded: bytes, compiled: Compiled, application: Application) -> None:
-    """Takes every good edit of the rules whole; keeps what runs on a bad one, and says why."""
-    running = compiled
-    async for _ in changes(path, loaded):
-        try:
-            _, found = await asyncio.to_thread(_load, path)
-        except StartFailed as error:
-            logger.error("the rules stay as they were: %s", error)
-            continue
-        if found.config is None or found.policy is None:
-            show(found)
-            first = next(each for each in found.diagnostics if each.severity == "error")
-            why = f"{first.file}:{first.span.line}:{first.span.column}: {first.message}"
-            application.refuse_reload(why)
-            logger.error("%s has faults; the rules stay as they were", path)
-            continue
-        show(found)
-        _mention_restart(running, found)
-        try:
-            taken = application.reload(found.policy, found.config.policies)
-        except GraphError as error:
-            application.refuse_reload(str(error))
-            logger.error("%s cannot be evaluated; the rules stay as they were: %s", path, error)
-            continue
-        if taken:
-            logger.info(
-                "loaded %d rules from %s, policy %s",
-                len(found.policy.rules),
-                path,
-                found.policy.digest,
-            )
-        running = found
-
-
-def _say_why_reloading_ended(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        logger.error("saved changes are no longer taken up", exc_info=task.exception())
-
-
-def _mention_restart(old: Compiled, new: Compiled) -> None:
-    """Says which sections changed that a reload does not touch."""
-    if old.config is None or new.config is None:
-        return
-    before, after = old.config, new.config
-    changed = [
-        section
-        for section in type(before).model_fields
-        if section not in ("policies", "budgets")
-        and getattr(before, section) != getattr(after, section)
-    ]
-    if changed:
-        names = ", ".join(f"`{section}`" for section in changed)
-        logger.warning("%s changed: restart Helio for that to take effect", names)
 
 
 def _announce(

@@ -74,13 +74,18 @@ class LoadedConfig:
 
 
 def load_config(
-    path: Path, *, environment: Environment[str, str], purpose: Purpose
+    path: Path,
+    *,
+    environment: Environment[str, str],
+    purpose: Purpose,
+    needs_upstream: bool = True,
 ) -> LoadedConfig:
     """Reads and checks a file. Raises `OSError` when it cannot be read; all else is diagnostics.
 
     `purpose: compile` makes unset variables outside `policies` and `budgets` warnings: a
     placeholder stands for them, and such a configuration is not for running. Relative paths become
-    relative to the file's directory.
+    relative to the file's directory. Without `needs_upstream` the file need not name an upstream:
+    whoever loads it has one.
     """
     with path.open("rb") as file:
         raw = file.read(MAXIMUM_BYTES + 1)
@@ -91,7 +96,12 @@ def load_config(
     except UnicodeDecodeError:
         return _unreadable(path, ENCODING, "the file is not UTF-8")
     return parse_config(
-        text, str(path), environment=environment, purpose=purpose, directory=path.parent
+        text,
+        str(path),
+        environment=environment,
+        purpose=purpose,
+        directory=path.parent,
+        needs_upstream=needs_upstream,
     )
 
 
@@ -108,6 +118,7 @@ def parse_config(
     environment: Environment[str, str],
     purpose: Purpose,
     directory: Path | None = None,
+    needs_upstream: bool = True,
 ) -> LoadedConfig:
     """The same from text; `file` is the name in diagnostics, `directory` where relative paths
     begin.
@@ -125,7 +136,7 @@ def parse_config(
     if "${" in text:
         root = _interpolated(root, environment, diagnostics, purpose)
     config = _validated(root, diagnostics, directory or Path())
-    _check_upstream(root, diagnostics)
+    _check_upstream(root, diagnostics, needed=needs_upstream)
     availability.refuse(root, diagnostics)
     if config is not None:
         _check_across(config, root, diagnostics)
@@ -190,12 +201,14 @@ def _plain(node: Node, path: str = "") -> Any:
             return plain
 
 
-def _check_upstream(root: Mapping, diagnostics: Diagnostics) -> None:
+def _check_upstream(root: Mapping, diagnostics: Diagnostics, *, needed: bool) -> None:
     one, several = (
         None if entry is None or not availability.given(entry.value) else entry
         for entry in (root.entries.get("upstream"), root.entries.get("upstreams"))
     )
     if one is None and several is None:
+        if not needed:
+            return
         hint = "write `upstream: { url: 'http://…/mcp' }`"
         diagnostics.add(codes.MISSING_KEY, "`upstream` is missing", _START, hint=hint)
     elif one is not None and several is not None:
