@@ -10,10 +10,12 @@ Above: `helio.runtime.tools` (takes it), `helio.cli.tools` (writes it). Below:
 ```
 
 Keys are sorted and every value stands on a line of its own, so that a change of one tool changes
-its own lines only. The definition is there whole, with all digits of its numbers.
+its own lines only. The definition is there whole, with all digits of its numbers; characters that
+nobody sees stand as escapes.
 """
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
@@ -31,6 +33,7 @@ FILE_NAME: Final = "helio.tools.lock"
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 
+_UNSEEN = frozenset(("Cc", "Cf", "Cn", "Co", "Zl", "Zp"))
 _PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
 
 
@@ -74,7 +77,7 @@ class ToolLock:
             for upstream, tools in self.upstreams.items()
         }
         whole = {"helio_tools_lock": VERSION, "upstreams": upstreams}
-        return orjson.dumps(whole, option=_PRETTY) + b"\n"
+        return _laid_out(whole).encode() + b"\n"
 
 
 def accepted(raw: bytes) -> Locked | None:
@@ -107,8 +110,25 @@ def parse_lock(text: bytes) -> ToolLock:
 
 
 def pretty(definition: bytes) -> str:
-    """Strict JSON laid out for people: sorted, a value a line, all digits kept."""
-    return orjson.dumps(_exact(definition), option=_PRETTY).decode()
+    """Strict JSON laid out for people: sorted, a value a line, all digits kept.
+
+    Characters that nobody sees, or that move others about, are written as escapes.
+    """
+    return _laid_out(_exact(definition))
+
+
+def visible(text: str) -> str:
+    """Text with escapes for characters that nobody sees, or that move others about; a line's end
+    stays."""
+    if text.isascii() and text.isprintable():
+        return text
+    unseen = (each for each in set(text) if unicodedata.category(each) in _UNSEEN and each != "\n")
+    return text.translate({ord(each): json.dumps(each)[1:-1] for each in unseen})
+
+
+def _laid_out(value: object) -> str:
+    # Between the strings everything is printable or a line's end: every escape falls into a string.
+    return visible(orjson.dumps(value, option=_PRETTY).decode())
 
 
 def _locked(entry: object, name: str, where: str) -> Locked:
