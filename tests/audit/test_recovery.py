@@ -264,6 +264,35 @@ def test_bytes_behind_the_place_that_a_segment_follows_do_not_count(
     assert recovery.recover(directory, NOW).sequence == 4
 
 
+def drift(pins: dict[str, Any] | None, upstream: str | None = "u") -> tuple[str, dict[str, Any]]:
+    data: dict[str, Any] = {"upstream": upstream, "metadata": "{}"}
+    return ("drift_event", data if pins is None else data | {"pins": pins})
+
+
+def test_pins_are_those_of_the_checkpoint_and_what_was_accepted_since(
+    write: Write, directory: Path
+) -> None:
+    write(drift({"old": ["f0", 0, {}]}))
+    checkpoint = {"windows": {}, "pins": {"u": {"a": ["f1", 0, {}], "b": ["f2", 3, {}]}}}
+    write(
+        drift({"a": ["f3", 0, {}], "c": ["f4", 0, {}]}),
+        drift(None, None),
+        drift({"b": None, "nobody": None}),
+        drift({"a": ["f5", 0, {}]}, "other"),
+        state=checkpoint,
+        carried=1,
+    )
+    assert recovery.recover(directory, NOW).pins == {
+        "u": {"a": ["f3", 0, {}], "c": ["f4", 0, {}]},
+        "other": {"a": ["f5", 0, {}]},
+    }
+
+
+def test_a_checkpoint_without_pins_has_none(write: Write, directory: Path) -> None:
+    write(state={"windows": {}})
+    assert recovery.recover(directory, NOW).pins == {}
+
+
 def test_another_format_is_refused(directory: Path) -> None:
     directory.mkdir()
     header = segment.encode_data({"format": 2, "follows": None, "state": None, "open": []})
