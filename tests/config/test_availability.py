@@ -9,9 +9,6 @@ SMALLEST = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\n"
 
 ASKED_FOR = {
     "aggregate": "upstreams: [{ name: a, url: 'http://localhost:1/mcp' }]\naggregate: true",
-    "upstream.protocol_version": (
-        "upstream: { protocol_version: '2026-07-28', url: 'http://localhost:1/mcp' }"
-    ),
     "budgets": (
         "budgets: [{ name: a, limit: 1, currency: GBP, window: 1d, contributors: [{ amount: 1 }] }]"
     ),
@@ -49,7 +46,7 @@ def test_refused(path: str) -> None:
         "auth: { mode: none, tokens: [] }",
         "budgets: []",
         "approval: { channels: [{ type: dashboard, name: desk }], mode: return }",
-        "upstream: { protocol_version: auto, url: 'http://localhost:1/mcp' }",
+        "upstream: { protocol_version: '2026-07-28', url: 'http://localhost:1/mcp' }",
         "state: { backend: local }",
         "sdk: {}",
         "sdk: { enabled: false, port: 5 }",

@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ from helio.transport.reception import Challenged, Reception
 from helio.transport.sessions import SessionTable
 from helio.transport.sse_door import SseDoor
 from helio.transport.target import Target
-from helio.upstream.build import UpstreamSettings
-from helio.upstream.registry import Upstreams
+from helio.upstream.build import HttpPort, UpstreamSettings
+from helio.upstream.registry import Upstream
 from pipeline.playbook import govern
 from upstream.peers import Conversation, Peer
 
@@ -190,18 +191,15 @@ class House:
         self.journal = Journal.open(self.directory)
         await self.journal.start(lambda: {})
         self.store = LocalStore()
-        self.upstreams = Upstreams(
-            [
-                UpstreamSettings(
-                    name="default",
-                    url=self.url or self.peer.url,
-                    headers=self.headers,
-                    connect_timeout=2.0,
-                    request_timeout=self.request_timeout,
-                )
-            ]
+        settings = UpstreamSettings(
+            name="default",
+            url=self.url or self.peer.url,
+            headers=self.headers,
+            connect_timeout=2.0,
+            request_timeout=self.request_timeout,
         )
-        self.upstream = self.upstreams["default"]
+        # Straight to the wire: the peers here answer just what a test is about.
+        self.upstream = Upstream(settings, lambda: datetime.now(UTC), HttpPort(settings))
         self.governance = govern(self.policies)
         self.rejected: list[str] = []
         self.reception = Reception(
@@ -282,7 +280,7 @@ class House:
         await self.reception.drain(0.1)
         await self.sse.close()
         await self.runner.cleanup()
-        await self.upstreams.aclose()
+        await self.upstream.aclose()
         await self.journal.close()
         await self.peer.stop()
 

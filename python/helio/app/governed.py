@@ -20,6 +20,7 @@ from helio.governance.catalogue import Catalogue, Change
 from helio.governance.definitions import Identity
 from helio.governance.lock import ToolLock
 from helio.pipeline.governance import ActivePolicy, Governance
+from helio.protocol.modern import Parameters
 from helio.runtime.drift import DriftRecords
 from helio.runtime.keeper import CatalogueKeeper
 from helio.transport.listing import Listing
@@ -46,12 +47,17 @@ class GovernedUpstream:
     ) -> None:
         self.upstream = upstream
         self.catalogue = Catalogue()
+        upstream.parameters_of = self._parameters
         self._config = config
         self._records = records
         self.keeper = CatalogueKeeper(
             upstream, self.catalogue, VERSION, _interval(config.policies), self.note
         )
         self.govern(policy, config.policies)
+
+    def _parameters(self, tool: str) -> Parameters | None:
+        found = self.catalogue.find(tool)
+        return None if found is None else found.parameters
 
     def note(self, changes: Sequence[Change]) -> None:
         """Records what happened to the tools' definitions."""

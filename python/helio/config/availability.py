@@ -52,11 +52,6 @@ def one_of(*words: str) -> Test:
     return lambda node: isinstance(node, Scalar) and node.value in words
 
 
-def other_than(word: str) -> Test:
-    """Any value but this word."""
-    return lambda node: not (isinstance(node, Scalar) and node.value in (word, None))
-
-
 @dataclass(frozen=True, slots=True)
 class Unavailable:
     """A setting that is refused. `path` has `[]` for every item of a list; `refused` says which
@@ -70,7 +65,6 @@ class Unavailable:
 
 UNAVAILABLE = (
     Unavailable("aggregate", is_true, "`aggregate: true`"),
-    Unavailable("upstream.protocol_version", other_than("auto"), "pinning the revision"),
     Unavailable("budgets", not_empty, "`budgets`"),
     Unavailable(
         "approval.channels[].type", one_of("webhook", "slack"), "a webhook or Slack channel"

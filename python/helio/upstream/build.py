@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from helio.protocol.headers import Header
+from helio.protocol.revisions import LATEST_LEGACY, is_modern
+from helio.upstream.bridge.legacy_agent import ParametersOf, no_parameters
 from helio.upstream.child import Processes, StdioUpstream
+from helio.upstream.eras import Eras
 from helio.upstream.http import HttpUpstream
 from helio.upstream.port import Port, Response
+from helio.upstream.sessions import ReopenedSessions
 from helio.upstream.sse import SseUpstream
 
 CALL_CONNECTIONS = 256
@@ -49,8 +53,20 @@ class UpstreamSettings:
     protocol_version: str | None = None
 
 
-def build_port(settings: UpstreamSettings) -> Port:
-    """The port of an upstream. Raises `ValueError` for settings that cannot be used."""
+def build_port(settings: UpstreamSettings, parameters_of: ParametersOf = no_parameters) -> Eras:
+    """The port of an upstream, for agents of every revision. `parameters_of` gives the arguments of
+    a tool that 2026-07-28 mirrors in headers. Raises `ValueError` for settings that cannot be used.
+    """
+    pinned = settings.protocol_version
+    if settings.transport == "sse":
+        if is_modern(pinned):
+            raise ValueError(f"no server speaks {pinned} over HTTP+SSE")
+        # The transport is older than any other era, so there is nothing to find out.
+        pinned = pinned or LATEST_LEGACY
+    return Eras(_transport(settings), pinned=pinned, parameters_of=parameters_of)
+
+
+def _transport(settings: UpstreamSettings) -> Port:
     match settings.transport:
         case "stdio":
             return _stdio(settings)
@@ -63,7 +79,7 @@ def build_port(settings: UpstreamSettings) -> Port:
                 idle_timeout=settings.idle_timeout,
             )
         case _:
-            return HttpPort(settings)
+            return ReopenedSessions(HttpPort(settings))
 
 
 def _stdio(settings: UpstreamSettings) -> StdioUpstream:

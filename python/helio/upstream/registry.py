@@ -9,6 +9,8 @@ from typing import Literal
 
 from helio.errors import UpstreamFailed
 from helio.protocol.headers import ForwardRules, Header, forward_rules
+from helio.protocol.modern import Parameters
+from helio.upstream.bridge.legacy_agent import ParametersOf, no_parameters
 from helio.upstream.build import UpstreamSettings, build_port
 from helio.upstream.port import Port, Response
 
@@ -55,6 +57,8 @@ class Upstream:
     """One named upstream: its port, what of an agent's headers it gets, and its health.
 
     `request_timeout` is in seconds: how long it may stay silent while it is asked something.
+    `parameters_of` gives the arguments of a tool that are mirrored in headers (2026-07-28); who
+    knows the tools sets it.
     Raises `ValueError` for settings that cannot be used.
     """
 
@@ -66,7 +70,8 @@ class Upstream:
     ) -> None:
         self.name = settings.name
         self.request_timeout = settings.request_timeout
-        self._port = build_port(settings) if port is None else port
+        self.parameters_of: ParametersOf = no_parameters
+        self._port: Port = build_port(settings, self._parameters) if port is None else port
         self.rules: ForwardRules = forward_rules(
             operator_names=settings.headers,
             patterns=settings.forward_headers,
@@ -98,6 +103,9 @@ class Upstream:
             raise
         self.health.answered()
         return response
+
+    def _parameters(self, tool: str) -> Parameters | None:
+        return self.parameters_of(tool)
 
     async def aclose(self) -> None:
         """Ends everything."""
