@@ -57,6 +57,7 @@ class Everything:
 
     def __init__(self) -> None:
         self.cancelled: list[str] = []
+        self.news = asyncio.Event()
         self.begun = asyncio.Event()
         self.subscribed: list[str] = []
         self.server: MCPServer[Any] = MCPServer(
@@ -96,6 +97,7 @@ class Everything:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
                 self.cancelled.append(name)
+                self.news.set()
                 raise
             return "never"
 
@@ -148,6 +150,7 @@ class Everything:
 
         async def unsubscribe(_: Any, params: types.UnsubscribeRequestParams) -> types.EmptyResult:
             self.subscribed.append(f"-{params.uri}")
+            self.news.set()
             return types.EmptyResult()
 
         async def level(_: Any, params: types.SetLevelRequestParams) -> types.EmptyResult:
@@ -280,10 +283,15 @@ async def in_front_of(port: Port, *below: Port) -> AsyncIterator[str]:
             name.decode(): value.decode() for name, value in answer_headers(response.headers)
         }
         stream = web.StreamResponse(status=response.status, headers=headers)
-        await stream.prepare(request)
-        async for chunk in response.chunks():
-            await stream.write(chunk)
-        await stream.write_eof()
+        try:
+            await stream.prepare(request)
+            async for chunk in response.chunks():
+                await stream.write(chunk)
+            await stream.write_eof()
+        except ConnectionError:
+            request.protocol.force_close()
+        finally:
+            response.close()
         return stream
 
     server = web.Server(handle, handler_cancellation=True)
