@@ -63,8 +63,13 @@ class Recorder:
             return [each for each in self.seen if b"tools" in each.body and b"call" in each.body]
 
     def arrived(self) -> list[bytes]:
-        """Every body that is not Helio's own listing of the tools."""
-        own = (b'"initialize"', b'"notifications/initialized"', b'"tools/list"')
+        """Every body but what Helio says on its own account."""
+        own = (
+            b'"initialize"',
+            b'"notifications/initialized"',
+            b'"server/discover"',
+            b'"tools/list"',
+        )
         with self._lock:
             return [
                 each.body
