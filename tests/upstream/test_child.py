@@ -26,23 +26,9 @@ from upstream.agents import (
     request,
     tool_call,
 )
+from upstream.programs import SERVER, runs, until
 
-SERVER = Path(__file__).with_name("scripted_server.py")
 Program = Callable[..., StdioUpstream]
-
-
-def runs(pid: int) -> bool:
-    """Whether a process is there and not a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-async def until(holds: Callable[[], bool], within: float = 10.0) -> None:
-    async with asyncio.timeout(within):
-        while not holds():  # noqa: ASYNC110 - processes set no event
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture

@@ -141,7 +141,10 @@ class StdioUpstream:
             backoff.failed(after_service=False)
             raise
         self._children.add(child)
-        await self._warden.watch(child.pid)
+        try:
+            await self._warden.watch(child.pid)
+        except OSError as error:
+            self._log.warning("nothing ends this process should Helio be killed: %s", error)
         return child
 
 

@@ -31,7 +31,7 @@ QUEUE_LIMIT: Final = 256 * 1024
 logger = logging.getLogger(__name__)
 
 _STDOUT: Final = 1
-_PASSED: Final = frozenset(
+PASSED: Final = frozenset(
     ("HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER")
 )
 
@@ -52,7 +52,7 @@ class Command:
         base = {
             name: value
             for name, value in os.environ.items()
-            if name in _PASSED or name.startswith("LC_")
+            if name in PASSED or name.startswith("LC_")
         }
         return base | dict(self.env)
 
