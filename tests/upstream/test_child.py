@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import sys
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -366,3 +367,17 @@ async def test_a_thousand_calls_leave_nothing_behind(program: Program) -> None:
     assert len(os.listdir("/proc/self/fd")) == descriptors  # noqa: PTH208
     assert len(asyncio.all_tasks()) == tasks
     assert upstream.children == 1
+
+
+async def test_a_large_answer_is_held_once(program: Program) -> None:
+    agent = await Agent(program()).open()
+    size = 10 * 1024 * 1024
+    tracemalloc.start()
+    try:
+        response = await agent.send(tool_call(1, "sized", {"size": size}))
+        await until(lambda: response.complete)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size <= held < 1.2 * size
+    response.close()

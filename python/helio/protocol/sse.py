@@ -162,4 +162,6 @@ def encode_event(
         lines.append(b"retry: %d" % retry)
     normalized = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     lines.extend(b"data: " + line for line in normalized.split(b"\n"))
-    return b"\n".join(lines) + b"\n\n"
+    # The blank line is joined too: adding it would copy a large event once more.
+    lines += (b"", b"")
+    return b"\n".join(lines)

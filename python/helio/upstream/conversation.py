@@ -88,6 +88,7 @@ class Conversation:
         self._last = 0
         self._open: dict[int, Asked] = {}
         self._finished: OrderedDict[int, Asked] = OrderedDict()
+        self._full: list[StreamResponse] = []
         self._failure: UpstreamFailed | None = None
         self._background: set[asyncio.Task[None]] = set()
         self.served = False
@@ -170,19 +171,31 @@ class Conversation:
 
     # What the other side says.
 
-    async def unclaimed(self, answer: Answer, body: bytes, asked: Asked | None) -> None:
+    def unclaimed(self, answer: Answer, body: bytes, asked: Asked | None) -> None:
         """A question, or a notification that belongs to no open request (`asked`: to a former)."""
         raise NotImplementedError
 
-    async def put(self, stream: StreamResponse, body: bytes, *, last: bool = False) -> None:
-        """Gives a stream a message. `last`: it is the answer, and ends the stream."""
+    async def relieve(self, stream: StreamResponse) -> None:
+        """Waits, or not, until the agent has taken something of a stream that is full."""
         raise NotImplementedError
+
+    def put(self, stream: StreamResponse, body: bytes, *, last: bool = False) -> None:
+        """Gives a stream a message. `last`: it is the answer, and ends the stream."""
+        stream.put(body)
+        if last:
+            stream.end()
+        if stream.full:
+            self._full.append(stream)
 
     async def _read(self) -> None:
         failure = UpstreamFailed("closed", sent=True, detail="the upstream said no more")
         try:
             async for body in self._line.messages():
-                await self._received(body)
+                self._received(body)
+                # A large one is not held here as well while an agent takes its time.
+                del body
+                while self._full:
+                    await self.relieve(self._full.pop())
         except UpstreamFailed as reported:
             failure = reported
         except Exception:
@@ -191,22 +204,22 @@ class Conversation:
             self._finish(failure)
         await self._line.aclose()
 
-    async def _received(self, body: bytes) -> None:
+    def _received(self, body: bytes) -> None:
         answer = inspect_answer(body)
         if answer is None:
             logger.warning("what is no JSON-RPC message is dropped: %r", body[:_SHOWN])
         elif answer.kind == "response":
-            await self._answered(answer, body)
+            self._answered(answer, body)
         elif answer.kind == "notification" and answer.method == PROGRESS:
-            await self._progress(answer, body)
+            self._progress(answer, body)
         else:
             subscribed = self._at(answer, "params", "_meta", SUBSCRIPTION_ID)
             if subscribed is not None:
-                await self._subscribed(*subscribed, body)
+                self._subscribed(*subscribed, body)
             elif not self._ends_subscription(answer):
-                await self.unclaimed(answer, body, None)
+                self.unclaimed(answer, body, None)
 
-    async def _answered(self, answer: Answer, body: bytes) -> None:
+    def _answered(self, answer: Answer, body: bytes) -> None:
         asked = self._open.get(_number(answer.id))
         span = answer.span("id")
         if asked is None or span is None:
@@ -221,9 +234,9 @@ class Conversation:
         self._remember(asked)
         if asked.on_settled is not None:
             asked.on_settled(answer)
-        await self.put(asked.stream, edited(body, edits), last=True)
+        self.put(asked.stream, edited(body, edits), last=True)
 
-    async def _progress(self, answer: Answer, body: bytes) -> None:
+    def _progress(self, answer: Answer, body: bytes) -> None:
         found = self._at(answer, "params", "progressToken")
         if found is None or found[0].token is None:
             logger.debug("progress of a request that is not known is dropped")
@@ -231,12 +244,12 @@ class Conversation:
         asked, span = found
         restored = edited(body, [(*span, asked.token or b"null")])
         if asked.number in self._open:
-            await self.put(asked.stream, restored)
+            self.put(asked.stream, restored)
         else:
-            await self.unclaimed(answer, restored, asked)
+            self.unclaimed(answer, restored, asked)
 
-    async def _subscribed(self, asked: Asked, span: tuple[int, int], body: bytes) -> None:
-        await self.put(asked.stream, edited(body, [(*span, asked.identifier)]))
+    def _subscribed(self, asked: Asked, span: tuple[int, int], body: bytes) -> None:
+        self.put(asked.stream, edited(body, [(*span, asked.identifier)]))
 
     def _ends_subscription(self, answer: Answer) -> bool:
         """On one shared line a server ends a subscription by cancelling its request (2026-07-28,

@@ -66,7 +66,7 @@ class OwnConversation(Conversation):
         """See `Conversation`."""
         return self.party.listening or super().in_use
 
-    async def unclaimed(self, answer: Answer, body: bytes, asked: Asked | None) -> None:
+    def unclaimed(self, answer: Answer, body: bytes, asked: Asked | None) -> None:
         """See `Conversation`."""
         stream = self.party.latest if asked is None else None
         if stream is None and self.party.listening:
@@ -74,15 +74,11 @@ class OwnConversation(Conversation):
         if stream is None:
             self._keep(answer, body)
         else:
-            await self.put(stream, body)
+            self.put(stream, body)
 
-    async def put(self, stream: StreamResponse, body: bytes, *, last: bool = False) -> None:
+    async def relieve(self, stream: StreamResponse) -> None:
         """See `Conversation`."""
-        stream.put(body)
-        if last:
-            stream.end()
-        if stream.full:
-            await stream.room()
+        await stream.room()
 
     def _keep(self, answer: Answer, body: bytes) -> None:
         self._kept.append((answer, body))

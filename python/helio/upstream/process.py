@@ -212,19 +212,22 @@ class ChildProcess(asyncio.SubprocessProtocol):
         """See `helio.upstream.line.Line`."""
         while True:
             while self._queue:
-                message = self._queue.popleft()
-                self._queued -= len(message)
-                if self._paused and self._queued <= QUEUE_LIMIT // 2:
-                    self._paused = False
-                    output = self._output()
-                    if not output.is_closing():
-                        output.resume_reading()
-                yield message
-                del message
+                # Without a name of its own here, a large message is not kept longer than needed.
+                yield self._taken()
             if self._failure is not None:
                 raise self._failure
             self._changed.clear()
             await self._changed.wait()
+
+    def _taken(self) -> bytes:
+        message = self._queue.popleft()
+        self._queued -= len(message)
+        if self._paused and self._queued <= QUEUE_LIMIT // 2:
+            self._paused = False
+            output = self._output()
+            if not output.is_closing():
+                output.resume_reading()
+        return message
 
     async def aclose(self) -> None:
         """See `helio.upstream.line.Line`: closes stdin, then SIGTERM, then SIGKILL to the group.

@@ -43,26 +43,30 @@ class SharedConversation(Conversation):
         super().__init__(line, on_end)
         self._slow: set[StreamResponse] = set()
 
-    async def put(self, stream: StreamResponse, body: bytes, *, last: bool = False) -> None:
+    def put(self, stream: StreamResponse, body: bytes, *, last: bool = False) -> None:
         """See `Conversation`."""
-        if last:
-            stream.put(body)
-            stream.end()
-            self._slow.discard(stream)
-            return
-        if stream.full and stream not in self._slow:
-            await self._wait_for(stream)
-        if not stream.full:
-            stream.put(body)
+        if last or not stream.full:
+            super().put(stream, body, last=last)
 
-    async def unclaimed(self, answer: Answer, body: bytes, asked: Asked | None) -> None:
+    async def relieve(self, stream: StreamResponse) -> None:
+        """See `Conversation`."""
+        if stream.complete or stream in self._slow:
+            return
+        try:
+            async with asyncio.timeout(GRACE_SECONDS):
+                await stream.room()
+        except TimeoutError:
+            logger.warning("an agent does not read; notifications for it are dropped")
+            self._slow = {each for each in self._slow if not each.closed} | {stream}
+
+    def unclaimed(self, answer: Answer, body: bytes, asked: Asked | None) -> None:
         """See `Conversation`."""
         if answer.kind == "request":
             self._answer_question(answer)
         else:
-            await self.notified(answer, body, asked)
+            self.notified(answer, body, asked)
 
-    async def notified(self, answer: Answer, body: bytes, asked: Asked | None) -> None:
+    def notified(self, answer: Answer, body: bytes, asked: Asked | None) -> None:
         """A notification that belongs to no open request."""
         raise NotImplementedError
 
@@ -71,14 +75,6 @@ class SharedConversation(Conversation):
         if len(self._open) != 1:
             return None
         return next(iter(self._open.values()))
-
-    async def _wait_for(self, stream: StreamResponse) -> None:
-        try:
-            async with asyncio.timeout(GRACE_SECONDS):
-                await stream.room()
-        except TimeoutError:
-            logger.warning("an agent does not read; notifications for it are dropped")
-            self._slow = {each for each in self._slow if not each.closed} | {stream}
 
     def _answer_question(self, answer: Answer) -> None:
         if answer.method == "ping" and answer.id is not None:
@@ -104,20 +100,20 @@ class LegacyConversation(SharedConversation):
         """See `Conversation`."""
         return bool(self.parties) or super().in_use
 
-    async def notified(self, answer: Answer, body: bytes, asked: Asked | None) -> None:
+    def notified(self, answer: Answer, body: bytes, asked: Asked | None) -> None:
         """See `SharedConversation`."""
         only = self.only_open()
         if asked is not None:
-            await self._tell(asked.party, body)
+            self._tell(asked.party, body)
         elif answer.method in _FOR_EVERYBODY:
             for party in tuple(self.parties):
-                await self._tell(party, body)
+                self._tell(party, body)
         elif only is not None:
-            await self.put(only.stream, body)
+            self.put(only.stream, body)
 
-    async def _tell(self, party: Party, body: bytes) -> None:
+    def _tell(self, party: Party, body: bytes) -> None:
         if party.standing is not None:
-            await self.put(party.standing, body)
+            self.put(party.standing, body)
 
 
 class ModernConversation(SharedConversation):
@@ -125,12 +121,12 @@ class ModernConversation(SharedConversation):
 
     cancels_what_is_left = True
 
-    async def notified(self, answer: Answer, body: bytes, asked: Asked | None) -> None:
+    def notified(self, answer: Answer, body: bytes, asked: Asked | None) -> None:
         """See `SharedConversation`. Log messages name no request: they go to the one that is open,
         if it asked for a log."""
         only = self.only_open()
         if only is not None and (only.logs or answer.method != "notifications/message"):
-            await self.put(only.stream, body)
+            self.put(only.stream, body)
 
 
 Kind = TypeVar("Kind", bound=SharedConversation)

@@ -6,6 +6,7 @@ then carries all that the server says (2024-11-05, Transports).
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Final
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -161,9 +162,14 @@ class SseLine:
 
     async def messages(self) -> AsyncGenerator[bytes, None]:
         """See `helio.upstream.line.Line`."""
+        while True:
+            # Without a name of its own here, a large message is not kept longer than needed.
+            yield await self._next_message()
+
+    async def _next_message(self) -> bytes:
         async for event in self._events:
             if event.event == b"message" and event.data:
-                yield event.data
+                return event.data
         raise UpstreamFailed("closed", sent=True, detail="the upstream ended its event stream")
 
     async def aclose(self) -> None:
@@ -176,8 +182,9 @@ async def _events(stream: UpstreamResponse) -> AsyncGenerator[Event, None]:
     parser = EventStreamParser(event_cap=MESSAGE_LIMIT)
     try:
         async for chunk in stream.chunks():
-            for event in parser.feed(chunk):
-                yield event
+            events = deque(parser.feed(chunk))
+            while events:
+                yield events.popleft()
     except EventTooLarge as failure:
         raise UpstreamFailed("too_large", sent=True, detail=str(failure)) from None
 
