@@ -91,6 +91,29 @@ def test_after_a_kill_nothing_acknowledged_is_missing(directory: Path, run: Expo
     assert "left out 7 bytes at the end" in result.stderr
 
 
+@pytest.mark.parametrize("own", [True, False])
+async def test_the_journals_of_stdio_processes_belong_to_it(
+    directory: Path, run: Export, call: Any, own: bool
+) -> None:
+    places = [directory] if own else []
+    places += [directory / "stdio-files", directory / "stdio-files-2", directory / "other"]
+    (directory / "stdio-empty").mkdir(parents=True)
+    for index, place in enumerate(places):
+        journal = Journal.open(place)
+        await journal.start(dict)
+        for second in (index, index + 10):
+            at = f"2026-01-02T03:04:{second:02d}.000000Z"
+            await append_pair(journal, call, f"{place.name} {second}", timestamp=at)
+        await journal.close()
+    every = [row["id"] for row in rows_of(run())]
+    names = [place.name for place in places[:-1]]
+    assert every == [
+        f"{name} {place + late}" for late in (0, 10) for place, name in enumerate(names)
+    ]
+    assert [row["id"] for row in rows_of(run("--limit", "2", "--offset", "1"))] == every[1:3]
+    assert [row["id"] for row in rows_of(run("--offset", "3"))] == every[3:]
+
+
 async def test_rows_are_whole_and_their_numbers_exact(
     started: Start, run: Export, call: Any
 ) -> None:

@@ -7,10 +7,13 @@ killed.
 """
 
 import csv
+import heapq
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO, NamedTuple, TextIO
@@ -20,10 +23,11 @@ import orjson
 
 from helio.audit import segment
 from helio.audit.loader import Loader
-from helio.audit.lock import is_locked
-from helio.audit.query import NAMES
+from helio.audit.lock import STDIO_PREFIX, is_locked
+from helio.audit.query import NAMES, Filters, rows
 from helio.audit.record import COLUMNS, Cell
 
+_TIMESTAMP = NAMES.index("timestamp")
 _JSON = frozenset(column.name for column in COLUMNS if column.json)
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": "1GB",
@@ -71,6 +75,38 @@ def opened(directory: Path, progress: Callable[[int, int], None] | None = None) 
             yield Source(connection, running, 0 if running else _torn(directory, loader))
         finally:
             connection.close()
+
+
+def journals(directory: Path) -> list[Path]:
+    """The directories whose journals are one audit: the one itself, and those of `helio stdio`
+    below it, each of which has one writer. The first one alone when there is none.
+    """
+    below = sorted(directory.glob(f"{STDIO_PREFIX}*")) if directory.is_dir() else []
+    found = [each for each in (directory, *below) if each.is_dir() and segment.segments(each)]
+    return found or [directory]
+
+
+@contextmanager
+def all_opened(
+    directory: Path, progress: Callable[[int, int], None] | None = None
+) -> Iterator[list[Source]]:
+    """`opened` for every journal of an audit."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(opened(each, progress)) for each in journals(directory)]
+
+
+def merged(sources: Sequence[Source], filters: Filters) -> Iterator[tuple[Cell, ...]]:
+    """The rows of all sources, oldest first; limit and offset count them together."""
+    if len(sources) == 1:
+        return rows(sources[0].connection, filters)
+    end = None if filters.limit is None else filters.offset + filters.limit
+    each = replace(filters, limit=end, offset=0)
+    streams = [rows(source.connection, each) for source in sources]
+    return islice(heapq.merge(*streams, key=_timestamp), filters.offset, end)
+
+
+def _timestamp(cells: tuple[Cell, ...]) -> str:
+    return str(cells[_TIMESTAMP])
 
 
 def _torn(directory: Path, loader: Loader) -> int:

@@ -8,9 +8,13 @@ import fcntl
 import os
 import time
 from pathlib import Path
+from typing import Final
 
 from helio.errors import JournalLocked
 
+STDIO_PREFIX: Final = "stdio-"
+"""What the directories' names begin with in which processes of `helio stdio` keep their audit, each
+its own, below the one that is configured."""
 _NAME = "lock"
 _PATIENCE = 5
 _PAUSE = 0.02

@@ -128,17 +128,16 @@ def _configured(config: Path) -> Path:
 
 
 def _export(directory: Path, output_format: str, output: Path | None, filters: "Filters") -> None:
-    from helio.audit.export import opened
-    from helio.audit.query import rows
+    from helio.audit.export import all_opened, merged
     from helio.errors import JournalDamaged
 
     notes = _Notes()
     try:
-        with opened(directory, notes.reading) as source:
-            if source.torn:
-                notes.say(f"left out {source.torn} bytes at the end, of a line never written whole")
+        with all_opened(directory, notes.reading) as sources:
+            if torn := sum(source.torn for source in sources):
+                notes.say(f"left out {torn} bytes at the end, of a line never written whole")
             with _destination(output) as out:
-                number = _write(rows(source.connection, filters), output_format, out)
+                number = _write(merged(sources, filters), output_format, out)
             notes.done(number)
     except BrokenPipeError:
         # Whoever read has enough. Python's own last flush must not meet the closed pipe again.

@@ -6,7 +6,7 @@ asked, 1 the file has faults, 2 it could not start.
 The audit of such a process has a directory of its own below `audit.path`, because a journal has one
 writer and clients start many of these at once: `stdio-<name>`, and where another process holds that
 one `stdio-<name>-2`, `-3` and so on. So counters of processes that run at the same time are apart;
-one after the other they share them.
+one after the other they share them. `helio export` reads all of them.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from helio.app import Application
+from helio.audit.lock import STDIO_PREFIX
 from helio.cli.reloading import reload_when_saved, show
 from helio.cli.stdio_served import Served
 from helio.config import load_config, parse_config
@@ -138,9 +139,9 @@ async def _start(
 
 def _directories(path: Path, label: str) -> Iterator[Path]:
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-.")[:64] or "default"
-    yield path / f"stdio-{name}"
+    yield path / f"{STDIO_PREFIX}{name}"
     for number in range(2, MAX_PROCESSES + 1):
-        yield path / f"stdio-{name}-{number}"
+        yield path / f"{STDIO_PREFIX}{name}-{number}"
 
 
 def _load(file: Path | None, *, needs_upstream: bool) -> tuple[bytes, Compiled]:
