@@ -26,12 +26,15 @@ Environment = dict[str, str]
 
 @dataclass(frozen=True)
 class Client:
-    """One client. `peer` is what has to be installed for it; `run` plays calls to a target."""
+    """One client. `peer` is what has to be installed for it; `run` plays calls to a target.
+    `at_once` is how many calls are worth their time: some clients connect anew for each.
+    """
 
     name: str
     peer: Peer | None
     run: Callable[[Target, Environment, Sequence[Call]], Awaitable[Heard]]
     doors: tuple[str, ...] = ("http", "sse", "stdio")
+    at_once: int = 3
 
 
 def official(mode: str) -> Callable[[Target, Environment, Sequence[Call]], Awaitable[Heard]]:
@@ -64,13 +67,15 @@ def script(
 
 
 INSPECTOR = Peer("@modelcontextprotocol/inspector")
+CATALOG = "MCP_CATALOG_PATH"
+"""Names the file of the servers that the inspector knows; else it is in the home directory."""
 TOOL_IS_ERROR = 5
 """The inspector's exit code for a tool's error."""
 
 
 async def inspector(target: Target, environment: Environment, calls: Sequence[Call]) -> Heard:
     """The inspector's command line: one process for each request."""
-    reached = _inspected(target)
+    reached = _inspected(target, environment)
 
     async def ask(*arguments: str) -> Any:
         command = INSPECTOR.command("--cli", *reached, "--method", *arguments)
@@ -85,10 +90,13 @@ async def inspector(target: Target, environment: Environment, calls: Sequence[Ca
     return Heard(tools={tool["name"]: tool for tool in listed["tools"]}, answers=answers)
 
 
-def _inspected(target: Target) -> list[str]:
-    if not isinstance(target, str):
-        return list(target)
-    return [target, "--transport", "sse" if target.endswith("/sse") else "http"]
+def _inspected(target: Target, environment: Environment) -> list[str]:
+    if isinstance(target, str):
+        return [target, "--transport", "sse" if target.endswith("/sse") else "http"]
+    # A command that holds `--` is no argument for it.
+    servers = {"target": {"command": target[0], "args": list(target[1:])}}
+    Path(environment[CATALOG]).write_text(json.dumps({"mcpServers": servers}), "utf-8")
+    return ["--server", "target"]
 
 
 async def _output(
@@ -118,5 +126,5 @@ CLIENTS = [
     Client("mcp.Client, 2026-07-28", None, official("2026-07-28"), ("http", "stdio")),
     Client("fastmcp", Peer("fastmcp", VENV), script("fastmcp_client.py", VENV)),
     Client("mcp 1", Peer("mcp", VENV_V1), script("first_client.py", VENV_V1)),
-    Client("inspector --cli", INSPECTOR, inspector),
+    Client("inspector --cli", INSPECTOR, inspector, at_once=1),
 ]

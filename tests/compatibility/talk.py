@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,11 +54,18 @@ async def listen(client: Client) -> Heard:
     )
 
 
-async def talk(target: Any, mode: str, *calls: tuple[str, dict[str, Any]]) -> Heard:
+async def talk(
+    target: Any,
+    mode: str,
+    *calls: tuple[str, dict[str, Any]],
+    before_the_last: Callable[[], None] = lambda: None,
+) -> Heard:
     """Connects, lists, and makes some calls one after the other."""
     async with asyncio.timeout(WITHIN), Client(target, mode=mode) as client:
         heard = await listen(client)
-        for tool, arguments in calls:
+        for number, (tool, arguments) in enumerate(calls, 1):
+            if number == len(calls):
+                before_the_last()
             try:
                 heard.answers.append(dump(await client.call_tool(tool, arguments)))
             except MCPError as error:

@@ -1,7 +1,8 @@
 """Servers of others are listed and called through Helio as they are without it, and governed."""
 
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ pytestmark = [pytest.mark.end_to_end]
 
 @dataclass
 class Served:
-    """Helio in front of all servers; each works in a directory of its name."""
+    """Helio in front of all servers; each works in a directory of its name. `references` are what
+    clients hear that start a server themselves, by its name and their mode.
+    """
 
     helio: HelioProcess
     directory: Path
+    references: dict[tuple[str, str], Heard] = field(default_factory=dict)
 
     def url(self, name: str) -> str:
         """Where Helio serves an upstream."""
@@ -81,23 +85,40 @@ def calls(server: Server, directory: Path) -> list[Call]:
     return [(tool, arguments), (tool, {})]
 
 
-async def direct(server: Server, mode: str, directory: Path) -> Heard:
+async def direct(served: Served, server: Server, mode: str) -> Heard:
     """What a client hears that starts the server itself."""
-    server.begin(directory)
-    target = spawning(server.command(directory), server.variables(directory), directory.parent)
-    heard = await talk(target, mode, *calls(server, directory))
-    assert len(heard.tools) == server.tools
-    assert not heard.answers[0].get("isError")
-    return heard
+    directory = served.directory / server.name
+    if (server.name, mode) not in served.references:
+        server.begin(directory)
+        target = spawning(server.command(directory), server.variables(directory), served.directory)
+        heard = await talk(target, mode, *calls(server, directory))
+        assert len(heard.tools) == server.tools
+        assert not heard.answers[0].get("isError")
+        served.references[server.name, mode] = heard
+    return served.references[server.name, mode]
+
+
+def through_stdio(server: Server, directory: Path, place: Path) -> list[str]:
+    """The command of Helio in front of the server's; the audit is at the same place."""
+    config = place / "stdio.yaml"
+    config.write_text(yaml.safe_dump({"version": "1", "policies": {"rules": [rule(server)]}}))
+    helio = [sys.executable, "-m", "helio", "stdio", "-c", str(config), "--name", server.name]
+    return [*helio, "--", *server.command(directory)]
 
 
 async def through(target: Any, server: Server, mode: str, directory: Path) -> Heard:
     """What a client hears through Helio, which denies one call more."""
     server.begin(directory)
-    heard = await talk(target, mode, *calls(server, directory))
-    before = contents(directory)
-    denied = await talk(target, mode, server.call(server.denied, directory))
-    told = blocked(denied.answers[0])
+    before: dict[str, bytes] = {}
+    denied = server.call(server.denied, directory)
+    heard = await talk(
+        target,
+        mode,
+        *calls(server, directory),
+        denied,
+        before_the_last=lambda: before.update(contents(directory)),
+    )
+    told = blocked(heard.answers.pop())
     assert (told["reason"], told["rule"]) == ("policy_denied", f"no-{server.name}")
     assert contents(directory) == before
     return heard
@@ -118,7 +139,16 @@ def assert_equal(heard: Heard, reference: Heard) -> None:
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_over_http(served: Served, server: Server, mode: str) -> None:
-    directory = served.directory / server.name
-    reference = await direct(server, mode, directory)
-    heard = await through(served.url(server.name), server, mode, directory)
+    reference = await direct(served, server, mode)
+    url = served.url(server.name)
+    heard = await through(url, server, mode, served.directory / server.name)
     assert_equal(heard, reference)
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_over_stdio(served: Served, server: Server, mode: str, tmp_path: Path) -> None:
+    reference = await direct(served, server, mode)
+    directory = served.directory / server.name
+    command = through_stdio(server, directory, tmp_path)
+    target = spawning(command, server.variables(directory), tmp_path)
+    assert_equal(await through(target, server, mode, directory), reference)

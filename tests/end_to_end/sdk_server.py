@@ -3,7 +3,7 @@
 `python sdk_server.py` serves streamable HTTP with sessions on loopback and prints its URL. With
 `--json` it answers with JSON instead of event streams; with `--resumable` its events have ids, and
 streams that ended can be asked to go on. With `--sse` it serves HTTP+SSE instead, with `--stdio`
-its own stdin and stdout.
+its own stdin and stdout. With `--era legacy` or `--era modern` it knows nothing of the other era.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -29,9 +30,13 @@ from mcp_types import (
     ToolAnnotations,
 )
 from pydantic import BaseModel
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOOPBACK = "127.0.0.1"
 RETRY_MILLISECONDS = 100
+MODERN = "2026-07-28"
 LEVELS: tuple[LoggingLevel, ...] = ("debug", "info", "notice", "warning", "error")
 READS = ToolAnnotations(title="Reads", read_only_hint=True, open_world_hint=False)
 DESTROYS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True)
@@ -60,6 +65,46 @@ class KeptEvents(EventStore):
             if owner == stream and message is not None:
                 await send_callback(EventMessage(message, str(number)))
         return stream
+
+
+class OnlyLegacy:
+    """An application that knows nothing of 2026-07-28, as servers of its time did not."""
+
+    def __init__(self, application: ASGIApp) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = {"code": -32600, "message": "Bad Request: Unsupported protocol version"}
+        known = _revision(scope) != MODERN
+        await (self._application if known else _refusing(refused))(scope, receive, send)
+
+
+class OnlyModern:
+    """An application that knows nothing else."""
+
+    def __init__(self, application: ASGIApp) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = self._application
+        if scope["type"] == "http" and scope["method"] != "POST":
+            answer = Response(status_code=405, headers={"allow": "POST"})
+        elif scope["type"] == "http" and _revision(scope) != MODERN:
+            data = {"supported": [MODERN], "requested": _revision(scope)}
+            refused = {"code": -32022, "message": "Unsupported protocol version", "data": data}
+            answer = _refusing(refused)
+        await answer(scope, receive, send)
+
+
+def _revision(scope: Scope) -> str:
+    return Headers(scope=scope).get("mcp-protocol-version", "") if scope["type"] == "http" else ""
+
+
+def _refusing(error: dict[str, Any]) -> ASGIApp:
+    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, status_code=400)
+
+
+ERAS: dict[str, Callable[[ASGIApp], ASGIApp]] = {"legacy": OnlyLegacy, "modern": OnlyModern}
 
 
 class Sum(BaseModel):
@@ -258,11 +303,12 @@ def _add_contents(server: MCPServer[Any]) -> None:
         return f"Review this: {code}"
 
 
-async def serve(*, json_response: bool, resumable: bool, sse: bool) -> None:
+async def serve(*, json_response: bool, resumable: bool, sse: bool, era: str | None) -> None:
     """Serves on a free port of loopback until SIGTERM."""
     # With its protocol named, asyncio sets TCP_NODELAY on what it accepts; else events wait 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind((LOOPBACK, 0))
+    application: ASGIApp
     if sse:
         application = build_server().sse_app(host=LOOPBACK)
     else:
@@ -273,6 +319,8 @@ async def serve(*, json_response: bool, resumable: bool, sse: bool) -> None:
             event_store=KeptEvents() if resumable else None,
             retry_interval=RETRY_MILLISECONDS,
         )
+    if era is not None:
+        application = ERAS[era](application)
     server = uvicorn.Server(
         uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=1)
     )
@@ -289,6 +337,7 @@ def main() -> None:
     parser.add_argument("--resumable", action="store_true")
     parser.add_argument("--sse", action="store_true")
     parser.add_argument("--stdio", action="store_true")
+    parser.add_argument("--era", choices=ERAS)
     options = parser.parse_args()
     # Sampling and logging are what the legacy revisions are about.
     warnings.simplefilter("ignore", MCPDeprecationWarning)
@@ -298,7 +347,10 @@ def main() -> None:
             asyncio.run(build_server().run_stdio_async())
         else:
             serving = serve(
-                json_response=options.json, resumable=options.resumable, sse=options.sse
+                json_response=options.json,
+                resumable=options.resumable,
+                sse=options.sse,
+                era=options.era,
             )
             asyncio.run(serving)
 
