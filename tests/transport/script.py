@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from helio.protocol.modern import Parameters, parameter_headers
 from helio.transport.channel import AgentChannel
 from helio.transport.inbound import Inbound, Reply, Whole
 from transport.house import message
@@ -71,6 +72,11 @@ class Script:
         if "id" in message and "method" in message:
             return Whole(200, JSON, answer(inbound))
         return ACCEPTED
+
+    def parameters(self, _target: str | None, tool: str) -> Parameters | None:
+        """The mirrored arguments of `pay`."""
+        region = {"type": "string", "x-mcp-header": "Region"}
+        return parameter_headers({"properties": {"region": region}}) if tool == "pay" else None
 
     async def drain(self, seconds: float) -> int:
         """As the reception's: waits for what is under way, then sets `given_up`."""

@@ -160,6 +160,19 @@ async def test_a_modern_message_needs_no_session() -> None:
     await channel.close(0)
 
 
+async def test_its_headers_come_from_its_body() -> None:
+    script, outbox = Script(), Outbox()
+    channel = await opened(script, outbox)
+    params = f'{{"name":"pay","arguments":{{"region":"Zürich"}},{META}}}'
+    await channel.take(message("tools/call", "1", params))
+    await outbox.holds(1)
+    inbound = script.seen[-1]
+    assert inbound.header("mcp-method") == "tools/call"
+    assert inbound.header("mcp-name") == "pay"
+    assert inbound.header("mcp-param-region") == "=?base64?WsO8cmljaA==?="
+    await channel.close(0)
+
+
 async def test_a_modern_request_is_given_up_by_leaving_it() -> None:
     script, outbox = Script(), Outbox()
     left = asyncio.Event()

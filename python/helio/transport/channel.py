@@ -52,6 +52,9 @@ class Receives(Protocol):
     async def handle(self, inbound: Inbound) -> Reply:
         """Answers one request; a stream that is returned has been written to its end."""
 
+    def parameters(self, target: str | None, tool: str) -> modern.Parameters | None:
+        """The arguments of a tool that are mirrored in headers (2026-07-28)."""
+
 
 class AgentChannel:
     """One MCP connection of an agent.
@@ -148,7 +151,7 @@ class AgentChannel:
     # what the agent sends
 
     async def _begin(self, message: Message, headers: Sequence[Header]) -> None:
-        own = _modern_headers(message)
+        own = self._modern_headers(message)
         asked = self._make(message, is_modern=own is not None)
         if message.method == "initialize" and own is None:
             await self._forget_session()
@@ -181,7 +184,7 @@ class AgentChannel:
 
     async def _tell(self, body: bytes, headers: Sequence[Header], message: Message | None) -> None:
         """What is no request: it gets no answer, unless it was not understood (`message` None)."""
-        own = None if message is None else _modern_headers(message)
+        own = None if message is None else self._modern_headers(message)
         asked = self._make(is_modern=own is not None, mute=message is not None)
         self._telling = asked
         try:
@@ -316,6 +319,15 @@ class AgentChannel:
                 sent.append((b"mcp-protocol-version", self._revision))
         return Inbound(method, self._target, sent, body, asked)
 
+    def _modern_headers(self, message: Message) -> list[Header] | None:
+        """The headers of a message that says its revision in its body, as those of 2026-07-28 do;
+        None for any other."""
+        if modern.claimed(message) is None:
+            return None
+        tool = message.tool
+        mirrored = None if tool is None else self._reception.parameters(self._target, tool)
+        return modern.headers_for(message, mirrored)
+
     def _initialized(self, session: bytes | None, revision: bytes | None) -> None:
         """What the answer to `initialize` says. 2024-11-05 had no header for the revision."""
         self._session = session
@@ -325,9 +337,3 @@ class AgentChannel:
         """Gives the agent a message, as long as it is there."""
         if not self._closed:
             await self._send(message)
-
-
-def _modern_headers(message: Message) -> list[Header] | None:
-    """The headers of a message that says its revision in its body, as those of 2026-07-28 do; None
-    for any other."""
-    return None if modern.claimed(message) is None else modern.headers_for(message)

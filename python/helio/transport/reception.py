@@ -119,6 +119,11 @@ class Reception:
             case _:
                 return await self._delete(inbound, target)
 
+    def parameters(self, target: str | None, tool: str) -> modern.Parameters | None:
+        """The arguments of a tool that are mirrored in headers (2026-07-28), for doors whose agents
+        send none."""
+        return self._targets[target].upstream.parameters_of(tool)
+
     async def drain(self, seconds: float) -> int:
         """Takes no new requests, waits up to `seconds` for those in flight, then gives them up.
 
