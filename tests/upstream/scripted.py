@@ -72,6 +72,7 @@ class LegacyServer:
         self.sessions: set[str] = set()
         self.opened = 0
         self.revision = "2025-11-25"
+        self.capabilities: dict[str, Any] = {}
         self.unknown = unknown
 
     def forget(self) -> None:
@@ -93,7 +94,11 @@ class LegacyServer:
         self.opened += 1
         name = f"session-{self.opened}"
         self.sessions.add(name)
-        told = {"protocolVersion": self.revision, "capabilities": {}, "serverInfo": {"name": "s"}}
+        told = {
+            "protocolVersion": self.revision,
+            "capabilities": self.capabilities,
+            "serverInfo": {"name": "s"},
+        }
         return result(sent, told, [(b"mcp-session-id", name.encode())])
 
 

@@ -84,8 +84,11 @@ class ModernAgents:
         self._sessions = SessionTable(
             port, revision=revision, max_sessions=max_sessions, idle_seconds=idle_seconds
         )
-        self._suspended = suspended or SuspendedCalls()
+        self._suspended = SuspendedCalls() if suspended is None else suspended
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
 
     async def send(
         self,
