@@ -228,6 +228,38 @@ async def test_an_upstream_that_is_struck_dumb_counts_as_legacy(reason: str) -> 
     assert eras.spoken == LEGACY_ONLY
 
 
+async def test_nobody_waits_when_an_upstream_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(eras_module, "PROVISIONAL_SECONDS", 0.0)
+    upstream = Upstream(**ONLY_LEGACY)
+    probes: list[StreamResponse] = []
+
+    async def answering(sent: Sent) -> Any:
+        if sent.asks != "server/discover":
+            return await upstream(sent)
+        if not probes:
+            probes.append(StreamResponse(timeout=None))
+            raise UpstreamFailed("closed", sent=True)
+        probes.append(StreamResponse(timeout=None))
+        return probes[-1]
+
+    eras = Eras(ScriptedPort(answering))
+    session = await open_session(eras)
+    await post(eras, request("tools/list"), session)
+    async with asyncio.timeout(5):
+        while len(probes) < 2:  # noqa: ASYNC110 - the port tells in no other way
+            await asyncio.sleep(0)
+    said_at_last = {"supportedVersions": [MODERN, "2025-11-25"]}
+    body = {"jsonrpc": "2.0", "id": "helio-discover", "result": said_at_last}
+    probes[-1].put(json.dumps(body).encode())
+    async with asyncio.timeout(5):
+        while eras.spoken == LEGACY_ONLY:  # noqa: ASYNC110 - nor do they
+            await asyncio.sleep(0)
+    assert eras.spoken == Spoken(modern=True, legacy=True)
+    await eras.aclose()
+
+
 async def test_the_probe_has_the_callers_credentials_and_nothing_of_its_message() -> None:
     _, port, eras = scene(**DUAL)
     await post(

@@ -219,13 +219,17 @@ class Eras:
     async def _speaks(self, headers: Sequence[Header]) -> Spoken | None:
         """What the upstream speaks, None when it does not say it to this caller."""
         if self._spoken is not None:
-            if self._until is None or asyncio.get_running_loop().time() < self._until:
-                return self._spoken
-            self._spoken = None
+            if self._until is not None and asyncio.get_running_loop().time() >= self._until:
+                # Nobody waits for what may well be silence again.
+                self._take_off(headers)
+            return self._spoken
+        return await asyncio.shield(self._take_off(headers))
+
+    def _take_off(self, headers: Sequence[Header]) -> asyncio.Task[Spoken | None]:
         if self._flight is None:
             self._flight = asyncio.create_task(self._find_out(headers))
             self._flight.add_done_callback(self._landed)
-        return await asyncio.shield(self._flight)
+        return self._flight
 
     def _landed(self, flight: asyncio.Task[Spoken | None]) -> None:
         self._flight = None
@@ -254,7 +258,6 @@ class Eras:
             CONTENT_TYPE,
             *headers_for(parse_message(body)),
         ]
-        self._until = None
         try:
             asked = await ask(self._port, sent, body, seconds=self._probe_seconds)
         except UpstreamFailed as failure:
@@ -264,6 +267,7 @@ class Eras:
             self._until = asyncio.get_running_loop().time() + PROVISIONAL_SECONDS
             self._spoken = Spoken(modern=False, legacy=True)
             return self._spoken
+        self._until = None
         self._spoken = judged(asked)
         return self._spoken
 

@@ -1,4 +1,4 @@
-"""A 2026-07-28 server that answers as a test says, and a legacy agent at the bridge in front of it."""
+"""A 2026-07-28 server that answers as a test says, and a legacy agent at the bridge to it."""
 
 import asyncio
 import json

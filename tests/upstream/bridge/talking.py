@@ -7,7 +7,7 @@ from typing import Any
 
 from helio.upstream.bridge.modern_agent import ModernAgents
 from helio.upstream.made import StreamResponse, WholeResponse
-from upstream.scripted import LegacyServer, ScriptedPort, Sent, post, request
+from upstream.scripted import LegacyServer, ScriptedPort, Sent, post, request, said
 
 CAPABILITIES = {"sampling": {}, "elicitation": {}, "roots": {}}
 ENVELOPE = {

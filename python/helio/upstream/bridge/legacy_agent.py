@@ -19,7 +19,7 @@ from helio.protocol.revisions import LATEST_LEGACY, LEGACY
 from helio.upstream.bridge.agent_session import AgentSession
 from helio.upstream.bridge.envelope import SERVER_INFO, legacy_refusal, level_of
 from helio.upstream.bridge.legacy_call import LegacyCall
-from helio.upstream.bridge.splicing import is_object, raw
+from helio.upstream.bridge.splicing import is_object, raw, rebuilt
 from helio.upstream.bridge.standing import StandingStream
 from helio.upstream.made import WholeResponse, find
 from helio.upstream.messages import SESSION_ID, Asked, ask
@@ -232,10 +232,11 @@ def _initialized(asked: Asked, identifier: bytes, revision: str) -> bytes:
     told = inspect_answer(asked.body)
     if told is None:
         raise ValueError("an answer with a result is an answer")
-    capabilities = raw(told, "result", "capabilities")
+    # Tasks of 2025-11-25 are nothing that a later revision's core could carry.
+    capabilities = rebuilt(told, ("tasks",), {}, "result", "capabilities")
     members = [
         b'"protocolVersion":"%b"' % revision.encode(),
-        b'"capabilities":' + (capabilities if capabilities is not None else b"{}"),
+        b'"capabilities":' + capabilities,
         b'"serverInfo":' + (raw(told, "result", "_meta", SERVER_INFO) or _NO_INFO),
     ]
     instructions = raw(told, "result", "instructions")
