@@ -6,6 +6,8 @@ from typing import Literal, final
 __all__ = [
     "Answer",
     "Breach",
+    "BudgetBreach",
+    "BudgetDemand",
     "Decision",
     "Demand",
     "Evaluator",
@@ -190,8 +192,39 @@ class Demand:
     def enforced(self) -> bool: ...
 
 @final
+class BudgetDemand:
+    """What a call takes from one budget. `amount` and `limit` are decimal texts.
+
+    `id` is the budget's identity across reloads, the `limit` of its levels and charges; `key` says
+    which of its pots. `contributor` is the place of the contributor that says how much. `kind` is
+    `spend` for a sliding window of `window_ms`, and `pot` for one per session, where `window_ms` is
+    None.
+    """
+
+    @property
+    def budget(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def contributor(self) -> int: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def amount(self) -> str: ...
+    @property
+    def limit(self) -> str: ...
+    @property
+    def kind(self) -> Literal["spend", "pot"]: ...
+    @property
+    def window_ms(self) -> int | None: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def on_exceed(self) -> Literal["deny", "require_approval"]: ...
+
+@final
 class Decision:
-    """What the rules say of one call.
+    """What the rules say of one call, and what budgets it feeds.
 
     `rule` is the deciding rule's index in the file, -1 for the default. `restricting` are the
     indeterminate rules whose limits, evidence, requires or approval are added to it (it is not
@@ -199,7 +232,9 @@ class Decision:
     `indeterminate` holds `(rule, condition, detail)` for what could not be judged. `shadow` holds
     `(rule, action)` of the shadow rules that matched. `fault` is why the demands could not be
     computed: `("invalid_amount", rule, field, found)` or `("session_unresolved", rule, key, "")`,
-    else None; `shadow_faults` the same for shadow rules.
+    else None; `shadow_faults` the same for shadow rules. `budgets` are empty where the rules
+    deny; `budget_fault` is why they could not be computed, the same with a budget's name in place
+    of the rule.
     """
 
     @property
@@ -225,6 +260,12 @@ class Decision:
     @property
     def shadow_faults(self) -> list[tuple[str, int, str, str]]: ...
     @property
+    def budgets(self) -> list[BudgetDemand]: ...
+    @property
+    def has_budgets(self) -> bool: ...
+    @property
+    def budget_fault(self) -> tuple[str, str, str, str] | None: ...
+    @property
     def panicked(self) -> str | None: ...
 
 @final
@@ -240,6 +281,9 @@ class Evaluator:
     @property
     def needs_session_facts(self) -> bool:
         """Whether a condition asks for `labels` or `called`."""
+    @property
+    def has_budgets(self) -> bool:
+        """Whether calls are held against budgets."""
     def listing(self) -> str:
         """The compiled program, for people."""
     def decide(
@@ -294,15 +338,36 @@ class Breach:
     def reset_ns(self) -> int | None: ...
 
 @final
+class BudgetBreach:
+    """A budget without room for a call.
+
+    `current` is what is spent and reserved, `remaining` the rest of the limit, not below 0.
+    `reset_ns` is how long until there would be room, None if never; of a pot, how long until it is
+    given up when nothing more is charged.
+    """
+
+    @property
+    def demand(self) -> BudgetDemand: ...
+    @property
+    def current(self) -> str: ...
+    @property
+    def remaining(self) -> str: ...
+    @property
+    def reset_ns(self) -> int | None: ...
+
+@final
 class Level:
-    """One window's level. `reset_ns` is when its oldest entry leaves, None when it is empty."""
+    """One window's level. `reset_ns` is when its oldest entry leaves, None when it is empty.
+
+    A budget's has its id as `limit`. A `pot` leaves as a whole, `window_ms` after its last charge.
+    """
 
     @property
     def limit(self) -> str: ...
     @property
     def key(self) -> str: ...
     @property
-    def kind(self) -> Literal["rate", "spend"]: ...
+    def kind(self) -> Literal["rate", "spend", "pot"]: ...
     @property
     def current(self) -> str: ...
     @property
@@ -314,7 +379,7 @@ class Level:
 
 @final
 class Windows:
-    """All sliding windows of one process. Times are nanoseconds on one monotonic clock.
+    """All windows of one process, sliding ones and pots. Times are nanoseconds, monotonic.
 
     A `now` below one that was handed in before counts as that one. After a panic every method
     raises `RuntimeError`, for ever: what cannot be counted on is not counted with.
@@ -331,6 +396,12 @@ class Windows:
         """
     def check(self, decision: Decision, now: int) -> list[Breach]:
         """The breaches that `reserve` would report; nothing is reserved."""
+    def reserve_budgets(
+        self, decision: Decision, now: int, *, enforce: bool = True
+    ) -> tuple[int, list[BudgetBreach]]:
+        """The same for a decision's budgets: all of them or none, and every one without room."""
+    def check_budgets(self, decision: Decision, now: int) -> list[BudgetBreach]:
+        """The breaches that `reserve_budgets` would report; nothing is reserved."""
     def charges(self, reservation: int) -> list[tuple[str, str, str, str, int]]:
         """`(limit, key, kind, amount, window_ms)` of all that a commit would count.
 
@@ -348,8 +419,9 @@ class Windows:
     ) -> None:
         """Count a charge that happened at `at`, room or not; a later `at` than `now` is `now`.
 
-        Raises `ValueError` for another kind than `rate` and `spend`, for what is no amount, for a
-        rate by another amount than 1 and for a window below 1 ms.
+        Charges of one pot come in the order of their times. Raises `ValueError` for another kind
+        than `rate`, `spend` and `pot`, for what is no amount, for a rate by another amount than 1
+        and for a window below 1 ms.
         """
     def levels(self, now: int) -> list[Level]:
         """The windows that hold anything, sorted by limit, window length and key."""

@@ -10,7 +10,8 @@ core has no clock and no I/O; instants are nanoseconds that come in as arguments
   when asked for.
 - `Evaluator(graph)` loads a rule graph (JSON bytes) or raises `GraphError`; `decide` judges a
   `tools/call`.
-- `Windows` counts: `reserve` before a call is forwarded, then `commit` or `release`.
+- `Windows` counts: `reserve` and `reserve_budgets` before a call is forwarded, then `commit` or
+  `release`.
 - `normalize_path`, `check_glob`, `check_regex` raise `PatternError`, whose `args` are `(offset,
   message)` with the offset in bytes of the text as UTF-8.
 
@@ -22,6 +23,8 @@ from collections.abc import Mapping
 from helio._core import (
     Answer,
     Breach,
+    BudgetBreach,
+    BudgetDemand,
     Decision,
     Demand,
     Evaluator,
@@ -50,6 +53,8 @@ __all__ = [
     "VERSION",
     "Answer",
     "Breach",
+    "BudgetBreach",
+    "BudgetDemand",
     "Decision",
     "Demand",
     "Evaluator",

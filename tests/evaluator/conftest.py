@@ -27,6 +27,7 @@ class Policy:
         self.settings = SETTINGS | settings
         self.nodes: list[dict[str, Any]] = []
         self.rules: list[int] = []
+        self.budgets: list[int] = []
 
     def add(self, node: str, **fields: Any) -> int:
         self.nodes.append({"node": node, **fields})
@@ -87,12 +88,35 @@ class Policy:
         }
         self.rules.append(self.add("rule", **(rule | fields)))
 
+    def contributor(self, price: str, *conditions: int) -> int:
+        """What a budget counts: a fixed price, or one at a path."""
+        worth: dict[str, Any] = {"amount": price}
+        if price.startswith("$"):
+            worth = {"path": self.add("path", path=price)}
+        return self.add("contributor", conditions=list(conditions), **worth)
+
+    def budget(self, name: str, *contributors: int, **fields: Any) -> None:
+        budget = {
+            "id": f"budget:{name}",
+            "name": name,
+            "maximum": "100",
+            "currency": "GBP",
+            "window_ms": 1000,
+            "idle_ttl_ms": None,
+            "key": ["global"],
+            "on_exceed": "deny",
+            "approval": None,
+            "contributors": list(contributors),
+        }
+        self.budgets.append(self.add("budget", **(budget | fields)))
+
     def document(self) -> dict[str, Any]:
         return {
             "helio_graph": 1,
             "settings": self.settings,
             "nodes": self.nodes,
             "rules": self.rules,
+            "budgets": self.budgets,
         }
 
     def text(self) -> bytes:

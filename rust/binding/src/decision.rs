@@ -1,8 +1,10 @@
-//! `Decision` and `Demand`: what the rules say, as Python sees it. Above: Python. Below: `outcome`.
+//! `Decision`, `Demand` and `BudgetDemand`: what the rules and the budgets say, as Python sees it. Above: Python.
+//! Below: `outcome`.
 
 use helio_core::hint::Hint;
 use helio_core::outcome::{
-    Action, Decision as CoreDecision, Demand as CoreDemand, Fault as CoreFault,
+    Action, BudgetDemand as CoreBudgetDemand, Cause, Decision as CoreDecision,
+    Demand as CoreDemand, Fault as CoreFault, LimitKind,
 };
 use pyo3::prelude::*;
 
@@ -71,20 +73,92 @@ impl Demand {
     }
 }
 
+/// What a call takes from one budget.
+#[pyclass(frozen, module = "helio._core")]
+pub(crate) struct BudgetDemand {
+    pub(crate) demand: CoreBudgetDemand,
+}
+
+#[pymethods]
+impl BudgetDemand {
+    #[getter]
+    fn budget(&self) -> &str {
+        &self.demand.budget
+    }
+
+    #[getter]
+    fn id(&self) -> &str {
+        &self.demand.id
+    }
+
+    #[getter]
+    fn contributor(&self) -> u32 {
+        self.demand.contributor
+    }
+
+    #[getter]
+    fn key(&self) -> &str {
+        &self.demand.key
+    }
+
+    #[getter]
+    fn amount(&self) -> String {
+        self.demand.amount.to_string()
+    }
+
+    #[getter]
+    fn limit(&self) -> String {
+        self.demand.maximum.to_string()
+    }
+
+    #[getter]
+    fn kind(&self) -> &'static str {
+        self.demand.kind.as_str()
+    }
+
+    #[getter]
+    fn window_ms(&self) -> Option<i64> {
+        (self.demand.kind != LimitKind::Pot).then_some(self.demand.window_ms)
+    }
+
+    #[getter]
+    fn currency(&self) -> &str {
+        &self.demand.currency
+    }
+
+    #[getter]
+    fn on_exceed(&self) -> &'static str {
+        self.demand.on_exceed.as_str()
+    }
+
+    fn __repr__(&self) -> String {
+        let CoreBudgetDemand {
+            id,
+            key,
+            amount,
+            maximum,
+            ..
+        } = &self.demand;
+        format!("<BudgetDemand {amount} of {maximum} in {id:?} at {key:?}>")
+    }
+}
+
 /// `(reason, rule, what, found)`.
 type Fault = (&'static str, u32, String, String);
 
 fn fault(fault: &CoreFault) -> Fault {
-    match fault {
-        CoreFault::InvalidAmount { rule, field, found } => {
-            ("invalid_amount", *rule, field.to_string(), found.clone())
+    let (reason, what, found) = cause(&fault.cause);
+    (reason, fault.rule, what, found)
+}
+
+fn cause(cause: &Cause) -> (&'static str, String, String) {
+    match cause {
+        Cause::InvalidAmount { field, found } => {
+            ("invalid_amount", field.to_string(), found.clone())
         }
-        CoreFault::SessionUnresolved { rule, key } => (
-            "session_unresolved",
-            *rule,
-            (*key).to_owned(),
-            String::new(),
-        ),
+        Cause::SessionUnresolved { key } => {
+            ("session_unresolved", (*key).to_owned(), String::new())
+        }
     }
 }
 
@@ -175,6 +249,27 @@ impl Decision {
     #[getter]
     fn shadow_faults(&self) -> Vec<Fault> {
         self.decision.shadow_faults.iter().map(fault).collect()
+    }
+
+    #[getter]
+    fn budgets(&self) -> Vec<BudgetDemand> {
+        let each = self.decision.budgets.iter();
+        each.map(|demand| BudgetDemand {
+            demand: demand.clone(),
+        })
+        .collect()
+    }
+
+    #[getter]
+    fn has_budgets(&self) -> bool {
+        !self.decision.budgets.is_empty()
+    }
+
+    #[getter]
+    fn budget_fault(&self) -> Option<(&'static str, &str, String, String)> {
+        let fault = self.decision.budget_fault.as_ref()?;
+        let (reason, what, found) = cause(&fault.cause);
+        Some((reason, &fault.budget, what, found))
     }
 
     #[getter]

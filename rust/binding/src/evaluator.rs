@@ -64,6 +64,11 @@ impl Evaluator {
         self.evaluator.graph().needs_session_facts()
     }
 
+    #[getter]
+    fn has_budgets(&self) -> bool {
+        !self.evaluator.graph().budgets.is_empty()
+    }
+
     fn listing(&self) -> PyResult<String> {
         caught(|| self.evaluator.graph().listing()).map_err(|panic| internal(&panic))
     }

@@ -29,9 +29,11 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<message::Message>()?;
     module.add_class::<message::Answer>()?;
     module.add_class::<decision::Demand>()?;
+    module.add_class::<decision::BudgetDemand>()?;
     module.add_class::<decision::Decision>()?;
     module.add_class::<evaluator::Evaluator>()?;
     module.add_class::<windows::Breach>()?;
+    module.add_class::<windows::BudgetBreach>()?;
     module.add_class::<windows::Level>()?;
     module.add_class::<windows::Windows>()?;
     module.add_function(wrap_pyfunction!(message::parse_message, module)?)?;

@@ -1,9 +1,9 @@
-//! `Windows`: all sliding windows of a process. Above: Python. Below: `window`.
+//! `Windows`: all windows of a process. Above: Python. Below: `window`.
 
 use std::sync::{Mutex, PoisonError};
 
 use helio_core::number::Amount;
-use helio_core::outcome::LimitKind;
+use helio_core::outcome::{BudgetDemand as CoreBudgetDemand, LimitKind};
 use helio_core::window::{
     Breach as CoreBreach, Charge, Level as CoreLevel, WindowError, Windows as CoreWindows,
 };
@@ -11,7 +11,7 @@ use pyo3::exceptions::{PyLookupError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::decision::{Decision, Demand};
+use crate::decision::{BudgetDemand, Decision, Demand};
 use crate::panic::caught;
 
 /// A demand without room.
@@ -46,6 +46,47 @@ impl Breach {
         format!(
             "<Breach of {:?} at {:?}: {current} of {}>",
             demand.limit, demand.key, demand.maximum
+        )
+    }
+}
+
+/// A demand on a budget without room.
+#[pyclass(frozen, module = "helio._core")]
+pub(crate) struct BudgetBreach {
+    breach: CoreBreach<CoreBudgetDemand>,
+}
+
+#[pymethods]
+impl BudgetBreach {
+    #[getter]
+    fn demand(&self) -> BudgetDemand {
+        BudgetDemand {
+            demand: self.breach.demand.clone(),
+        }
+    }
+
+    #[getter]
+    fn current(&self) -> &str {
+        &self.breach.current
+    }
+
+    #[getter]
+    fn remaining(&self) -> &str {
+        &self.breach.remaining
+    }
+
+    #[getter]
+    fn reset_ns(&self) -> Option<i64> {
+        self.breach.reset_ns
+    }
+
+    fn __repr__(&self) -> String {
+        let CoreBreach {
+            demand, current, ..
+        } = &self.breach;
+        format!(
+            "<BudgetBreach of {:?} at {:?}: {current} of {}>",
+            demand.id, demand.key, demand.maximum
         )
     }
 }
@@ -153,6 +194,13 @@ fn breaches(breaches: Vec<CoreBreach>) -> Vec<Breach> {
         .collect()
 }
 
+fn budget_breaches(breaches: Vec<CoreBreach<CoreBudgetDemand>>) -> Vec<BudgetBreach> {
+    breaches
+        .into_iter()
+        .map(|breach| BudgetBreach { breach })
+        .collect()
+}
+
 #[pymethods]
 impl Windows {
     #[new]
@@ -182,6 +230,28 @@ impl Windows {
         let demands = &decision.get().decision.demands;
         self.run(|windows| windows.check(demands, now))
             .map(breaches)
+    }
+
+    #[pyo3(signature = (decision, now, *, enforce=true))]
+    fn reserve_budgets(
+        &self,
+        decision: &Bound<'_, Decision>,
+        now: i64,
+        enforce: bool,
+    ) -> PyResult<(u64, Vec<BudgetBreach>)> {
+        let demands = &decision.get().decision.budgets;
+        let reservation = self.run(|windows| windows.reserve(demands, now, enforce))?;
+        Ok((reservation.id, budget_breaches(reservation.breaches)))
+    }
+
+    fn check_budgets(
+        &self,
+        decision: &Bound<'_, Decision>,
+        now: i64,
+    ) -> PyResult<Vec<BudgetBreach>> {
+        let demands = &decision.get().decision.budgets;
+        self.run(|windows| windows.check(demands, now))
+            .map(budget_breaches)
     }
 
     fn charges(&self, reservation: u64) -> PyResult<Vec<Charged>> {

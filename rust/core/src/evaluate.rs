@@ -4,6 +4,7 @@
 //! three values" in docs/architecture.md. [`Evaluator::decide`] visits the candidates that the index finds;
 //! [`Evaluator::decide_linear`] visits every rule and judges every condition anew. They must agree.
 
+mod budget;
 mod demand;
 mod detail;
 mod judge;
@@ -120,7 +121,7 @@ impl Evaluator {
                 break;
             }
         }
-        walk.finish()
+        self.finish(walk, &mut judge, call, facts)
     }
 
     /// The same without the index: every rule is visited and nothing is remembered. For cross-checks.
@@ -136,6 +137,25 @@ impl Evaluator {
                 break;
             }
         }
-        walk.finish()
+        let mut memo = Memo::default();
+        memo.start(self.graph.nodes.len());
+        let mut judge = Judge::new(&self.graph, call, facts, &mut memo);
+        self.finish(walk, &mut judge, call, facts)
+    }
+
+    /// The decision of a walk, with what the call takes from budgets where it may be forwarded.
+    fn finish(
+        &self,
+        walk: Walk<'_>,
+        judge: &mut Judge<'_>,
+        call: &Call<'_>,
+        facts: &Facts<'_>,
+    ) -> Decision {
+        let charges = walk.forwards() && !self.graph.budgets.is_empty();
+        let mut decision = walk.finish();
+        if charges {
+            budget::ask(&self.graph, call, facts, judge, &mut decision);
+        }
+        decision
     }
 }

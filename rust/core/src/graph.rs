@@ -4,6 +4,7 @@
 //! "The rule graph" in docs/architecture.md. A [`Graph`] has been verified: every reference is to an earlier
 //! node of the right type, and all patterns, paths and operands are compiled.
 
+mod budgets;
 mod decode;
 mod listing;
 mod readable;
@@ -18,7 +19,7 @@ use crate::compare::{Quantifier, Test};
 use crate::glob::Glob;
 use crate::hint::Hint;
 use crate::number::Amount;
-use crate::outcome::{Action, LimitKind};
+use crate::outcome::{Action, LimitKind, OnExceed};
 use crate::path::Path;
 use crate::truth::Truth;
 
@@ -28,6 +29,8 @@ pub const GRAPH_BYTES: usize = 16 * 1024 * 1024;
 pub const GRAPH_NODES: usize = 1_000_000;
 /// The most rules of a graph.
 pub const GRAPH_RULES: usize = 100_000;
+/// The most budgets of a graph: each call is held against all of them.
+pub const GRAPH_BUDGETS: usize = 1_000;
 
 /// A graph that cannot be decoded or does not verify.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +73,8 @@ pub struct Graph {
     pub nodes: Vec<Node>,
     /// The rules in file order.
     pub rules: Vec<Arc<Rule>>,
+    /// The budgets in file order.
+    pub budgets: Vec<Arc<Budget>>,
 }
 
 /// One node. Children are compiled in, so that a condition is judged without looking further.
@@ -87,6 +92,10 @@ pub enum Node {
     Limit(Arc<Limit>),
     /// A rule.
     Rule(Arc<Rule>),
+    /// What a budget counts of some calls.
+    Contributor(Arc<Contributor>),
+    /// A budget.
+    Budget(Arc<Budget>),
 }
 
 /// Patterns with their texts, any of which may match.
@@ -188,6 +197,47 @@ pub struct Limit {
     pub field: Option<(Arc<Path>, Arc<str>)>,
     /// The currency of a `spend` limit.
     pub currency: Option<Arc<str>>,
+}
+
+/// Money that calls share, whatever rules decide about them.
+#[derive(Debug)]
+pub struct Budget {
+    /// Its identity across reloads.
+    pub id: Arc<str>,
+    /// Its name in the file.
+    pub name: Arc<str>,
+    /// The largest total that passes.
+    pub maximum: Amount,
+    /// The currency.
+    pub currency: Arc<str>,
+    /// `Spend` for a sliding window, `Pot` for one per session.
+    pub kind: LimitKind,
+    /// The window's length in milliseconds; of a `Pot`, how long it is kept after its last charge.
+    pub window_ms: i64,
+    /// The parts of the key, in order; at least one.
+    pub key: Vec<KeyPart>,
+    /// What becomes of a call without room.
+    pub on_exceed: OnExceed,
+    /// What it counts, in file order; at least one.
+    pub contributors: Vec<Arc<Contributor>>,
+}
+
+/// The calls that a budget counts, and how much each takes.
+#[derive(Debug)]
+pub struct Contributor {
+    /// All of them must hold; nodes of type [`Node::Condition`], on the tool's name or on the arguments.
+    pub conditions: Vec<NodeIndex>,
+    /// What such a call takes.
+    pub price: Price,
+}
+
+/// What a call takes from a budget.
+#[derive(Debug)]
+pub enum Price {
+    /// The same for each call.
+    Fixed(Amount),
+    /// What stands in the arguments, at a path with its readable text.
+    Field(Arc<Path>, Arc<str>),
 }
 
 /// A rule. What only the shell needs (evidence, approval, feedback) is verified and not kept.

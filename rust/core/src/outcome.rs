@@ -56,8 +56,10 @@ impl fmt::Display for Action {
 pub enum LimitKind {
     /// Calls.
     Rate,
-    /// Amounts found in the arguments.
+    /// Amounts of money in a sliding window.
     Spend,
+    /// Amounts of money that stay together until nothing was charged for some time.
+    Pot,
 }
 
 impl LimitKind {
@@ -67,6 +69,7 @@ impl LimitKind {
         match self {
             Self::Rate => "rate",
             Self::Spend => "spend",
+            Self::Pot => "pot",
         }
     }
 
@@ -76,6 +79,7 @@ impl LimitKind {
         match name {
             "rate" => Some(Self::Rate),
             "spend" => Some(Self::Spend),
+            "pot" => Some(Self::Pot),
             _ => None,
         }
     }
@@ -104,25 +108,93 @@ pub struct Demand {
     pub enforced: bool,
 }
 
-/// Why a demand could not be computed. A call whose enforced demands cannot be computed is blocked.
+/// What becomes of a call for which a budget has no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnExceed {
+    /// It is blocked.
+    Deny,
+    /// A person is asked.
+    RequireApproval,
+}
+
+impl OnExceed {
+    /// The name in policies and in the rule graph.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::RequireApproval => "require_approval",
+        }
+    }
+}
+
+/// What a call takes from one budget.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub struct BudgetDemand {
+    /// The budget's name.
+    pub budget: Arc<str>,
+    /// The budget's identity across reloads.
+    pub id: Arc<str>,
+    /// The place in the budget of the contributor that says how much.
+    pub contributor: u32,
+    /// Which of the budget's pots: the key's parts as text.
+    pub key: Arc<str>,
+    /// What the call takes.
+    pub amount: Amount,
+    /// The largest total that passes.
+    pub maximum: Amount,
+    /// `Spend` for a sliding window, `Pot` for one per session.
+    pub kind: LimitKind,
+    /// The window's length in milliseconds; of a `Pot`, how long it is kept after its last charge.
+    pub window_ms: i64,
+    /// The currency.
+    pub currency: Arc<str>,
+    /// What becomes of the call without room.
+    pub on_exceed: OnExceed,
+}
+
+/// Why an amount or a key could not be found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
     /// The amount is not there, not a single one, or not an amount.
     InvalidAmount {
-        /// The rule's index in the file.
-        rule: u32,
         /// Where the amount was looked for, as readable JSONPath.
         field: Arc<str>,
         /// What was there instead, at most 80 characters.
         found: String,
     },
-    /// Who or what the limit is keyed on is unknown.
+    /// Who or what the key asks for is unknown.
     SessionUnresolved {
-        /// The rule's index in the file.
-        rule: u32,
         /// The part of the key: `session`, `agent` or `sender_id`.
         key: &'static str,
     },
+}
+
+/// Why a limit's demand could not be computed. A call whose enforced demands cannot be computed is blocked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The rule's index in the file.
+    pub rule: u32,
+    /// What was missing.
+    pub cause: Cause,
+}
+
+impl Fault {
+    /// Of a limit of the rule at `rule` in the file.
+    #[must_use]
+    pub fn new(rule: u32, cause: Cause) -> Self {
+        Self { rule, cause }
+    }
+}
+
+/// Why a budget's demand could not be computed. Such a call is blocked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetFault {
+    /// The budget's name.
+    pub budget: Arc<str>,
+    /// What was missing.
+    pub cause: Cause,
 }
 
 /// A condition that could not be judged.
@@ -157,6 +229,10 @@ pub struct Decision {
     pub fault: Option<Fault>,
     /// The demands of shadow rules that could not be computed.
     pub shadow_faults: Vec<Fault>,
+    /// What the call takes from budgets, in their order; of a `deny` that nothing lifts, nothing.
+    pub budgets: Vec<BudgetDemand>,
+    /// The first budget whose demand could not be computed.
+    pub budget_fault: Option<BudgetFault>,
 }
 
 impl Decision {
@@ -173,6 +249,8 @@ impl Decision {
             demands: Vec::new(),
             fault: None,
             shadow_faults: Vec::new(),
+            budgets: Vec::new(),
+            budget_fault: None,
         }
     }
 }

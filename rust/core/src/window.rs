@@ -1,36 +1,42 @@
-//! Sliding windows, exact: what counted in the last so many milliseconds, and what is reserved.
+//! Windows, exact: what counted in the last so many milliseconds, or in a pot since it was last left alone for
+//! that long, and what is reserved.
 //!
 //! Above: the binding, which the state store of the shell calls. Below: `outcome`, `number`. Pure: instants
 //! are nanoseconds on one monotonic clock and come in as arguments. A clock that is handed in smaller than
 //! before is taken as standing still, so that no entry outlives its window measured from the largest instant
 //! seen. Source of the rules: "Counting" in docs/architecture.md.
 
+mod claim;
 mod ledger;
 mod snapshot;
+mod table;
 mod total;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use self::ledger::Ledger;
+pub use self::claim::{Claim, Claims};
 pub use self::snapshot::SnapshotError;
+use self::table::Table;
+use self::total::Total;
 use crate::number::Amount;
 use crate::outcome::{Demand, LimitKind};
 
-/// How many ledgers each reservation looks at to drop idle ones, so that the store shrinks while it is used.
+/// How many windows each reservation looks at to drop idle ones, so that the store shrinks while it is used.
 const TIDIED_PER_RESERVATION: usize = 2;
 
 /// A demand without room.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Breach {
+pub struct Breach<D = Demand> {
     /// The demand.
-    pub demand: Demand,
+    pub demand: D,
     /// What counted when it was judged, as decimal text: committed, reserved, and taken by earlier demands
     /// of the same call.
     pub current: String,
+    /// What is left of the maximum, as decimal text, not below 0.
+    pub remaining: String,
     /// How long until it would have room, in ns; none when its amount alone exceeds the maximum. What is
     /// reserved is taken to leave one window from now.
     pub reset_ns: Option<i64>,
@@ -38,11 +44,11 @@ pub struct Breach {
 
 /// What [`Windows::reserve`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reservation {
+pub struct Reservation<D = Demand> {
     /// To be committed or released; 0 when nothing is reserved.
     pub id: u64,
     /// The demands without room.
-    pub breaches: Vec<Breach>,
+    pub breaches: Vec<Breach<D>>,
 }
 
 /// An amount counted in one window.
@@ -56,7 +62,7 @@ pub struct Charge {
     pub kind: LimitKind,
     /// How much; 1 for `rate`.
     pub amount: Amount,
-    /// The window's length in milliseconds.
+    /// The window's length in milliseconds; of a pot, how long it is kept after its last charge.
     pub window_ms: i64,
 }
 
@@ -73,9 +79,9 @@ pub struct Level {
     pub current: String,
     /// The reserved total, as decimal text.
     pub reserved: String,
-    /// The window's length in milliseconds.
+    /// The window's length in milliseconds; of a pot, how long it is kept after its last charge.
     pub window_ms: i64,
-    /// How long until the oldest entry leaves, in ns; none without entries.
+    /// How long until the oldest entry leaves, in ns, or until all of a pot does; none without entries.
     pub reset_ns: Option<i64>,
 }
 
@@ -111,39 +117,22 @@ struct Held {
     amount: Amount,
 }
 
-/// The windows of one limit that have the same kind and length. Others under its name are strangers to them:
-/// a changed kind or window starts anew.
-#[derive(Debug)]
-struct Group {
-    kind: LimitKind,
-    window_ms: i64,
-    /// Keys hold what agents send, so this table is hashed with a secret.
-    slots: HashMap<Arc<str>, usize>,
-}
-
-/// All sliding windows of one process.
+/// All windows of one process.
 #[derive(Debug)]
 pub struct Windows {
-    /// INVARIANT: a slot is `Some` exactly when one group names it; `free` holds the others.
-    slots: Vec<Option<Ledger>>,
-    free: Vec<usize>,
-    groups: FxHashMap<Arc<str>, Vec<Group>>,
+    table: Table,
     reservations: FxHashMap<u64, Vec<Held>>,
     last_id: u64,
     latest: i64,
-    cursor: usize,
 }
 
 impl Default for Windows {
     fn default() -> Self {
         Self {
-            slots: Vec::new(),
-            free: Vec::new(),
-            groups: FxHashMap::default(),
+            table: Table::default(),
             reservations: FxHashMap::default(),
             last_id: 0,
             latest: i64::MIN,
-            cursor: 0,
         }
     }
 }
@@ -153,9 +142,9 @@ impl Windows {
     ///
     /// Demands that are not enforced (all of them unless `enforce`) are reserved where they have room and
     /// only reported where they have none. Demands on one window add up.
-    pub fn reserve(&mut self, demands: &[Demand], now: i64, enforce: bool) -> Reservation {
+    pub fn reserve<D: Claims>(&mut self, demands: &[D], now: i64, enforce: bool) -> Reservation<D> {
         let now = self.advance(now);
-        self.tidy(now);
+        self.table.tidy(TIDIED_PER_RESERVATION, now);
         let (held, breaches, blocked) = self.hold_all(demands, now, enforce);
         if blocked {
             self.let_go(&held);
@@ -172,7 +161,7 @@ impl Windows {
     }
 
     /// The breaches that [`Windows::reserve`] would report, reserving nothing.
-    pub fn check(&mut self, demands: &[Demand], now: i64) -> Vec<Breach> {
+    pub fn check<D: Claims>(&mut self, demands: &[D], now: i64) -> Vec<Breach<D>> {
         let now = self.advance(now);
         let (held, breaches, _) = self.hold_all(demands, now, true);
         self.let_go(&held);
@@ -192,7 +181,7 @@ impl Windows {
             .get(&id)
             .ok_or(WindowError::UnknownReservation(id))?;
         let charges = held.iter().filter_map(|held| {
-            let ledger = self.slots.get(held.slot)?.as_ref()?;
+            let ledger = self.table.get(held.slot)?;
             Some(Charge {
                 limit: ledger.limit.clone(),
                 key: ledger.key.clone(),
@@ -211,7 +200,7 @@ impl Windows {
     pub fn commit(&mut self, id: u64, now: i64) -> Result<(), WindowError> {
         let now = self.advance(now);
         for Held { slot, amount } in self.take(id)? {
-            if let Some(ledger) = self.ledger(slot) {
+            if let Some(ledger) = self.table.get_mut(slot) {
                 ledger.unhold(amount);
                 ledger.insert(now, amount);
             }
@@ -249,12 +238,20 @@ impl Windows {
             window_ms,
             ..
         } = charge;
-        let slot = self.find_or_add(limit, key, *kind, *window_ms);
-        if let Some(ledger) = self.ledger(slot) {
-            ledger.insert(at.min(now), charge.amount);
-            ledger.expire(now);
+        let at = at.min(now);
+        let slot = self.table.find_or_add(limit, key, *kind, *window_ms);
+        if let Some(ledger) = self.table.get_mut(slot) {
+            if *kind == LimitKind::Pot {
+                // Whether a pot was gone was settled then: later charges kept what now looks old.
+                ledger.expire(at);
+                ledger.keep_for(*window_ms, at);
+                ledger.insert(at, charge.amount);
+            } else {
+                ledger.insert(at, charge.amount);
+                ledger.expire(now);
+            }
         }
-        self.drop_if_idle(slot);
+        self.table.drop_if_idle(slot);
         Ok(())
     }
 
@@ -262,7 +259,7 @@ impl Windows {
     pub fn levels(&mut self, now: i64) -> Vec<Level> {
         let now = self.advance(now);
         let mut levels = Vec::new();
-        for ledger in self.slots.iter_mut().flatten() {
+        for ledger in self.table.ledgers() {
             ledger.expire(now);
             if !ledger.is_idle() {
                 levels.push(Level {
@@ -290,15 +287,13 @@ impl Windows {
     /// Drops every window without entries and reservations; returns how many.
     pub fn sweep(&mut self, now: i64) -> usize {
         let now = self.advance(now);
-        (0..self.slots.len())
-            .filter(|slot| self.tidy_slot(*slot, now))
-            .count()
+        self.table.sweep(now)
     }
 
     /// How many windows are kept.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.table.len()
     }
 
     /// Whether no window is kept.
@@ -315,19 +310,19 @@ impl Windows {
 
     /// Holds what has room; the last value says whether an enforced demand had none. Enforced demands come
     /// first, so that one that only advises never takes their room.
-    fn hold_all(
+    fn hold_all<D: Claims>(
         &mut self,
-        demands: &[Demand],
+        demands: &[D],
         now: i64,
         enforce: bool,
-    ) -> (Vec<Held>, Vec<Breach>, bool) {
+    ) -> (Vec<Held>, Vec<Breach<D>>, bool) {
         let mut held = Vec::with_capacity(demands.len());
         let mut breaches = Vec::new();
         let mut blocked = false;
         for enforced in [true, false] {
             for demand in demands
                 .iter()
-                .filter(|demand| (demand.enforced && enforce) == enforced)
+                .filter(|demand| (demand.claim().enforced && enforce) == enforced)
             {
                 match self.hold(demand, now) {
                     Ok(part) => held.push(part),
@@ -341,27 +336,37 @@ impl Windows {
         (held, breaches, blocked)
     }
 
-    fn hold(&mut self, demand: &Demand, now: i64) -> Result<Held, Box<Breach>> {
-        let slot = self.find_or_add(&demand.limit, &demand.key, demand.kind, demand.window_ms);
-        let refused = self.ledger(slot).and_then(|ledger| {
+    fn hold<D: Claims>(&mut self, demand: &D, now: i64) -> Result<Held, Box<Breach<D>>> {
+        let Claim {
+            limit,
+            key,
+            kind,
+            amount,
+            maximum,
+            window_ms,
+            ..
+        } = demand.claim();
+        let slot = self.table.find_or_add(limit, key, kind, window_ms);
+        let refused = self.table.get_mut(slot).and_then(|ledger| {
             ledger.expire(now);
-            if ledger.has_room(demand.amount, demand.maximum) {
-                ledger.hold(demand.amount);
+            ledger.keep_for(window_ms, now);
+            if ledger.has_room(amount, maximum) {
+                ledger.hold(amount);
                 return None;
             }
+            let current = ledger.sum().plus(ledger.reserved());
+            let remaining = Total::from(maximum).minus(current).max(Total::ZERO);
             Some(Breach {
                 demand: demand.clone(),
-                current: ledger.sum().plus(ledger.reserved()).to_string(),
-                reset_ns: ledger.room_after(demand.amount, demand.maximum, now),
+                current: current.to_string(),
+                remaining: remaining.to_string(),
+                reset_ns: ledger.room_after(amount, maximum, now),
             })
         });
         match refused {
-            None => Ok(Held {
-                slot,
-                amount: demand.amount,
-            }),
+            None => Ok(Held { slot, amount }),
             Some(breach) => {
-                self.drop_if_idle(slot);
+                self.table.drop_if_idle(slot);
                 Err(Box::new(breach))
             }
         }
@@ -369,12 +374,12 @@ impl Windows {
 
     fn let_go(&mut self, held: &[Held]) {
         for part in held {
-            if let Some(ledger) = self.ledger(part.slot) {
+            if let Some(ledger) = self.table.get_mut(part.slot) {
                 ledger.unhold(part.amount);
             }
         }
         for part in held {
-            self.drop_if_idle(part.slot);
+            self.table.drop_if_idle(part.slot);
         }
     }
 
@@ -385,103 +390,5 @@ impl Windows {
         self.reservations
             .remove(&id)
             .ok_or(WindowError::UnknownReservation(id))
-    }
-
-    fn ledger(&mut self, slot: usize) -> Option<&mut Ledger> {
-        self.slots.get_mut(slot)?.as_mut()
-    }
-
-    fn find_or_add(
-        &mut self,
-        limit: &Arc<str>,
-        key: &Arc<str>,
-        kind: LimitKind,
-        window_ms: i64,
-    ) -> usize {
-        if !self.groups.contains_key(limit) {
-            self.groups.insert(limit.clone(), Vec::new());
-        }
-        let groups = self.groups.entry(limit.clone()).or_default();
-        let same = |group: &&mut Group| group.kind == kind && group.window_ms == window_ms;
-        if let Some(slot) = groups
-            .iter_mut()
-            .find(same)
-            .and_then(|group| group.slots.get(key))
-        {
-            return *slot;
-        }
-        let ledger = Ledger::new(limit.clone(), key.clone(), kind, window_ms);
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                self.slots.push(None);
-                self.slots.len() - 1
-            }
-        };
-        if let Some(place) = self.slots.get_mut(slot) {
-            *place = Some(ledger);
-        }
-        match groups.iter_mut().find(same) {
-            Some(group) => {
-                group.slots.insert(key.clone(), slot);
-            }
-            None => {
-                groups.push(Group {
-                    kind,
-                    window_ms,
-                    slots: HashMap::from([(key.clone(), slot)]),
-                });
-            }
-        }
-        slot
-    }
-
-    fn drop_if_idle(&mut self, slot: usize) {
-        if self.ledger(slot).is_some_and(|ledger| ledger.is_idle()) {
-            self.drop_slot(slot);
-        }
-    }
-
-    fn drop_slot(&mut self, slot: usize) {
-        let Some(ledger) = self.slots.get_mut(slot).and_then(Option::take) else {
-            return;
-        };
-        self.free.push(slot);
-        let Some(groups) = self.groups.get_mut(&ledger.limit) else {
-            return;
-        };
-        for group in groups.iter_mut() {
-            if group.slots.get(&ledger.key) == Some(&slot) {
-                group.slots.remove(&ledger.key);
-            }
-        }
-        groups.retain(|group| !group.slots.is_empty());
-        if groups.is_empty() {
-            self.groups.remove(&ledger.limit);
-        }
-    }
-
-    /// Looks at the next few slots, so that windows nobody asks for any more go away while others are used.
-    fn tidy(&mut self, now: i64) {
-        for _ in 0..TIDIED_PER_RESERVATION.min(self.slots.len()) {
-            self.cursor = if self.cursor + 1 < self.slots.len() {
-                self.cursor + 1
-            } else {
-                0
-            };
-            self.tidy_slot(self.cursor, now);
-        }
-    }
-
-    fn tidy_slot(&mut self, slot: usize, now: i64) -> bool {
-        let Some(ledger) = self.ledger(slot) else {
-            return false;
-        };
-        ledger.expire(now);
-        let idle = ledger.is_idle();
-        if idle {
-            self.drop_slot(slot);
-        }
-        idle
     }
 }

@@ -1,6 +1,6 @@
 //! Limits into demands: which window, and how much. "Counting" in docs/architecture.md.
 //!
-//! Above: `walk`. Below: `graph`, `number`, `outcome`. Pure.
+//! Above: `walk`, `budget`. Below: `graph`, `number`, `outcome`. Pure.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use super::{Call, Facts};
 use crate::graph::{KeyPart, Limit};
 use crate::json::{Kind, Value};
 use crate::number::Amount;
-use crate::outcome::{Demand, Fault};
+use crate::outcome::{Cause, Demand};
 use crate::path::Path;
 
 /// The most characters of what a fault found.
@@ -35,14 +35,11 @@ impl<'a> Demands<'a> {
     }
 
     /// The demand of a limit of the rule at `rule` in the file. The key is looked at before the amount.
-    pub(super) fn of(&mut self, limit: &Limit, rule: u32, enforced: bool) -> Result<Demand, Fault> {
-        let key = self.key(limit, rule)?;
+    pub(super) fn of(&mut self, limit: &Limit, rule: u32, enforced: bool) -> Result<Demand, Cause> {
+        let key = self.key(&limit.key)?;
         let amount = match &limit.field {
             None => Amount::from(1),
-            Some((path, text)) => amount_at(path, self.call.arguments).map_err(|found| {
-                let field = text.clone();
-                Fault::InvalidAmount { rule, field, found }
-            })?,
+            Some((path, text)) => self.amount(path, text)?,
         };
         Ok(Demand {
             limit: limit.id.clone(),
@@ -57,18 +54,27 @@ impl<'a> Demands<'a> {
         })
     }
 
-    fn key(&mut self, limit: &Limit, rule: u32) -> Result<Arc<str>, Fault> {
+    /// The text of a key by these parts.
+    pub(super) fn key(&mut self, parts: &[KeyPart]) -> Result<Arc<str>, Cause> {
         let mut text = String::with_capacity(64);
-        for (place, part) in limit.key.iter().enumerate() {
+        for (place, part) in parts.iter().enumerate() {
             if place > 0 {
                 text.push('|');
             }
-            self.write_part(*part, rule, &mut text)?;
+            self.write_part(*part, &mut text)?;
         }
         Ok(text.into())
     }
 
-    fn write_part(&mut self, part: KeyPart, rule: u32, text: &mut String) -> Result<(), Fault> {
+    /// The amount at a path, of which `text` is the readable form.
+    pub(super) fn amount(&self, path: &Path, text: &Arc<str>) -> Result<Amount, Cause> {
+        amount_at(path, self.call.arguments).map_err(|found| Cause::InvalidAmount {
+            field: text.clone(),
+            found,
+        })
+    }
+
+    fn write_part(&mut self, part: KeyPart, text: &mut String) -> Result<(), Cause> {
         let Facts {
             upstream,
             agent,
@@ -83,7 +89,7 @@ impl<'a> Demands<'a> {
             }
             _ => (part, part.as_str()),
         };
-        let unresolved = Fault::SessionUnresolved { rule, key: name };
+        let unresolved = Cause::SessionUnresolved { key: name };
         text.push_str(name);
         text.push('=');
         match part {

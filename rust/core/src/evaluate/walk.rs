@@ -7,7 +7,7 @@ use super::detail::unjudged;
 use super::{Call, Facts};
 use crate::graph::{Graph, Rule};
 use crate::hint::Hint;
-use crate::outcome::Decision;
+use crate::outcome::{Action, Decision, Fault};
 use crate::truth::Truth;
 
 /// One walk over the rules; it gathers the decision.
@@ -17,6 +17,7 @@ pub(super) struct Walk<'a> {
     facts: &'a Facts<'a>,
     demands: Demands<'a>,
     decision: Decision,
+    forwards: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -27,6 +28,7 @@ impl<'a> Walk<'a> {
             facts,
             demands: Demands::new(call, facts),
             decision: Decision::plain(None, graph.default),
+            forwards: graph.default != Action::Deny,
         }
     }
 
@@ -47,6 +49,7 @@ impl<'a> Walk<'a> {
         if truth == Truth::True || rule.decides_unjudged() {
             self.decision.rule = Some(rule.index);
             self.decision.action = rule.action;
+            self.forwards = rule.forwards();
             self.apply(rule);
             return true;
         }
@@ -55,6 +58,11 @@ impl<'a> Walk<'a> {
             self.apply(rule);
         }
         false
+    }
+
+    /// Whether what decided may forward the call.
+    pub(super) fn forwards(&self) -> bool {
+        self.forwards
     }
 
     pub(super) fn finish(self) -> Decision {
@@ -83,7 +91,8 @@ impl<'a> Walk<'a> {
             return;
         }
         for limit in &rule.limits {
-            match self.demands.of(limit, rule.index, enforced) {
+            let demand = self.demands.of(limit, rule.index, enforced);
+            match demand.map_err(|cause| Fault::new(rule.index, cause)) {
                 Ok(demand) => self.decision.demands.push(demand),
                 Err(fault) if !enforced => self.decision.shadow_faults.push(fault),
                 // The first one blocks; the others would say nothing more.

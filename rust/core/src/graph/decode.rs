@@ -7,10 +7,10 @@ use serde::de::{Deserializer, IgnoredAny};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::{GRAPH_BYTES, GRAPH_NODES, GRAPH_RULES, GraphError};
+use super::{GRAPH_BUDGETS, GRAPH_BYTES, GRAPH_NODES, GRAPH_RULES, GraphError};
 use crate::hint::Hint;
 use crate::json::{self, Kind, Tape, Value};
-use crate::outcome::{Action, LimitKind};
+use crate::outcome::{Action, LimitKind, OnExceed};
 
 /// The format's version, the value of `helio_graph`.
 const VERSION: u32 = 1;
@@ -23,6 +23,9 @@ pub(super) struct Document<'a> {
     #[serde(borrow)]
     nodes: Vec<&'a RawValue>,
     pub(super) rules: Vec<u32>,
+    /// Not there where a policy has none.
+    #[serde(default)]
+    pub(super) budgets: Vec<u32>,
     source: Option<Source>,
 }
 
@@ -134,6 +137,12 @@ pub(super) enum RawNode {
     },
     Limit(RawLimit),
     Rule(Box<RawRule>),
+    Contributor {
+        conditions: Vec<u32>,
+        path: Option<u32>,
+        amount: Option<String>,
+    },
+    Budget(Box<RawBudget>),
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -208,6 +217,24 @@ pub(super) struct RawRule {
     pub(super) digest: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawBudget {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) maximum: String,
+    pub(super) currency: String,
+    #[serde(deserialize_with = "present")]
+    pub(super) window_ms: Option<i64>,
+    #[serde(deserialize_with = "present")]
+    pub(super) idle_ttl_ms: Option<i64>,
+    pub(super) key: Vec<RawKeyPart>,
+    pub(super) on_exceed: OnExceed,
+    #[serde(rename = "approval", deserialize_with = "present")]
+    _approval: Option<Opaque>,
+    pub(super) contributors: Vec<u32>,
+}
+
 /// An optional value whose key must stand there all the same.
 fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
@@ -241,6 +268,11 @@ impl Document<'_> {
         }
         if self.rules.len() > GRAPH_RULES {
             return Err(GraphError::new(format!("more than {GRAPH_RULES} rules")));
+        }
+        if self.budgets.len() > GRAPH_BUDGETS {
+            return Err(GraphError::new(format!(
+                "more than {GRAPH_BUDGETS} budgets"
+            )));
         }
         let Some(source) = &self.source else {
             return Ok(());

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Condition, Globs, Graph, KeyPart, Limit, Rule, Selection};
+use super::{Budget, Condition, Globs, Graph, KeyPart, Limit, Price, Rule, Selection};
 use crate::compare::Quantifier;
 use crate::outcome::LimitKind;
 
@@ -19,6 +19,9 @@ pub(super) fn listing(graph: &Graph) -> String {
     );
     for rule in &graph.rules {
         list_rule(graph, rule, &mut text);
+    }
+    for budget in &graph.budgets {
+        list_budget(graph, budget, &mut text);
     }
     text
 }
@@ -48,9 +51,44 @@ fn list_rule(graph: &Graph, rule: &Rule, text: &mut String) {
     }
 }
 
+fn list_budget(graph: &Graph, budget: &Budget, text: &mut String) {
+    let Budget {
+        name,
+        maximum,
+        currency,
+        window_ms,
+        id,
+        ..
+    } = budget;
+    let window = match budget.kind {
+        LimitKind::Pot => format!("until {window_ms} ms without a charge"),
+        _ => format!("in {window_ms} ms"),
+    };
+    let (key, action) = (key_text(&budget.key), budget.on_exceed.as_str());
+    let _ = writeln!(
+        text,
+        "\nbudget `{name}`: at most {maximum} {currency} {window} by {key}, else {action} ({id})"
+    );
+    for contributor in &budget.contributors {
+        let conditions = contributor.conditions.iter();
+        let conditions = conditions.filter_map(|node| graph.condition(*node));
+        let conditions: Vec<String> = conditions.map(condition_text).collect();
+        let price = match &contributor.price {
+            Price::Fixed(amount) => amount.to_string(),
+            Price::Field(_, field) => field.to_string(),
+        };
+        let _ = writeln!(text, "  {price} where {}", conditions.join(" and "));
+    }
+}
+
+fn key_text(key: &[KeyPart]) -> String {
+    let parts: Vec<&str> = key.iter().copied().map(KeyPart::as_str).collect();
+    parts.join("+")
+}
+
 fn limit_text(limit: &Limit) -> String {
-    let key: Vec<&str> = limit.key.iter().copied().map(KeyPart::as_str).collect();
-    let (key, maximum, window_ms, id) = (key.join("+"), limit.maximum, limit.window_ms, &limit.id);
+    let (maximum, window_ms, id) = (limit.maximum, limit.window_ms, &limit.id);
+    let key = key_text(&limit.key);
     let what = match (limit.kind, &limit.field) {
         (LimitKind::Spend, Some((_, field))) => {
             let currency = limit.currency.as_deref().unwrap_or_default();

@@ -19,7 +19,7 @@ use crate::path::Path;
 use crate::truth::Truth;
 
 /// The longest window, in milliseconds: its nanoseconds still fit an `i64` (about 285 years).
-const WINDOW_MS: i64 = 9_000_000_000_000;
+pub(super) const WINDOW_MS: i64 = 9_000_000_000_000;
 
 /// Decodes and verifies a whole graph.
 pub(super) fn verify(text: &[u8]) -> Result<Graph, GraphError> {
@@ -30,6 +30,7 @@ pub(super) fn verify(text: &[u8]) -> Result<Graph, GraphError> {
     }
     let rules = nodes.rules(&document.rules)?;
     nodes.check_limits()?;
+    let budgets = nodes.budgets(&document.budgets)?;
     Ok(Graph {
         digest: decode::digest(text)?,
         default: match document.settings.default {
@@ -38,12 +39,13 @@ pub(super) fn verify(text: &[u8]) -> Result<Graph, GraphError> {
         },
         nodes: nodes.verified,
         rules,
+        budgets,
     })
 }
 
 /// The nodes verified so far. A reference is looked up among them only, so that it always points backwards.
 #[derive(Default)]
-struct Nodes {
+pub(super) struct Nodes {
     verified: Vec<Node>,
 }
 
@@ -72,6 +74,15 @@ impl Nodes {
             RawNode::Value { json } => return Ok(Node::Value(json.into())),
             RawNode::Limit(limit) => return Ok(Node::Limit(Arc::new(self.limit(limit)?))),
             RawNode::Rule(rule) => return Ok(Node::Rule(Arc::new(self.rule(*rule)?))),
+            RawNode::Contributor {
+                conditions,
+                path,
+                amount,
+            } => {
+                let contributor = self.contributor(conditions, path, amount)?;
+                return Ok(Node::Contributor(Arc::new(contributor)));
+            }
+            RawNode::Budget(budget) => return Ok(Node::Budget(Arc::new(self.budget(*budget)?))),
             RawNode::Tool { globs } => Condition::Tool(self.globs(&globs)?),
             RawNode::Upstream { globs } => Condition::Upstream(self.globs(&globs)?),
             RawNode::Agent { globs } => Condition::Agent(self.globs(&globs)?),
@@ -93,7 +104,7 @@ impl Nodes {
         }))
     }
 
-    fn get(&self, reference: u32) -> Result<&Node, String> {
+    pub(super) fn get(&self, reference: u32) -> Result<&Node, String> {
         self.verified
             .get(reference as usize)
             .ok_or_else(|| format!("reference {reference} is not to an earlier node"))
@@ -109,7 +120,7 @@ impl Nodes {
         some(globs.collect::<Result<_, String>>()?, "globs")
     }
 
-    fn path(&self, reference: u32) -> Result<(Arc<Path>, Arc<str>), String> {
+    pub(super) fn path(&self, reference: u32) -> Result<(Arc<Path>, Arc<str>), String> {
         match self.get(reference)? {
             Node::Path(path, text) => Ok((path.clone(), text.clone())),
             _ => Err(format!("reference {reference} is not to a path")),
@@ -174,6 +185,7 @@ impl Nodes {
             LimitKind::Spend if field.is_none() => {
                 return Err("a spend limit has a path".to_owned());
             }
+            LimitKind::Pot => return Err("a limit is a rate or a spend".to_owned()),
             _ => {}
         }
         if !(1..=WINDOW_MS).contains(&raw.window_ms) {
@@ -288,7 +300,7 @@ impl From<RawKeyPart> for KeyPart {
 }
 
 /// A list that must not be empty.
-fn some<T>(list: Vec<T>, name: &str) -> Result<Vec<T>, String> {
+pub(super) fn some<T>(list: Vec<T>, name: &str) -> Result<Vec<T>, String> {
     if list.is_empty() {
         return Err(format!("`{name}` is empty"));
     }

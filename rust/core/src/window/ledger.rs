@@ -1,6 +1,6 @@
-//! One sliding window: its entries, their sum, and what is reserved.
+//! One window: its entries, their sum, and what is reserved.
 //!
-//! Above: `window`, which finds windows and keeps the clock. Below: `total`. Pure. All instants are
+//! Above: `table`, which finds windows, and `window`, which keeps the clock. Below: `total`. Pure. All instants are
 //! nanoseconds; `now` never goes back here, because the store hands in the largest instant that it has seen.
 
 use std::collections::VecDeque;
@@ -13,11 +13,12 @@ use crate::outcome::LimitKind;
 /// A burst's memory is given back once a queue of more than this many entries is mostly empty.
 const SHRINK_ABOVE: usize = 1024;
 
-/// What a window keeps per entry: a rate only needs the instant.
+/// What a window keeps per entry: a rate only needs the instant, and a pot only the last one of all.
 #[derive(Debug)]
 enum Entries {
     Rate(VecDeque<i64>),
     Spend(VecDeque<(i64, Amount)>),
+    Pot(Option<i64>),
 }
 
 /// The entries of one `(limit id, key)` in the order of their instants.
@@ -38,6 +39,7 @@ impl Ledger {
         let entries = match kind {
             LimitKind::Rate => Entries::Rate(VecDeque::new()),
             LimitKind::Spend => Entries::Spend(VecDeque::new()),
+            LimitKind::Pot => Entries::Pot(None),
         };
         let (sum, reserved) = (Total::ZERO, Total::ZERO);
         Self {
@@ -55,6 +57,7 @@ impl Ledger {
         match self.entries {
             Entries::Rate(_) => LimitKind::Rate,
             Entries::Spend(_) => LimitKind::Spend,
+            Entries::Pot(_) => LimitKind::Pot,
         }
     }
 
@@ -70,11 +73,12 @@ impl Ledger {
         let empty = match &self.entries {
             Entries::Rate(instants) => instants.is_empty(),
             Entries::Spend(entries) => entries.is_empty(),
+            Entries::Pot(last) => last.is_none(),
         };
         empty && self.holds == 0
     }
 
-    /// Drops the entries whose age has reached the window.
+    /// Drops the entries whose age has reached the window; all of a pot's go with its last one.
     pub(super) fn expire(&mut self, now: i64) {
         let window = window_ns(self.window_ms);
         let gone = |at: i64| i128::from(now) - i128::from(at) >= i128::from(window);
@@ -96,6 +100,20 @@ impl Ledger {
                 }
                 give_back(entries);
             }
+            Entries::Pot(last) => {
+                if last.is_some_and(gone) {
+                    *last = None;
+                    self.sum = Total::ZERO;
+                }
+            }
+        }
+    }
+
+    /// Takes over the time that a pot is kept for now. What it was before has been applied up to `now`.
+    pub(super) fn keep_for(&mut self, window_ms: i64, now: i64) {
+        if self.window_ms != window_ms {
+            self.window_ms = window_ms;
+            self.expire(now);
         }
     }
 
@@ -119,6 +137,10 @@ impl Ledger {
         if amount.is_zero() {
             return;
         }
+        if matches!(self.entries, Entries::Pot(_)) {
+            // What is over by then must not be kept by what comes after it.
+            self.expire(at);
+        }
         self.sum = self.sum.plus(amount.into());
         match &mut self.entries {
             Entries::Rate(instants) => {
@@ -134,16 +156,18 @@ impl Ledger {
                 });
                 entries.insert(place, (at, amount));
             }
+            Entries::Pot(last) => *last = Some(last.map_or(at, |last| last.max(at))),
         }
     }
 
-    /// How long until the oldest entry leaves, in ns; none without entries.
+    /// How long until the next entry leaves, in ns; none without entries.
     pub(super) fn reset(&self, now: i64) -> Option<i64> {
-        let oldest = match &self.entries {
+        let next = match &self.entries {
             Entries::Rate(instants) => instants.front().copied(),
             Entries::Spend(entries) => entries.front().map(|(at, _)| *at),
+            Entries::Pot(last) => *last,
         };
-        oldest.map(|at| self.until_gone(at, now))
+        next.map(|at| self.until_gone(at, now))
     }
 
     /// How long until `amount` would have room, in ns; none when it exceeds `maximum` alone.
@@ -167,15 +191,21 @@ impl Ledger {
                     (left <= Total::ZERO).then_some(*at)
                 })
             }
+            Entries::Pot(last) => *last,
         };
         Some(last_to_go.map_or(window_ns(self.window_ms), |at| self.until_gone(at, now)))
     }
 
-    /// The entries from the oldest on: instant and amount.
+    /// The entries from the oldest on: instant and amount. A pot's come together.
     pub(super) fn entries(&self) -> Box<dyn Iterator<Item = (i64, Amount)> + '_> {
         match &self.entries {
             Entries::Rate(instants) => Box::new(instants.iter().map(|at| (*at, Amount::from(1)))),
             Entries::Spend(entries) => Box::new(entries.iter().copied()),
+            Entries::Pot(None) => Box::new(std::iter::empty()),
+            Entries::Pot(Some(last)) => {
+                let amounts = self.sum.amounts().into_iter();
+                Box::new(amounts.map(|amount| (*last, amount)))
+            }
         }
     }
 

@@ -68,7 +68,7 @@ impl Windows {
     pub fn snapshot(&mut self, now: i64) -> Result<Vec<u8>, SnapshotError> {
         let now = self.advance(now);
         let mut windows = Vec::new();
-        for ledger in self.slots.iter_mut().flatten() {
+        for ledger in self.table.ledgers() {
             ledger.expire(now);
             let kind = ledger.kind();
             let ages: Vec<i64> = ledger
@@ -77,7 +77,7 @@ impl Windows {
                 .collect();
             let amounts = match kind {
                 LimitKind::Rate => Vec::new(),
-                LimitKind::Spend => ledger
+                LimitKind::Spend | LimitKind::Pot => ledger
                     .entries()
                     .map(|(_, amount)| amount.to_string())
                     .collect(),

@@ -7,6 +7,9 @@ use std::fmt;
 
 use crate::number::{AMOUNT_DIGITS, Amount};
 
+/// The largest whole amount.
+const LARGEST: i128 = UNIT - 1;
+
 /// How many units of `fraction` make one of `whole`.
 const UNIT: i128 = 10_i128.pow(AMOUNT_DIGITS as u32);
 
@@ -44,6 +47,31 @@ impl Total {
                 .saturating_sub(borrow),
             fraction: fraction + borrow * UNIT,
         }
+    }
+
+    /// Amounts that add up to this sum: one where one can hold it.
+    pub(super) fn amounts(self) -> Vec<Amount> {
+        if let Some(amount) = self.to_amount() {
+            return vec![amount];
+        }
+        let (mut whole, mut parts) = (self.whole, vec![]);
+        while whole > 0 {
+            let part = whole.min(LARGEST);
+            parts.push(Self {
+                whole: part,
+                fraction: 0,
+            });
+            whole -= part;
+        }
+        parts.push(Self {
+            whole: 0,
+            fraction: self.fraction,
+        });
+        parts.into_iter().filter_map(Self::to_amount).collect()
+    }
+
+    fn to_amount(self) -> Option<Amount> {
+        Amount::parse(&self.to_string()).ok()
     }
 
     /// A number of calls.
@@ -119,6 +147,25 @@ mod tests {
         assert!(total("1.999") < total("2"));
         assert!(total("0.10") == total("0.1"));
         assert!(total("0.3").minus(total("0.5")) < Total::ZERO);
+    }
+
+    #[test]
+    fn sums_are_amounts_again() {
+        let largest = total("9999999999999999999999999999");
+        let smallest = total("0.0000000000000000000000000001");
+        for sum in [
+            Total::ZERO,
+            total("12.5"),
+            largest.plus(smallest),
+            largest.plus(largest).plus(largest).plus(total("0.3")),
+        ] {
+            let amounts = sum.amounts();
+            let back = amounts
+                .iter()
+                .fold(Total::ZERO, |sum, amount| sum.plus((*amount).into()));
+            assert_eq!(back, sum, "{amounts:?}");
+        }
+        assert_eq!(total("12.5").amounts(), [Amount::parse("12.5").unwrap()]);
     }
 
     #[test]

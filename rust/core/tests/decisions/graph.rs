@@ -286,7 +286,7 @@ fn strict_json_is_wanted() {
 fn rules_and_nodes_are_counted() {
     let mut policy = Policy {
         nodes: vec![json!(0); helio_core::graph::GRAPH_NODES + 1],
-        rules: vec![],
+        ..Policy::default()
     };
     let detail = Graph::decode(&policy.text()).unwrap_err().detail;
     assert!(detail.contains("more than 1000000 nodes"), "{detail}");
@@ -295,4 +295,9 @@ fn rules_and_nodes_are_counted() {
     policy.rules = vec![0; helio_core::graph::GRAPH_RULES + 1];
     let detail = Graph::decode(&policy.text()).unwrap_err().detail;
     assert!(detail.contains("more than 100000 rules"), "{detail}");
+
+    policy.rules.clear();
+    policy.budgets = vec![0; helio_core::graph::GRAPH_BUDGETS + 1];
+    let detail = Graph::decode(&policy.text()).unwrap_err().detail;
+    assert!(detail.contains("more than 1000 budgets"), "{detail}");
 }

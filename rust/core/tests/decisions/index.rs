@@ -7,7 +7,7 @@ use helio_core::json::Tape;
 use serde_json::json;
 
 use crate::chance::Chance;
-use crate::policy::{Policy, TOOLS, random, random_call};
+use crate::policy::{Policy, TOOLS, random_call, random_with_budgets};
 
 /// How many decisions of each kind were compared, to see that the cases are worth something.
 #[derive(Default)]
@@ -16,6 +16,7 @@ struct Tally {
     by_rule: usize,
     indeterminate: usize,
     restricted: usize,
+    charged: usize,
 }
 
 fn compare(policy: &Policy, calls: usize, chance: &mut Chance, tally: &mut Tally) {
@@ -51,6 +52,7 @@ fn compare(policy: &Policy, calls: usize, chance: &mut Chance, tally: &mut Tally
         tally.by_rule += usize::from(decision.rule.is_some());
         tally.indeterminate += usize::from(!decision.indeterminate.is_empty());
         tally.restricted += usize::from(!decision.restricting.is_empty());
+        tally.charged += usize::from(!decision.budgets.is_empty());
     }
 }
 
@@ -60,7 +62,7 @@ fn agrees_with_the_plain_walk() {
     for seed in 0..300 {
         let mut chance = Chance::new(seed + 1);
         let count = chance.of(&[1, 3, 8, 20, 60, 150]);
-        let policy = random(count, &mut chance);
+        let policy = random_with_budgets(count, &mut chance);
         compare(&policy, 40, &mut chance, &mut tally);
     }
     let Tally {
@@ -68,12 +70,14 @@ fn agrees_with_the_plain_walk() {
         by_rule,
         indeterminate,
         restricted,
+        charged,
     } = tally;
     for (count, what) in [
         (by_default, "by default"),
         (by_rule, "by rule"),
         (indeterminate, "indeterminate"),
         (restricted, "restricted"),
+        (charged, "charged to budgets"),
     ] {
         assert!(count > 500, "only {count} of 12000 {what}");
     }

@@ -7,10 +7,13 @@
     missing_docs
 )]
 
+mod budget;
 mod chance;
 mod graph;
 mod index;
 mod policy;
+mod pot;
+mod pot_model;
 mod prospect;
 mod window;
 mod window_model;

@@ -9,6 +9,7 @@ use crate::chance::Chance;
 pub(crate) struct Policy {
     pub(crate) nodes: Vec<Value>,
     pub(crate) rules: Vec<usize>,
+    pub(crate) budgets: Vec<usize>,
 }
 
 impl Policy {
@@ -70,6 +71,32 @@ impl Policy {
         self.nodes.len() - 1
     }
 
+    /// Adds a contributor whose price is a fixed amount, or stands at a path.
+    pub(crate) fn contributor(&mut self, conditions: &[usize], price: &str) -> usize {
+        let mut node = json!({"node": "contributor", "conditions": conditions});
+        if price.starts_with('$') {
+            node["path"] = self.add(json!({"node": "path", "path": price})).into();
+        } else {
+            node["amount"] = price.into();
+        }
+        self.add(node)
+    }
+
+    /// Adds a budget of one second; `changes` replaces fields.
+    pub(crate) fn budget(&mut self, name: &str, contributors: &[usize], changes: Value) -> usize {
+        let mut budget = json!({
+            "node": "budget", "id": format!("budget:{name}"), "name": name, "maximum": "10",
+            "currency": "GBP", "window_ms": 1000, "idle_ttl_ms": null, "key": ["global"],
+            "on_exceed": "deny", "approval": null, "contributors": contributors,
+        });
+        for (field, value) in changes.as_object().unwrap() {
+            budget[field] = value.clone();
+        }
+        self.nodes.push(budget);
+        self.budgets.push(self.nodes.len() - 1);
+        self.nodes.len() - 1
+    }
+
     pub(crate) fn document(&self) -> Value {
         json!({
             "helio_graph": 1,
@@ -80,6 +107,7 @@ impl Policy {
             },
             "nodes": self.nodes,
             "rules": self.rules,
+            "budgets": self.budgets,
         })
     }
 
@@ -270,6 +298,32 @@ pub(crate) fn random(count: usize, chance: &mut Chance) -> Policy {
         let shadow = conditions.is_empty() && number + 5 < count || chance.one_in(6);
         let changes = json!({"limits": limits, "shadow": shadow});
         policy.rule(&conditions, action, changes);
+    }
+    policy
+}
+
+/// The same with budgets.
+pub(crate) fn random_with_budgets(count: usize, chance: &mut Chance) -> Policy {
+    let mut policy = random(count, chance);
+    for number in 0..chance.below(4) {
+        let contributors: Vec<usize> = (0..=chance.below(3))
+            .map(|_| {
+                let mut conditions = vec![policy.globs("tool", &[chance.of(PATTERNS)])];
+                if chance.one_in(2) {
+                    let (operator, operand) = test(chance);
+                    let path = chance.of(PATHS);
+                    conditions.push(policy.selection(
+                        "input",
+                        path,
+                        "some",
+                        &[(operator, &operand)],
+                    ));
+                }
+                policy.contributor(&conditions, chance.of(&["1", "2.5", "$['a']", "$['b']"]))
+            })
+            .collect();
+        let key = chance.of(&["global", "session", "agent"]);
+        policy.budget(&format!("b{number}"), &contributors, json!({"key": [key]}));
     }
     policy
 }

@@ -134,7 +134,7 @@ fn what_is_released_was_never_there() {
 fn nothing_is_reserved_under_zero() {
     let mut windows = Windows::default();
     assert_eq!(
-        windows.reserve(&[], 0, true),
+        windows.reserve::<Demand>(&[], 0, true),
         Reservation {
             id: 0,
             breaches: vec![]
