@@ -1,10 +1,10 @@
 """Every door before every kind of upstream: one scenario, governed alike on all of them."""
 
+import os
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 
+from compatibility.talk import spawning
 from end_to_end import sdk_server
 from end_to_end.agent import dump, outcome_of
 from end_to_end.pairs import running_sdk_server
@@ -22,7 +23,13 @@ from processes import SECRET, HelioProcess, choose_free_port
 
 pytestmark = [pytest.mark.end_to_end]
 
-DOORS = {"http-legacy": "legacy", "http-2026-07-28": "2026-07-28", "sse": "legacy"}
+DOORS = {
+    "http-legacy": "legacy",
+    "http-2026-07-28": "2026-07-28",
+    "sse": "legacy",
+    "stdio-legacy": "legacy",
+    "stdio-2026-07-28": "2026-07-28",
+}
 """The ways in, and the mode of the client that takes them."""
 UPSTREAMS: dict[str, list[str]] = {
     "legacy-only": ["--era", "legacy"],
@@ -82,24 +89,9 @@ SAME_IN_ALL_ROWS = (
 )
 
 
-@dataclass
-class Matrix:
-    """One Helio before all kinds of upstreams."""
-
-    helio: HelioProcess
-
-    def url(self, door: str, upstream: str) -> str:
-        """Where a door leads to an upstream."""
-        path = "sse" if door == "sse" else "mcp"
-        return self.helio.mcp_url.replace("/mcp", f"/{path}/{upstream}")
-
-    def rows(self, session: str) -> list[dict[str, Any]]:
-        """What the audit says of a session's calls."""
-        return self.helio.calls("--session", session)
-
-
 @pytest.fixture(scope="module")
-def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+def helio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HelioProcess]:
+    """One Helio before all kinds of upstreams."""
     directory = tmp_path_factory.mktemp("matrix")
     mcp_port, operator_port = choose_free_port(), choose_free_port()
     with ExitStack() as servers:
@@ -114,7 +106,7 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
         config.write_text(yaml.safe_dump(configuration), "utf-8")
         helio = HelioProcess(config=config, mcp_port=mcp_port, operator_port=operator_port)
         helio.start()
-        yield Matrix(helio)
+        yield helio
         helio.stop()
 
 
@@ -131,23 +123,30 @@ def upstream(name: str, directory: Path, servers: ExitStack) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def streams(door: str, url: str, session: str) -> AsyncIterator[Any]:
-    """A client's transport to a door; the session is named by header."""
-    headers = {"x-helio-session-id": session}
-    if door == "sse":
-        async with sse_client(url, headers=headers) as found:
-            yield found
-        return
-    async with (
-        create_mcp_http_client(headers=headers) as http_client,
-        streamable_http_client(url, http_client=http_client) as found,
-    ):
-        yield found
+async def streams(helio: HelioProcess, door: str, upstream: str, name: str) -> AsyncIterator[Any]:
+    """A client's transport through a door to an upstream; `name` is the session's."""
+    headers = {"x-helio-session-id": name}
+    async with AsyncExitStack() as stack:
+        if door == "sse":
+            url = helio.mcp_url.replace("/mcp", f"/sse/{upstream}")
+            yield await stack.enter_async_context(sse_client(url, headers=headers))
+        elif door.startswith("stdio"):
+            arguments = ["stdio", "-c", str(helio.config), "--upstream", upstream]
+            environment = {**os.environ, "HELIO_SESSION_ID": name}
+            command = [sys.executable, "-m", "helio", *arguments]
+            spawned = spawning(command, environment, helio.directory)
+            yield await stack.enter_async_context(spawned)
+        else:
+            http_client = await stack.enter_async_context(create_mcp_http_client(headers=headers))
+            transport = streamable_http_client(
+                f"{helio.mcp_url}/{upstream}", http_client=http_client
+            )
+            yield await stack.enter_async_context(transport)
 
 
-async def play(door: str, url: str, session: str) -> list[Any]:
+async def play(transport: Any, mode: str) -> list[Any]:
     """The scenario's answers."""
-    async with Client(streams(door, url, session), mode=DOORS[door]) as client:
+    async with Client(transport, mode=mode) as client:
         tools = await client.list_tools()
         return [
             sorted(tool.name for tool in tools.tools),
@@ -184,12 +183,12 @@ def seen() -> dict[str, Any]:
 @pytest.mark.parametrize("upstream", UPSTREAMS)
 @pytest.mark.parametrize("door", DOORS)
 async def test_governed_alike(
-    matrix: Matrix, seen: dict[str, Any], door: str, upstream: str
+    helio: HelioProcess, seen: dict[str, Any], door: str, upstream: str
 ) -> None:
     session = f"{door}-to-{upstream}"
-    answers = await play(door, matrix.url(door, upstream), session)
-    rows = matrix.rows(session)
-    assert [outcome_of(row) for row in rows] == OUTCOMES
+    answers = await play(streams(helio, door, upstream, session), DOORS[door])
+    rows = helio.calls("--session", session)
+    assert [outcome_of(row) for row in rows] == OUTCOMES, answers[1]
     assert {(row["upstream"], row["session_id"]) for row in rows} == {(upstream, session)}
     same = [{name: row[name] for name in SAME_IN_ALL_ROWS} for row in rows]
     first = seen.setdefault("first", {"answers": answers, "rows": same})
