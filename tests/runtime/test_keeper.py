@@ -36,12 +36,14 @@ class Kept:
         )
 
     @asynccontextmanager
-    async def running(self, interval: float | None) -> AsyncIterator[CatalogueKeeper]:
+    async def running(
+        self, interval: float | None, patience: float = 5
+    ) -> AsyncIterator[CatalogueKeeper]:
         upstream = Upstream(
             UpstreamSettings("default", url=self.recorder.url), lambda: datetime.now(UTC)
         )
         keeper = CatalogueKeeper(upstream, self.catalogue, "1", interval, self.changes.extend)
-        await keeper.start(5)
+        await keeper.start(patience)
         try:
             yield keeper
         finally:
@@ -75,6 +77,44 @@ async def test_the_start_waits_for_the_first_list(kept: Kept) -> None:
     async with kept.running(None):
         assert kept.catalogue.primed
         assert [change.event for change in kept.changes] == ["pinned"]
+
+
+async def test_calls_wait_for_the_first_attempt_only(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = asyncio.Event()
+    fetch = room.fetch_tools
+
+    async def slow_fetch(upstream: Upstream, *, client_version: str) -> list[bytes]:
+        await listing.wait()
+        return await fetch(upstream, client_version=client_version)
+
+    monkeypatch.setattr(room, "fetch_tools", slow_fetch)
+    async with kept.running(None, patience=0) as keeper:
+        waiting = asyncio.ensure_future(keeper.tried())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        listing.set()
+        await waiting
+        assert kept.catalogue.primed
+        listing.clear()
+        keeper.changed()
+        await keeper.tried()
+
+
+async def test_an_upstream_that_lists_nothing_keeps_no_call_waiting(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "FIRST_CALL_SECONDS", 0.02)
+
+    async def never(_upstream: Upstream, *, client_version: str) -> list[bytes]:
+        await asyncio.Event().wait()
+        raise AssertionError(client_version)
+
+    monkeypatch.setattr(room, "fetch_tools", never)
+    async with kept.running(None, patience=0) as keeper:
+        await keeper.tried()
+        assert not kept.catalogue.primed
 
 
 async def test_tools_are_listed_again_on_our_own_clock(kept: Kept) -> None:

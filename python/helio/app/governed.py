@@ -29,7 +29,8 @@ from helio.upstream.build import UpstreamSettings
 from helio.upstream.registry import DEFAULT_NAME, Upstream, Upstreams
 
 FIRST_LIST_SECONDS = 2.0
-"""How long the start waits for the upstreams' tools; after that they are fetched while serving."""
+"""How long the start waits for the upstreams' tools; after that they are fetched while serving, and
+calls wait for them."""
 
 StoredPins: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Accepted definitions as the journal holds them, by upstream and tool."""
@@ -81,7 +82,13 @@ class GovernedUpstream:
     @property
     def target(self) -> Target:
         """What agents reach."""
-        return Target(self.upstream, lambda: self._governance, self.keeper.changed, self._shown)
+        return Target(
+            self.upstream,
+            governance=lambda: self._governance,
+            on_tools_changed=self.keeper.changed,
+            amend_tools=self._shown,
+            tools_tried=self.keeper.tried,
+        )
 
     def _shown(self, answer: bytes, agent: str | None) -> bytes:
         """What an agent is shown of the list of tools."""

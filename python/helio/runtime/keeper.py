@@ -22,6 +22,10 @@ LAST_RETRY_SECONDS = 15.0
 """Pauses between attempts while the upstream does not list its tools; each is twice the one
 before."""
 
+FIRST_CALL_SECONDS = 10.0
+"""How long calls wait for the first attempt: a program may take its time to start, and what is not
+listed yet is judged by defaults, or not let through where it was pinned."""
+
 LEAST_PAUSE_SECONDS = 0.25
 """Between two lists, however often the upstream says that they changed."""
 
@@ -31,8 +35,8 @@ class CatalogueKeeper:
     changed.
 
     `interval` None fetches at the start and on changes only. A failed fetch keeps what was known.
-    `on_changes` gets what is to be recorded of each list that was taken. No call waits for any of
-    this: definitions are read in a thread, and what they say is taken at once.
+    `on_changes` gets what is to be recorded of each list that was taken. Only the first attempt is
+    waited for: definitions are read in a thread, and what they say is taken at once.
     """
 
     def __init__(
@@ -57,6 +61,15 @@ class CatalogueKeeper:
         self._task = asyncio.create_task(self._run())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):
+                await self._tried.wait()
+
+    async def tried(self) -> None:
+        """Returns once the tools were listed, or could not be, or after `FIRST_CALL_SECONDS` or the
+        upstream's own timeout."""
+        if self._task is None or self._tried.is_set():
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(FIRST_CALL_SECONDS, self._upstream.request_timeout)):
                 await self._tried.wait()
 
     def changed(self) -> None:

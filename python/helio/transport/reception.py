@@ -217,6 +217,8 @@ class Reception:
         self._idle.clear()
         try:
             if message.method == "tools/call":
+                if target.tools_tried is not None:
+                    await target.tools_tried()
                 received = self._received(inbound, target, message, call_id, is_modern=is_modern)
                 await self._driver.run(CallMachine(target.governance()), received, exchange)
             else:

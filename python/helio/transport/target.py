@@ -4,7 +4,7 @@ Above: `helio.transport.reception`, `helio.app` (which makes them). Below: `heli
 `helio.pipeline`.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from helio.evaluator import Message
@@ -18,13 +18,14 @@ class Target:
 
     `governance` gives what the next call is governed by; `on_tools_changed` is called when the
     upstream says that its tools changed; `amend_tools` makes of its list of tools what an agent is
-    to see.
+    to see; `tools_tried` is waited for before a call is judged.
     """
 
     upstream: Upstream
     governance: Callable[[], Governance]
     on_tools_changed: Callable[[], None]
     amend_tools: Callable[[bytes, str | None], bytes] | None = None
+    tools_tried: Callable[[], Awaitable[None]] | None = None
 
     def amend(self, message: Message, agent: str | None) -> Callable[[bytes], bytes] | None:
         """What is to be made of the answer to this message; None when it passes as it is."""
