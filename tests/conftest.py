@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,20 +46,28 @@ def demo_upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def everything_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """npm's server-everything over streamable HTTP, as a process; gives its MCP URL."""
-    command = EVERYTHING.command("streamableHttp")
-    port = choose_free_port()
-    log = tmp_path_factory.mktemp("server-everything") / "log"
+    with running_everything("streamableHttp", tmp_path_factory.mktemp("everything")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def everything_sse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """npm's server-everything over HTTP+SSE, as a process; gives its URL."""
+    with running_everything("sse", tmp_path_factory.mktemp("everything-sse")) as url:
+        yield url
+
+
+@contextmanager
+def running_everything(transport: str, directory: Path) -> Iterator[str]:
+    """npm's server-everything as a process that listens; gives its URL."""
+    command = EVERYTHING.command(transport)
+    port, log = choose_free_port(), directory / "log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            env={**os.environ, "PORT": str(port)},
-            stdout=output,
-            stderr=output,
-        )
-    url = f"http://{LOOPBACK}:{port}/mcp"
+        environment = {**os.environ, "PORT": str(port)}
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     try:
         wait_until(lambda: listens(port), process, log)
-        yield url
+        yield f"http://{LOOPBACK}:{port}/{'sse' if transport == 'sse' else 'mcp'}"
     finally:
         end_process(process)
 

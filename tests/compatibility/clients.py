@@ -6,6 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,8 @@ def script(
     return run
 
 
+OFFICIAL = version("mcp")
+"""The version of the official library in this process."""
 INSPECTOR = Peer("@modelcontextprotocol/inspector")
 CATALOG = "MCP_CATALOG_PATH"
 """Names the file of the servers that the inspector knows; else it is in the home directory."""
