@@ -151,7 +151,7 @@ async def test_rotation_writes_a_checkpoint_that_fits_its_place(
         match line.kind:
             case "segment":
                 checkpoints += 1
-                charged = {call_id: charges for call_id, _, charges in data["open"]}
+                charged = {call_id: charges for call_id, _, charges, _ in data["open"]}
                 assert set(charged) == seen_open
                 for call_id, charges in charged.items():
                     # Between a call's commit and its outcome's line the state has its charges.

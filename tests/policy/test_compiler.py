@@ -9,6 +9,7 @@ import pytest
 from helio.diagnostics import Span
 from helio.evaluator import Evaluator, GraphError, tool_call
 from helio.policy import Compiled, CompiledPolicy, compile_file, compile_text
+from helio.policy.graph import Requirement
 
 HEAD = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\n"
 
@@ -197,32 +198,37 @@ def test_what_this_version_cannot_do_blocks_the_rule() -> None:
 - { match: { tool: b }, evidence: { requires: [{ tool: x, bind: { a: b } }] } }
 - { match: { tool: c }, requires: x }
 - { match: { tool: d }, action: allow, labels: [x] }
-- { match: { tool: e }, action: allow }
 """
     )
-    *blocked, free = [rule.blocked_reason for rule in found.rules]
-    assert free is None
-    for reason, what in zip(blocked, ("asking", "evidence", "requires", "labels"), strict=True):
-        assert reason is not None
-        assert what in reason
-        assert "not available in this version" in reason
+    reason, *free = [rule.blocked_reason for rule in found.rules]
+    assert free == [None, None, None]
+    assert reason is not None
+    assert "asking" in reason
+    assert "not available in this version" in reason
 
 
 def test_summaries() -> None:
-    (named, unnamed) = policy(
+    found = policy(
         """
 - name: refunds
   match: { tool: a }
   action: deny
-  evidence: { requires: [x] }
+  evidence: { requires: [x, { tool: z, bind: { 'a.b': '$.c' } }] }
   requires: [y]
+  requires_success: false
+  labels: [seen]
   feedback: { message: 'No.', suggestion: 'Ask.' }
-- { match: { tool: b }, action: deny, shadow: true }
+- { match: { tool: b, session: { called: [p], not_called: [q] } }, action: deny, shadow: true }
 """
-    ).rules
+    )
+    (named, unnamed) = found.rules
     assert (named.index, named.name, named.label) == (0, "refunds", "refunds")
     assert (named.message, named.suggestion) == ("No.", "Ask.")
-    assert (named.evidence, named.requires) == (("x",), ("y",))
+    bound = Requirement("z", (("$['a']['b']", "$['c']"),))
+    assert named.evidence == (Requirement("x"), bound)
+    assert (named.requires, named.requires_success) == (("y",), False)
+    assert (named.labels, unnamed.labels) == (("seen",), ())
+    assert found.asked_tools == {"p", "q"}
     assert named.span == Span(5, 7, 5, 8)
     assert (unnamed.index, unnamed.name, unnamed.label) == (1, None, "rules[1]")
     assert (unnamed.message, unnamed.suggestion, unnamed.shadow) == (None, None, True)

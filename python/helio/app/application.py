@@ -26,6 +26,8 @@ from helio.errors import JournalUnavailable
 from helio.evaluator import VERSION
 from helio.governance.feedback import instant
 from helio.governance.identity import SessionResolver
+from helio.governance.session_journal import replay
+from helio.governance.sessions import Sessions
 from helio.governance.store import Charge, LocalStore
 from helio.operator.access import Access
 from helio.operator.api import application
@@ -79,6 +81,11 @@ class Application:
         self._policy_loaded = clock.now()
         self._reload_error: str | None = None
         self._store = LocalStore()
+        self._sessions = Sessions(
+            most=config.session.max,
+            most_per_agent=config.session.max_per_agent,
+            idle_ns=int(config.session.idle_timeout) * 1_000_000,
+        )
         self._started = time.monotonic()
         self._listens = ports
         self._operates = operator and config.dashboard.enabled
@@ -131,7 +138,7 @@ class Application:
         await self._agents.start()
         self.reception = Reception(
             targets=targets,
-            driver=Driver(self._journal, self._store),
+            driver=Driver(self._journal, self._store, self._sessions),
             sessions=SessionResolver(
                 (source.kind, source.name) for source in config.session.identity
             ),
@@ -278,14 +285,20 @@ class Application:
         if recovered.state is not None:
             elapsed = max(0, now.wall - recovered.state_at)
             self._store.restore(recovered.state["windows"], elapsed, now.monotonic)
+            self._sessions.restore(recovered.state.get("sessions", ()), now.monotonic - elapsed)
         for charge in recovered.charges:
             age = max(0, now.wall - charge.at)
             self._store.charge(Charge(*charge[:5]), now.monotonic - age, now.monotonic)
+        for fact in recovered.facts:
+            age = max(0, now.wall - fact.at)
+            replay(self._sessions, fact._replace(at=now.monotonic - age))
 
     def _checkpoint(self) -> Mapping[str, object]:
         upstreams = self._upstreams
+        now = clock.now().monotonic
         return {
-            "windows": self._store.snapshot(clock.now().monotonic),
+            "windows": self._store.snapshot(now),
+            "sessions": self._sessions.snapshot(now),
             "pins": self._journal.recovered.pins if upstreams is None else upstreams.pins(),
         }
 
@@ -298,7 +311,9 @@ class Application:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            self._store.sweep(clock.now().monotonic)
+            now = clock.now().monotonic
+            self._store.sweep(now)
+            self._sessions.sweep(now)
 
     # views
 

@@ -121,9 +121,9 @@ class Journal:
         self._end = recovered.end
         self._encoder = Encoder(recovered.sequence, recovered.digest)
         self._pending = Pending(Record.recovered(recovered))
-        # The state that `start` is given counts their charges already: they bring none.
+        # The state that `start` is given holds what they bring already.
         self._open_calls: dict[str | None, OpenEntry] = {
-            call.call_id: (call.at, ()) for call in recovered.open_calls
+            call.call_id: OpenEntry(call.at) for call in recovered.open_calls
         }
         self._outbox: list[bytes] = []
         self._outbox_scheduled = False
@@ -196,7 +196,8 @@ class Journal:
         return len(closed)
 
     def append_intent(self, data: Mapping[str, object]) -> asyncio.Future[None]:
-        """A call that will be forwarded; `data` holds `call_id` and what it charges (`charges`).
+        """A call that will be forwarded; `data` holds `call_id`, what it charges (`charges`) and
+        what it is in its session (`facts`).
 
         Safe on the disk when the future is done; under `relaxed` with the kernel.
         """
@@ -249,7 +250,9 @@ class Journal:
         if self._end is not None and self._end.offset >= self._max_segment_bytes:
             self._open_segment([record])
         if kind == "intent":
-            self._open_calls[call_id] = (record.at, data.get("charges", ()))
+            self._open_calls[call_id] = OpenEntry(
+                record.at, data.get("charges", ()), data.get("facts")
+            )
         self._put(record)
         if need is Need.QUEUED:
             return self._nothing
@@ -261,8 +264,8 @@ class Journal:
         call = self._open_calls.pop(call_id, None)
         if call is None or outcome.get("status") == "not_forwarded":
             return call
-        # The state counts what it charged.
-        return call[0], ()
+        # The state holds what it brought.
+        return OpenEntry(call.at)
 
     def _put(self, record: Record, *, carried: bool = False) -> None:
         """Gives the record its line; the lines of one turn of the loop go together."""
@@ -325,7 +328,7 @@ class Journal:
             "node": self._node,
             "follows": None if self._end is None else list(self._end),
             "state": self._state(),
-            "open": [[call_id, at, charges] for call_id, (at, charges) in open_calls.items()],
+            "open": [[call_id, *entry] for call_id, entry in open_calls.items()],
         }
         header = Record(
             "segment", self._clock(), encode_data(checkpoint), Need.DURABLE, future=opened

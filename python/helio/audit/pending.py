@@ -7,14 +7,20 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Self
+from typing import NamedTuple, Self
 
 from helio.audit.recovery import Recovered
 from helio.audit.segment import Position
 from helio.errors import JournalUnavailable
 
-OpenEntry = tuple[int, object]
-"""An open call in a checkpoint: its wall time in ns, and charges that the state does not count."""
+
+class OpenEntry(NamedTuple):
+    """An open call in a checkpoint: its wall time in ns, and what the state does not hold of it:
+    its charges, and the facts of its session."""
+
+    at: int
+    charges: object = ()
+    facts: object = None
 
 
 class Need(IntEnum):

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from helio.audit import segment
 from helio.audit.segment import NO_HASH, Header, Line, Position
 from helio.errors import JournalDamaged
+from helio.governance.session_journal import PastFact
 
 
 class PastCharge(NamedTuple):
@@ -29,11 +30,13 @@ class PastCharge(NamedTuple):
 
 
 class OpenCall(NamedTuple):
-    """A call with an intent and no outcome. `at`: the intent's wall time in ns."""
+    """A call with an intent and no outcome. `at`: the intent's wall time in ns. `facts` are what it
+    is in its session, if that is known."""
 
     call_id: str
     at: int
     charges: tuple[PastCharge, ...]
+    facts: Mapping[str, Any] | None = None
 
 
 class Cut(NamedTuple):
@@ -54,7 +57,8 @@ class Recovered:
     `state` is the last checkpoint's, `state_at` its wall time in ns; None for a journal without
     one. `charges` are those of calls since then that still count: open calls keep theirs, calls
     that were not forwarded lose theirs. `end` is where the next segment goes on; None when there is
-    none yet. `pins` are the accepted tool definitions as they were recorded, by upstream and tool.
+    none yet. `facts` are what happened in sessions since `state`, in order, at wall time in ns.
+    `pins` are the accepted tool definitions as they were recorded, by upstream and tool.
     """
 
     state: Mapping[str, Any] | None
@@ -66,6 +70,7 @@ class Recovered:
     end: Position | None
     cuts: tuple[Cut, ...]
     pins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    facts: tuple[PastFact, ...] = ()
 
 
 def recover(directory: Path, now: int | None = None) -> Recovered:
@@ -157,6 +162,7 @@ class _Fold:
     def __init__(self) -> None:
         self.calls: dict[str, OpenCall] = {}
         self.charges: list[PastCharge] = []
+        self.facts: list[PastFact] = []
         self.pins: dict[str, dict[str, Any]] = {}
 
     def take(self, line: Line) -> None:
@@ -170,15 +176,25 @@ class _Fold:
         elif line.kind == "intent" and not line.carried:
             # A carried one was open when the checkpoint was made, and stands there.
             data = line.values()
-            call = _open_call([data["call_id"], at, data.get("charges") or []])
+            call = _open_call([data["call_id"], at, data.get("charges") or [], data.get("facts")])
             self.calls[call.call_id] = call
         elif line.kind == "outcome":
             data = line.values()
             closed = self.calls.pop(data["call_id"], None)
             if closed is not None and data["status"] != "not_forwarded":
                 self.charges.extend(closed.charges)
+                self.take_call(closed, at, data.get("facts"))
+        elif line.kind in ("evidence", "context") and not line.carried:
+            # A carried one was in the state already.
+            self.facts.append(PastFact(line.kind, at, line.values()))
         elif line.kind == "drift_event":
             self._take_pins(line.values())
+
+    def take_call(self, call: OpenCall, at: int, outcome: Mapping[str, Any] | None) -> None:
+        """What a call was in its session, and what came of it."""
+        if call.facts is not None:
+            data = {**call.facts, "call_id": call.call_id, "outcome": outcome}
+            self.facts.append(PastFact("call", at, data))
 
     def _take_pins(self, data: Mapping[str, Any]) -> None:
         """What was accepted (a pin), or is accepted no longer (null)."""
@@ -210,6 +226,8 @@ def _fold(directory: Path, header: Header, cuts: list[Cut], now: int) -> Recover
     if size > offset:
         cuts.append(Cut(first, offset, size - offset))
     calls = tuple(fold.calls.values())
+    for call in calls:
+        fold.take_call(call, call.at, None)
     charges = [*fold.charges, *(charge for call in calls for charge in call.charges)]
     return Recovered(
         header.state,
@@ -221,12 +239,15 @@ def _fold(directory: Path, header: Header, cuts: list[Cut], now: int) -> Recover
         Position(first, offset),
         tuple(cuts),
         fold.pins,
+        tuple(fold.facts),
     )
 
 
 def _open_call(values: list[Any]) -> OpenCall:
-    call_id, at, charges = values
-    return OpenCall(call_id, at, tuple(PastCharge._make([*charge, at]) for charge in charges))
+    # Journals of earlier versions hold no facts.
+    call_id, at, charges, *rest = values
+    taken = tuple(PastCharge._make([*charge, at]) for charge in charges)
+    return OpenCall(call_id, at, taken, rest[0] if rest else None)
 
 
 def cut(directory: Path, recovered: Recovered) -> None:

@@ -79,9 +79,6 @@ UNAVAILABLE = (
 BLOCKED_IN_RULES = {
     "action=require_approval": "asking a person (`action: require_approval`)",
     "approval": "asking a person (`approval`)",
-    "evidence": "`evidence`",
-    "requires": "`requires`",
-    "labels": "putting labels on a session (`labels`)",
 }
 """What a rule may ask for and this version cannot do: the rule compiles whole and blocks its calls.
 """

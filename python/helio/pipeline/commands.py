@@ -1,14 +1,23 @@
 """What is to be done for a call, in the imperative. A driver carries them out in order. Pure.
 
-`Reserve`, `CheckRoom`, `RecordBlocked`, `RecordIntent`, `Forward` and `RecordOutcome` are each
-answered by one event; they come last in a batch. `Commit`, `Release`, `Answer` and `Deliver` are
-answered by none.
+`LoadFacts`, `Reserve`, `CheckRoom`, `RecordBlocked`, `RecordIntent`, `Forward` and `RecordOutcome`
+are each answered by one event; they come last in a batch. `Commit`, `Release`, `EnterSession`,
+`LeaveSession`, `Answer` and `Deliver` are answered by none.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from helio.evaluator import Decision
+from helio.governance.sessions import Result, Visit
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFacts:
+    """Say what is known of the session with this key, of tools and evidence under these names."""
+
+    session: str
+    names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,22 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class EnterSession:
+    """The call is about to be forwarded: its session has called the tool, and bears its labels."""
+
+    visit: Visit
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveSession:
+    """What came of the call. `arguments`, canonical JSON, are kept with a success."""
+
+    visit: Visit
+    result: Result
+    arguments: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """Answer the agent with this JSON-RPC message."""
 
@@ -80,7 +105,8 @@ class Deliver:
 
 
 Command = (
-    Reserve
+    LoadFacts
+    | Reserve
     | CheckRoom
     | RecordBlocked
     | RecordIntent
@@ -88,6 +114,8 @@ Command = (
     | RecordOutcome
     | Commit
     | Release
+    | EnterSession
+    | LeaveSession
     | Answer
     | Deliver
 )

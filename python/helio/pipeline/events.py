@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from helio.evaluator import Breach, Message
+from helio.governance.evidence import SessionFacts
 from helio.governance.identity import SessionIdentity
 from helio.governance.store import Refusal, Reservation
 from helio.protocol.modern import Round
@@ -40,6 +41,13 @@ class CallReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class FactsLoaded:
+    """What is known of the call's session."""
+
+    facts: SessionFacts
+
+
+@dataclass(frozen=True, slots=True)
 class RoomReserved:
     """Every limit had room, and holds it."""
 
@@ -62,7 +70,7 @@ class RoomChecked:
 
 @dataclass(frozen=True, slots=True)
 class StateFailed:
-    """The counters could not be asked."""
+    """The counters, or the facts of a session, could not be asked."""
 
     detail: str
 
@@ -118,6 +126,7 @@ class Abandoned:
 
 Event = (
     CallReceived
+    | FactsLoaded
     | RoomReserved
     | RoomRefused
     | RoomChecked

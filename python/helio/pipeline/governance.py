@@ -8,7 +8,12 @@ from helio.policy.graph import CompiledPolicy, RuleSummary
 
 
 class ActivePolicy:
-    """A compiled policy ready to decide. A call keeps the one it began with, reloads or not."""
+    """A compiled policy ready to decide. A call keeps the one it began with, reloads or not.
+
+    `needs_session`: what a session did before can change a decision. `session_names` are the tools
+    and the evidence that rules ask for, `evidence_names` those that marks may stand for, and of
+    calls of `bound_names` it counts what they were about.
+    """
 
     def __init__(self, compiled: CompiledPolicy) -> None:
         """Raises `helio.evaluator.GraphError` when the graph does not verify."""
@@ -17,6 +22,12 @@ class ActivePolicy:
         self.digest = compiled.digest
         self.evaluator = Evaluator(compiled.graph)
         self._rules = {rule.index: rule for rule in compiled.rules}
+        evidence = [required for rule in compiled.rules for required in rule.evidence]
+        required = {tool for rule in compiled.rules for tool in rule.requires}
+        self.evidence_names = frozenset(each.name for each in evidence)
+        self.bound_names = frozenset(each.name for each in evidence if each.bind)
+        self.session_names = compiled.asked_tools | self.evidence_names | required
+        self.needs_session = self.evaluator.needs_session_facts or bool(self.session_names)
 
     def may_allow(
         self,
@@ -39,6 +50,11 @@ class ActivePolicy:
     def rule(self, index: int) -> RuleSummary | None:
         """The rule at this place in the file; None for the default (-1)."""
         return self._rules.get(index)
+
+    def labels(self, index: int) -> tuple[str, ...]:
+        """What the rule puts on the sessions of the calls that it decides."""
+        rule = self._rules.get(index)
+        return () if rule is None else rule.labels
 
     def label(self, index: int) -> str | None:
         """What people call the rule: its name, or its path in the file; None for the default."""

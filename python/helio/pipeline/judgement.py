@@ -1,23 +1,27 @@
-"""How one call is judged: whether its tool is what was accepted, then the rules. Pure.
+"""How one call is judged: whether its tool is what was accepted, then the rules, then the evidence
+and the earlier calls that they ask for. Pure.
 
-Above: `helio.pipeline.machine`. Below: `helio.pipeline.verdict`, `helio.governance.catalogue`.
+Above: `helio.pipeline.machine`. Below: `helio.pipeline.verdict`, `prerequisites`,
+`helio.governance.catalogue`.
 
 Under `on_tool_drift: log` a call of a drifted tool is judged by every view of the tool (the pinned
 annotations and the listed ones), and the strictest outcome is taken: what is forwarded would have
 been forwarded under each view alone, and is charged whatever each would have charged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from helio.evaluator import Decision, Demand
 from helio.governance.catalogue import Standing
 from helio.governance.definitions import is_destructive
+from helio.governance.evidence import SessionFacts
 from helio.governance.feedback import Block
-from helio.pipeline import verdict
-from helio.pipeline.events import CallReceived
+from helio.pipeline import record, verdict
+from helio.pipeline.events import CallReceived, Moment
 from helio.pipeline.governance import Governance
+from helio.pipeline.prerequisites import evidence_chain, unmet
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Judgement:
 
     `block` is why it goes no further; `guarded` a block that a policy in shadow carries out too.
     `destructive`: under some view the tool may do what cannot be undone (`flag_destructive`).
+    `labels` are those that the call puts on its session, `evidence_chain` what it rests on.
     """
 
     decision: Decision
@@ -33,19 +38,29 @@ class Judgement:
     block: Block | None
     guarded: bool
     standing: Standing
+    labels: tuple[str, ...]
+    evidence_chain: Sequence[Mapping[str, object]]
 
 
-def judge(received: CallReceived, governance: Governance) -> Judgement:
-    """Judges a call by its tool's standing and the rules of this moment."""
-    settings = governance.policy.settings
+def judge(
+    received: CallReceived, governance: Governance, facts: SessionFacts | None = None
+) -> Judgement:
+    """Judges a call by its tool's standing and the rules of this moment.
+
+    `facts` is what is known of its session; None when it is unknown, or nobody asks.
+    """
+    policy = governance.policy
+    settings = policy.settings
     name = cast("str", received.message.tool)
     standing = governance.catalogue.standing(name)
     known, drift = standing.tool, standing.drift
     views = standing.views
     if drift is not None and settings.on_tool_drift != "log":
         views = (0 if known is None else known.hints,)
-    found = [_under(hints, received, governance) for hints in views]
+    found = [_under(hints, received, governance, facts) for hints in views]
     decision, block = found[0] if len(found) == 1 else _strictest(found)
+    labels = tuple(dict.fromkeys(label for each, _ in found for label in policy.labels(each.rule)))
+    chain = evidence_chain(decision, received, policy, facts)
     destructive = settings.flag_destructive != "off" and any(map(is_destructive, views))
     guard = None
     if drift is not None and (settings.on_tool_drift != "log" or not _comparable(found)):
@@ -53,10 +68,22 @@ def judge(received: CallReceived, governance: Governance) -> Judgement:
     elif known is None and settings.unknown_tools == "deny":
         guard = verdict.unknown_tool(name, governance.catalogue.primed)
     if guard is not None:
-        return Judgement(decision, destructive, guard, True, standing)
+        return Judgement(decision, destructive, guard, True, standing, labels, chain)
     # Shadow suspends the rules, not the guards around them.
     guarded = block is not None and decision.panicked is not None
-    return Judgement(decision, destructive, block, guarded, standing)
+    return Judgement(decision, destructive, block, guarded, standing, labels, chain)
+
+
+def judgement_data(
+    judgement: Judgement, received: CallReceived, started: Moment, governance: Governance
+) -> dict[str, object]:
+    """What the call's record holds once it is judged."""
+    data = record.call_data(received, started, governance, destructive=judgement.destructive)
+    data |= record.decision_data(judgement.decision, governance)
+    if judgement.evidence_chain:
+        data["evidence_chain"] = judgement.evidence_chain
+    record.note_drift(data, judgement.standing.drift)
+    return data
 
 
 def overtaken(judgement: Judgement, received: CallReceived, governance: Governance) -> Block | None:
@@ -73,19 +100,28 @@ def overtaken(judgement: Judgement, received: CallReceived, governance: Governan
 _View = tuple[Decision, Block | None]
 
 
-def _under(hints: int, received: CallReceived, governance: Governance) -> _View:
+def _under(
+    hints: int, received: CallReceived, governance: Governance, facts: SessionFacts | None
+) -> _View:
     """What the rules say of the call, were these the tool's annotations."""
-    settings = governance.policy.settings
-    decision = governance.policy.evaluator.decide(
+    policy = governance.policy
+    decision = policy.evaluator.decide(
         received.message,
         received.upstream,
         hints,
         agent=received.agent,
         session=received.session.key(received.agent),
         session_falls_back=governance.session_falls_back,
+        labels=None if facts is None else facts.labels,
+        called=None if facts is None else facts.called,
     )
-    destructive = settings.flag_destructive != "off" and is_destructive(hints)
-    return decision, verdict.decided_block(decision, received, governance, destructive=destructive)
+    destructive = policy.settings.flag_destructive != "off" and is_destructive(hints)
+    block = (
+        verdict.decided_block(decision, governance, destructive=destructive)
+        or unmet(decision, received, policy, facts)
+        or verdict.limits_fault(decision, received, policy)
+    )
+    return decision, block
 
 
 def _strictest(views: Sequence[_View]) -> _View:

@@ -5,11 +5,13 @@ event that the table does not hold for the machine's state is a fault of the dri
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum, auto
 from typing import cast
 
 from helio.errors import ProgrammingError
 from helio.evaluator import Breach
+from helio.governance.evidence import SessionFacts
 from helio.governance.feedback import Block
 from helio.governance.store import Reservation
 from helio.pipeline import answers, record, verdict
@@ -30,6 +32,7 @@ from helio.pipeline.events import (
     Abandoned,
     CallReceived,
     Event,
+    FactsLoaded,
     Moment,
     Recorded,
     RecordingFailed,
@@ -41,14 +44,16 @@ from helio.pipeline.events import (
     UpstreamFailed,
 )
 from helio.pipeline.governance import Governance
-from helio.pipeline.judgement import judge, overtaken
+from helio.pipeline.judgement import Judgement, judge, judgement_data, overtaken
 from helio.pipeline.shadow import ShadowNotes
+from helio.pipeline.visit import SessionVisit
 
 
 class State(Enum):
     """Where a call stands: what it waits for."""
 
     NEW = auto()
+    LOADING = auto()
     RESERVING = auto()
     CHECKING = auto()
     RECORDING_BLOCK = auto()
@@ -79,6 +84,7 @@ class CallMachine:
         "_shadow",
         "_started",
         "_state",
+        "_visit",
     )
 
     def __init__(self, governance: Governance) -> None:
@@ -113,16 +119,38 @@ class CallMachine:
     # NEW
 
     def _receive(self, received: CallReceived, now: Moment) -> list[Command]:
-        governance = self._governance
-        settings = governance.policy.settings
         self._received = received
         self._started = now
-        self._judgement = judgement = judge(received, governance)
+        self._visit = SessionVisit(received, self._governance.policy)
+        load = self._visit.load()
+        if load:
+            self._state = State.LOADING
+            return load
+        return self._decide(judge(received, self._governance), None, now)
+
+    # LOADING
+
+    def _loaded(self, event: FactsLoaded, now: Moment) -> list[Command]:
+        judgement = judge(self._received, self._governance, event.facts)
+        return self._decide(judgement, event.facts, now)
+
+    def _not_loaded(self, _event: StateFailed, now: Moment) -> list[Command]:
+        judgement = judge(self._received, self._governance)
+        if not judgement.guarded:
+            block = verdict.state_unavailable(self._governance.policy, judgement.decision)
+            judgement = replace(judgement, block=block)
+        return self._decide(judgement, None, now)
+
+    def _decide(
+        self, judgement: Judgement, facts: SessionFacts | None, now: Moment
+    ) -> list[Command]:
+        governance = self._governance
+        settings = governance.policy.settings
+        self._judgement = judgement
         self._decision = decision = judgement.decision
-        self._data = record.call_data(received, now, governance, destructive=judgement.destructive)
-        self._data |= record.decision_data(decision, governance)
-        record.note_drift(self._data, judgement.standing.drift)
-        self._shadow.rules(decision)
+        self._data = judgement_data(judgement, self._received, self._started, governance)
+        self._shadow.rules(decision, self._received, facts)
+        self._visit.bear(judgement.labels)
 
         block = judgement.block
         if settings.dry_run or decision.action == "dry_run":
@@ -230,6 +258,7 @@ class CallMachine:
             self._data["charges"] = record.charge_data(self._reservation.charges)
         if self._shadow.notes:
             self._data["shadow"] = self._shadow.notes
+        self._data |= self._visit.intent()
         self._state = State.RECORDING_INTENT
         return [RecordIntent(self._data)]
 
@@ -240,7 +269,7 @@ class CallMachine:
         self._forwarded_at = now.monotonic
         self._sent = True
         self._state = State.FORWARDED
-        return [Forward()]
+        return [*self._visit.enter(), Forward()]
 
     def _intent_not_recorded(self, event: RecordingFailed, now: Moment) -> list[Command]:
         if self._governance.allow_unrecorded:
@@ -261,13 +290,15 @@ class CallMachine:
         data = record.answered_data(
             self._received.call_id, event, self._started, now, self._governance
         )
-        return self._conclude(data, forwarded=True)
+        left = self._visit.answered(event, data)
+        return left + self._conclude(data, forwarded=True)
 
     def _failed(self, event: UpstreamFailed, now: Moment) -> list[Command]:
         self._sent = event.sent
         self._answer = answers.failed(self._received, event)
         data = record.failed_data(self._received.call_id, event, self._started, now)
-        return self._conclude(data, forwarded=event.sent)
+        left = self._visit.leave("failed" if event.sent else "withdrawn")
+        return left + self._conclude(data, forwarded=event.sent)
 
     def _conclude(self, data: dict[str, object], *, forwarded: bool) -> list[Command]:
         self._state = State.RECORDING_OUTCOME
@@ -301,7 +332,7 @@ class CallMachine:
         failure = UpstreamFailed("abandoned", event.detail, sent=True, latency=0)
         data = record.failed_data(self._received.call_id, failure, self._started, now)
         self._state = State.DONE
-        return [*self._commit(), RecordOutcome(data)]
+        return [*self._visit.leave("failed"), *self._commit(), RecordOutcome(data)]
 
     def _abandon_ended(self, _event: Abandoned, _now: Moment) -> list[Command]:
         self._state = State.DONE
@@ -339,6 +370,8 @@ TABLE: dict[tuple[State, type[Event]], Transition] = cast(
     "dict[tuple[State, type[Event]], Transition]",
     {
         (State.NEW, CallReceived): CallMachine._receive,
+        (State.LOADING, FactsLoaded): CallMachine._loaded,
+        (State.LOADING, StateFailed): CallMachine._not_loaded,
         (State.RESERVING, RoomReserved): CallMachine._reserved,
         (State.RESERVING, RoomRefused): CallMachine._no_room,
         (State.RESERVING, StateFailed): CallMachine._no_state,
@@ -353,6 +386,7 @@ TABLE: dict[tuple[State, type[Event]], Transition] = cast(
         (State.RECORDING_OUTCOME, Recorded): CallMachine._outcome_recorded,
         (State.RECORDING_OUTCOME, RecordingFailed): CallMachine._outcome_not_recorded,
         (State.NEW, Abandoned): CallMachine._abandon_ended,
+        (State.LOADING, Abandoned): CallMachine._abandon_ended,
         (State.RESERVING, Abandoned): CallMachine._abandon_unsent,
         (State.CHECKING, Abandoned): CallMachine._abandon_unsent,
         (State.RECORDING_BLOCK, Abandoned): CallMachine._abandon_unsent,

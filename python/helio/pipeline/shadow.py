@@ -4,8 +4,11 @@ Above: `helio.pipeline.machine`. Below: `helio.governance.feedback`.
 """
 
 from helio.evaluator import Breach, Decision
+from helio.governance.evidence import SessionFacts
 from helio.governance.feedback import Block, key_names
+from helio.pipeline.events import CallReceived
 from helio.pipeline.governance import ActivePolicy
+from helio.pipeline.prerequisites import examine
 
 
 class ShadowNotes:
@@ -19,12 +22,23 @@ class ShadowNotes:
         self._policy = policy
         self.notes: list[dict[str, object]] = []
 
-    def rules(self, decision: Decision) -> None:
-        """The shadow rules that matched, and those of their limits that could not be judged."""
-        for rule, action in decision.shadow:
-            self._note(rule, action=action)
-        for kind, rule, subject, found in decision.shadow_faults:
-            self._note(rule, reason=kind, subject=subject, found=found)
+    def rules(self, decision: Decision, received: CallReceived, facts: SessionFacts | None) -> None:
+        """The shadow rules that matched, and what they ask for and the call does not have; then
+        those of their limits that could not be judged."""
+        for index, action in decision.shadow:
+            rule = self._policy.rule(index)
+            if rule is None or not (rule.evidence or rule.requires):
+                self._note(index, action=action)
+            elif facts is None:
+                self._note(index, action=action, reason="session_unresolved")
+            else:
+                there = examine(rule, received.message.canonical_arguments(), facts)
+                lacking = {} if there.met else {"reason": there.reason, **there.details}
+                # A deny that is lifted allows.
+                passed = "allow" if rule.until and there.met else action
+                self._note(index, action=passed, **lacking)
+        for kind, index, subject, found in decision.shadow_faults:
+            self._note(index, reason=kind, subject=subject, found=found)
 
     def block(self, block: Block) -> None:
         """A block that a policy in shadow does not carry out."""

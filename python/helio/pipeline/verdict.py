@@ -11,17 +11,15 @@ from helio.pipeline.governance import ActivePolicy, Governance
 from helio.pipeline.record import not_judged
 
 
-def decided_block(
-    decision: Decision, received: CallReceived, governance: Governance, *, destructive: bool
-) -> Block | None:
-    """Why the decision alone blocks the call; None when it goes on to the limits.
+def decided_block(decision: Decision, governance: Governance, *, destructive: bool) -> Block | None:
+    """Why the decision alone blocks the call; None when it goes on to what the rules ask for.
 
     `destructive`: the tool may do what cannot be undone (`flag_destructive`).
     """
     policy = governance.policy
     if decision.panicked is not None:
         return _policy_denied(decision, governance, "The call could not be evaluated")
-    if decision.action == "deny":
+    if decision.action == "deny" and not _may_be_lifted(decision, policy):
         return _policy_denied(decision, governance, _denial(decision, policy))
     for index in (*decision.restricting, decision.rule):
         rule = policy.rule(index)
@@ -33,9 +31,24 @@ def decided_block(
             "available in this version."
         )
         return _policy_denied(decision, governance, why)
-    if decision.fault is not None:
-        return _faulty(decision.fault, received, policy, decision.action)
     return None
+
+
+def limits_fault(decision: Decision, received: CallReceived, policy: ActivePolicy) -> Block | None:
+    """Why what the call would charge cannot be told; None when it can."""
+    if decision.fault is None:
+        return None
+    return faulty(decision.fault, received, policy, decision.action)
+
+
+def _may_be_lifted(decision: Decision, policy: ActivePolicy) -> bool:
+    """Whether the rule denies only until what it asks for is there.
+
+    One that could not be judged denies for good: to end the search there would widen.
+    """
+    rule = policy.rule(decision.rule)
+    unjudged = any(index == decision.rule for index, _, _ in decision.indeterminate)
+    return rule is not None and rule.until and not unjudged
 
 
 def unknown_tool(tool: str, primed: bool) -> Block:
@@ -181,10 +194,11 @@ def _denial(decision: Decision, policy: ActivePolicy) -> str:
     return f"Rule `{label}` denies this call."
 
 
-def _faulty(
+def faulty(
     fault: tuple[str, int, str, str], received: CallReceived, policy: ActivePolicy, action: str
 ) -> Block:
-    """What a limit needs is missing: an amount that can be counted, or what its key is made of."""
+    """Something needed is missing: an amount that can be counted, or a session or key to count
+    under."""
     kind, index, subject, found = fault
     rule = policy.rule(index)
     if kind == "invalid_amount":

@@ -33,12 +33,22 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleSummary:
-    """What people and feedback say of a rule.
+class Requirement:
+    """Evidence that a rule asks for. `bind` pairs a path into this call's arguments with one into
+    what the evidence was about."""
 
-    `label` is its name, or its path in the file; `limits` are the ids of its limits;
-    `blocked_reason` says why every call that it matches is blocked, where it asks for what this
-    version cannot do. `span` is its place, None when the graph came without its source.
+    name: str
+    bind: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSummary:
+    """What people, feedback and sessions need to know of a rule.
+
+    `label` is its name, or its path in the file; `limits` are the ids of its limits; `requires` are
+    tools, `requires_success` says whether they must have succeeded; `labels` are those that it puts
+    on a session. `blocked_reason` says why every call that it matches is blocked, where it asks for
+    what this version cannot do. `span` is its place, None when the graph came without its source.
     """
 
     index: int
@@ -50,8 +60,10 @@ class RuleSummary:
     message: str | None
     suggestion: str | None
     limits: tuple[str, ...]
-    evidence: tuple[str, ...]
+    evidence: tuple[Requirement, ...]
     requires: tuple[str, ...]
+    requires_success: bool
+    labels: tuple[str, ...]
     blocked_reason: str | None
     span: Span | None
     digest: str
@@ -59,12 +71,16 @@ class RuleSummary:
 
 @dataclass(frozen=True, slots=True)
 class CompiledPolicy:
-    """A rule graph that verified. `graph` is its canonical text, `source` included."""
+    """A rule graph that verified. `graph` is its canonical text, `source` included.
+
+    `asked_tools` are those of which a condition asks whether the session called them.
+    """
 
     graph: bytes
     digest: str
     settings: Settings
     rules: tuple[RuleSummary, ...]
+    asked_tools: frozenset[str] = frozenset()
 
     @classmethod
     def from_graph(cls, graph: bytes) -> "CompiledPolicy":
@@ -81,7 +97,13 @@ class CompiledPolicy:
             _summary(nodes[at], nodes, None if spans is None else Span(*spans[at][1:]))
             for at in document["rules"]
         )
-        return cls(graph, digest, Settings(**document["settings"]), rules)
+        asked_tools = frozenset(
+            name
+            for node in nodes
+            if node["node"] in ("called", "not_called")
+            for name in node["names"]
+        )
+        return cls(graph, digest, Settings(**document["settings"]), rules, asked_tools)
 
 
 def canonical(value: object) -> bytes:
@@ -106,12 +128,19 @@ def _summary(rule: dict[str, Any], nodes: list[dict[str, Any]], span: Span | Non
         message=feedback.get("message"),
         suggestion=feedback.get("suggestion"),
         limits=tuple(nodes[limit]["id"] for limit in rule["limits"]),
-        evidence=tuple(required["tool"] for required in rule["evidence"]),
+        evidence=tuple(_requirement(required, nodes) for required in rule["evidence"]),
         requires=tuple(rule["requires"]),
+        requires_success=rule["requires_success"],
+        labels=tuple(rule["labels"]),
         blocked_reason=_blocked_reason(rule),
         span=span,
         digest=rule["digest"],
     )
+
+
+def _requirement(required: dict[str, Any], nodes: list[dict[str, Any]]) -> Requirement:
+    bind = ((nodes[here]["path"], nodes[there]["path"]) for here, there in required["bind"])
+    return Requirement(required["tool"], tuple(bind))
 
 
 def _blocked_reason(rule: dict[str, Any]) -> str | None:

@@ -1,7 +1,7 @@
 """The driver: turns a call's commands into effects, and what comes of them into events.
 
 Above: `helio.transport`. Below: `helio.pipeline` (the machine), `helio.audit` (the journal),
-`helio.governance` (the store).
+`helio.governance` (the store, the sessions).
 """
 
 import logging
@@ -12,6 +12,7 @@ from typing import Protocol
 from helio.audit.journal import Journal
 from helio.errors import JournalUnavailable, ProgrammingError
 from helio.governance.continuations import Continuations
+from helio.governance.sessions import Sessions
 from helio.governance.store import LocalStore, Refusal
 from helio.pipeline import commands, events
 from helio.pipeline.commands import Command
@@ -22,6 +23,7 @@ from helio.runtime import clock
 
 logger = logging.getLogger(__name__)
 
+Settlement = commands.Commit | commands.Release | commands.EnterSession | commands.LeaveSession
 Append = Callable[[Mapping[str, object]], Awaitable[None]]
 
 
@@ -40,11 +42,14 @@ class Exchange(Protocol):
 
 
 class Driver:
-    """Carries out calls against one journal and one state store."""
+    """Carries out calls against one journal, one state store and one table of sessions."""
 
-    def __init__(self, journal: Journal, store: LocalStore) -> None:
+    def __init__(
+        self, journal: Journal, store: LocalStore, sessions: Sessions | None = None
+    ) -> None:
         self._journal = journal
         self._store = store
+        self._sessions = Sessions() if sessions is None else sessions
         self._continuations = Continuations()
 
     async def run(
@@ -74,8 +79,17 @@ class Driver:
         event: Event | None = None
         for command in batch:
             match command:
-                case commands.Commit() | commands.Release():
+                case (
+                    commands.Commit()
+                    | commands.Release()
+                    | commands.EnterSession()
+                    | commands.LeaveSession()
+                ):
                     self._settle(command)
+                case commands.LoadFacts():
+                    now = clock.now().monotonic
+                    facts = self._sessions.facts(command.session, command.names, now)
+                    event = events.FactsLoaded(facts)
                 case commands.Reserve():
                     event = self._reserve(command)
                 case commands.CheckRoom():
@@ -105,11 +119,18 @@ class Driver:
             return events.RoomRefused(found)
         return events.RoomReserved(found)
 
-    def _settle(self, command: commands.Commit | commands.Release) -> None:
-        if isinstance(command, commands.Commit):
-            self._store.commit(command.reservation, command.at)
-        else:
-            self._store.release(command.reservation)
+    def _settle(self, command: Settlement) -> None:
+        """What no event answers and nobody waits for."""
+        match command:
+            case commands.Commit():
+                self._store.commit(command.reservation, command.at)
+            case commands.Release():
+                self._store.release(command.reservation)
+            case commands.EnterSession():
+                self._sessions.enter(command.visit, clock.now().monotonic)
+            case commands.LeaveSession():
+                now = clock.now().monotonic
+                self._sessions.leave(command.visit, command.result, command.arguments, now)
 
     async def _record(self, append: Append, data: Mapping[str, object]) -> Event:
         try:
@@ -123,7 +144,7 @@ class Driver:
         """Gives a call up without waiting for anything."""
         for command in machine.handle(events.Abandoned(detail), clock.now()):
             match command:
-                case commands.Commit() | commands.Release():
+                case commands.Commit() | commands.Release() | commands.LeaveSession():
                     self._settle(command)
                 case commands.RecordOutcome():
                     try:

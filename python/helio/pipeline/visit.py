@@ -1,0 +1,66 @@
+"""One call in its session: what it asks of it, and what it leaves there. Pure.
+
+Above: `helio.pipeline.machine`. Below: `helio.governance.sessions`. A call without a known session
+asks nothing and leaves nothing.
+"""
+
+from typing import cast
+
+from helio.governance.session_journal import outcome_facts, visit_data
+from helio.governance.sessions import Result, Visit
+from helio.pipeline.commands import Command, EnterSession, LeaveSession, LoadFacts
+from helio.pipeline.events import CallReceived, UpstreamAnswered
+from helio.pipeline.governance import ActivePolicy
+
+
+class SessionVisit:
+    """The session's side of one call, under the policy that the call began with."""
+
+    __slots__ = ("_arguments", "_policy", "_session", "_visit")
+
+    def __init__(self, received: CallReceived, policy: ActivePolicy) -> None:
+        self._policy = policy
+        self._session = received.session.key(received.agent)
+        self._arguments = received.message.canonical_arguments
+        self._visit: Visit | None = None
+        if self._session is not None:
+            tool = cast("str", received.message.tool)
+            asked = tool in policy.session_names
+            self._visit = Visit(self._session, received.call_id, tool, (), asked)
+
+    def load(self) -> list[Command]:
+        """Asks for the facts, if a rule does."""
+        if self._session is None or not self._policy.needs_session:
+            return []
+        return [LoadFacts(self._session, self._policy.session_names)]
+
+    def bear(self, labels: tuple[str, ...]) -> None:
+        """The call puts these labels on its session, if it is forwarded."""
+        if self._visit is not None:
+            self._visit = self._visit._replace(labels=labels)
+
+    def intent(self) -> dict[str, object]:
+        """What the intent's record says of it."""
+        return {} if self._visit is None else {"facts": visit_data(self._visit)}
+
+    def enter(self) -> list[Command]:
+        """The call is about to be forwarded."""
+        return [] if self._visit is None else [EnterSession(self._visit)]
+
+    def answered(self, event: UpstreamAnswered, outcome: dict[str, object]) -> list[Command]:
+        """The upstream answered; says in the `outcome`'s record whether the tool succeeded.
+
+        An error is no success, nor is an answer that asks for a further round.
+        """
+        if self._visit is None:
+            return []
+        if event.error is not None or event.asks is not None:
+            return self.leave("failed")
+        bound = self._visit.tool in self._policy.bound_names
+        arguments = self._arguments() if bound else None
+        outcome["facts"] = outcome_facts(arguments)
+        return [LeaveSession(self._visit, "succeeded", arguments)]
+
+    def leave(self, result: Result) -> list[Command]:
+        """The call did not succeed, as far as anybody knows, or nobody got it."""
+        return [] if self._visit is None else [LeaveSession(self._visit, result, None)]
