@@ -12,83 +12,26 @@ from helio.protocol.revisions import UnknownRevision
 from helio.upstream import eras as eras_module
 from helio.upstream.eras import Eras, Spoken
 from helio.upstream.made import StreamResponse, WholeResponse
+from upstream.both_eras import (
+    DUAL,
+    MODERN,
+    ONLY_LEGACY,
+    ONLY_MODERN,
+    Upstream,
+    headers_of,
+    modern,
+    open_session,
+    scene,
+)
 from upstream.scripted import (
     INITIALIZE,
-    LegacyServer,
     ScriptedPort,
     Sent,
     post,
     refusal,
     request,
-    result,
     said,
-    send,
 )
-
-MODERN = "2026-07-28"
-META = {
-    "io.modelcontextprotocol/protocolVersion": MODERN,
-    "io.modelcontextprotocol/clientCapabilities": {},
-}
-
-
-def modern(method: str, params: dict[str, Any] | None = None) -> Any:
-    return request(method, {**(params or {}), "_meta": META})
-
-
-def headers_of(message: Any) -> dict[str, str]:
-    return {"mcp-protocol-version": MODERN, "mcp-method": message["method"]}
-
-
-class Upstream:
-    """An upstream that speaks what a test says, and says of itself what a test says."""
-
-    def __init__(self, *, speaks_modern: bool, speaks_legacy: bool, names: Any = None) -> None:
-        self.speaks_modern = speaks_modern
-        self.speaks_legacy = speaks_legacy
-        self.names = [MODERN] if names is None else names
-        self.legacy = LegacyServer()
-
-    async def __call__(self, sent: Sent) -> Any:
-        if sent.headers.get("mcp-protocol-version") == MODERN:
-            return self.modern(sent)
-        if not self.speaks_legacy:
-            return refusal(400, "no such revision", -32022, {"supported": [MODERN]})
-        return await self.legacy(sent)
-
-    def modern(self, sent: Sent) -> Any:
-        if not self.speaks_modern:
-            return refusal(400, "Bad Request: Missing session ID")
-        if sent.asks == "server/discover":
-            return result(
-                sent,
-                {
-                    "resultType": "complete",
-                    "supportedVersions": self.names,
-                    "capabilities": {"tools": {}},
-                },
-            )
-        return result(sent, {"resultType": "complete", "modern": sent.asks})
-
-
-DUAL = {"speaks_modern": True, "speaks_legacy": True}
-ONLY_MODERN = {"speaks_modern": True, "speaks_legacy": False}
-ONLY_LEGACY = {"speaks_modern": False, "speaks_legacy": True}
-
-
-def scene(**speaks: Any) -> tuple[Upstream, ScriptedPort, Eras]:
-    upstream = Upstream(**speaks)
-    port = ScriptedPort(upstream)
-    return upstream, port, Eras(port)
-
-
-async def open_session(eras: Eras) -> dict[str, str]:
-    response = await post(eras, INITIALIZE)
-    assert response.status == 200
-    given = response.header(b"mcp-session-id")
-    assert given is not None
-    await response.read(1 << 20)
-    return {"mcp-session-id": given.decode(), "mcp-protocol-version": "2025-11-25"}
 
 
 @pytest.mark.parametrize("speaks", [DUAL, ONLY_MODERN, ONLY_LEGACY])
@@ -110,16 +53,26 @@ async def test_it_is_asked_once_for_all() -> None:
     listing = modern("tools/list")
     await asyncio.gather(*(post(eras, listing, headers_of(listing)) for _ in range(10)))
     assert port.asked.count("server/discover") == 1
-    assert eras.spoken == Spoken(modern=True, legacy=None)
+    assert eras.spoken == Spoken(modern=True)
 
 
 async def test_a_server_that_names_one_era_and_speaks_both_is_spoken_to_straight() -> None:
     _, port, eras = scene(**DUAL)
+    listing = modern("tools/list")
+    await post(eras, listing, headers_of(listing))
     session = await open_session(eras)
     assert session["mcp-session-id"] == "session-1"
     assert eras.spoken == Spoken(modern=True, legacy=True)
     await post(eras, request("tools/list"), session)
-    assert port.asked == ["server/discover", "initialize", "tools/list"]
+    assert port.asked == ["server/discover", "tools/list", "initialize", "tools/list"]
+
+
+async def test_a_legacy_agent_needs_no_probe() -> None:
+    _, port, eras = scene(**ONLY_LEGACY)
+    session = await open_session(eras)
+    await post(eras, request("tools/list"), session)
+    assert port.asked == ["initialize", "tools/list"]
+    assert eras.spoken == Spoken(legacy=True)
 
 
 async def test_a_server_that_refuses_a_session_is_bridged_from_then_on() -> None:
@@ -151,17 +104,18 @@ def error(code: int, data: Any = None) -> dict[str, Any]:
 
 
 LEGACY_ONLY = Spoken(modern=False, legacy=True)
+NO_VERDICT = Spoken()
 
 
 @pytest.mark.parametrize(
     ("discovered", "spoken"),
     [
-        (told(200, result={"supportedVersions": [MODERN]}), Spoken(modern=True, legacy=None)),
+        (told(200, result={"supportedVersions": [MODERN]}), Spoken(modern=True)),
         (told(200, result={"supportedVersions": [MODERN, "2025-06-18"]}), Spoken(True, True)),
         (told(200, result={"supportedVersions": ["2025-06-18"]}), LEGACY_ONLY),
         (told(200, result={"supportedVersions": "2026-07-28"}), LEGACY_ONLY),
         (told(400, **error(-32022, {"supported": ["2025-11-25"]})), LEGACY_ONLY),
-        (told(400, **error(-32022, {"supported": [MODERN]})), Spoken(modern=True, legacy=None)),
+        (told(400, **error(-32022, {"supported": [MODERN]})), Spoken(modern=True)),
         (told(200, **error(-32601)), LEGACY_ONLY),
         (told(404, **error(-32601)), LEGACY_ONLY),
         (told(400, **error(-32000)), LEGACY_ONLY),
@@ -170,11 +124,11 @@ LEGACY_ONLY = Spoken(modern=False, legacy=True)
         (plain(405), LEGACY_ONLY),
         (plain(400), LEGACY_ONLY),
         (plain(200, b"<html>"), LEGACY_ONLY),
-        (plain(401), None),
-        (plain(403), None),
-        (plain(429), None),
-        (plain(503), None),
-        (plain(307), None),
+        (plain(401), NO_VERDICT),
+        (plain(403), NO_VERDICT),
+        (plain(429), NO_VERDICT),
+        (plain(503), NO_VERDICT),
+        (plain(307), NO_VERDICT),
     ],
 )
 async def test_what_counts_as_which_era(discovered: Callable[[Sent], Any], spoken: Any) -> None:
@@ -184,16 +138,19 @@ async def test_what_counts_as_which_era(discovered: Callable[[Sent], Any], spoke
         return WholeResponse(202)
 
     eras = Eras(ScriptedPort(answering))
-    await send(eras, "GET", None, {"mcp-session-id": "s"})
+    listing = modern("tools/list")
+    await post(eras, listing, headers_of(listing))
     assert eras.spoken == spoken
+    await eras.aclose()
 
 
 async def test_revisions_that_nobody_knows_are_told() -> None:
     async def answering(sent: Sent) -> Any:
         return told(200, result={"supportedVersions": ["2030-01-01"]})(sent)
 
+    listing = modern("tools/list")
     with pytest.raises(UpstreamFailed, match="2030-01-01") as failed:
-        await post(Eras(ScriptedPort(answering)), INITIALIZE)
+        await post(Eras(ScriptedPort(answering)), listing, headers_of(listing))
     assert not failed.value.sent
 
 
@@ -204,9 +161,12 @@ async def test_a_failed_connection_is_no_verdict() -> None:
         raise UpstreamFailed("connect_failed", sent=False)
 
     port.answering = down
-    with pytest.raises(UpstreamFailed) as failed:
-        await post(eras, INITIALIZE)
-    assert not failed.value.sent
+    listing = modern("tools/list")
+    for message, headers in ((INITIALIZE, {}), (listing, headers_of(listing))):
+        with pytest.raises(UpstreamFailed) as failed:
+            await post(eras, message, headers)
+        assert not failed.value.sent
+        assert eras.spoken == NO_VERDICT
     port.answering = upstream
     await open_session(eras)
     assert eras.spoken == Spoken(modern=True, legacy=False)
@@ -224,8 +184,11 @@ async def test_an_upstream_that_is_struck_dumb_counts_as_legacy(reason: str) -> 
         return StreamResponse(timeout=None)
 
     eras = Eras(ScriptedPort(answering), probe_seconds=0.02)
-    await open_session(eras)
+    listing = modern("tools/list")
+    answer = await said(await post(eras, listing, headers_of(listing)))
+    assert answer["result"]["resultType"] == "complete"
     assert eras.spoken == LEGACY_ONLY
+    await eras.aclose()
 
 
 async def test_nobody_waits_when_an_upstream_is_asked_again(
@@ -245,8 +208,9 @@ async def test_nobody_waits_when_an_upstream_is_asked_again(
         return probes[-1]
 
     eras = Eras(ScriptedPort(answering))
-    session = await open_session(eras)
-    await post(eras, request("tools/list"), session)
+    listing = modern("tools/list")
+    for _ in range(2):
+        await post(eras, listing, headers_of(listing))
     async with asyncio.timeout(5):
         while len(probes) < 2:  # noqa: ASYNC110 - the port tells in no other way
             await asyncio.sleep(0)
@@ -262,11 +226,9 @@ async def test_nobody_waits_when_an_upstream_is_asked_again(
 
 async def test_the_probe_has_the_callers_credentials_and_nothing_of_its_message() -> None:
     _, port, eras = scene(**DUAL)
-    await post(
-        eras,
-        INITIALIZE,
-        {"authorization": "Bearer a", "x-team": "b", "mcp-session-id": "c", "last-event-id": "d"},
-    )
+    listing = modern("tools/list")
+    own = {"authorization": "Bearer a", "x-team": "b", "mcp-name": "c", "last-event-id": "d"}
+    await post(eras, listing, headers_of(listing) | own)
     probe = port.sent[0]
     assert probe.asks == "server/discover"
     assert probe.headers == {

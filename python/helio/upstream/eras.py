@@ -1,8 +1,9 @@
 """Which eras an upstream speaks, and the way from an agent of either era to it.
 
-Above: `helio.upstream.build`. Below: the upstream's port, and the bridges of the eras. What the
-upstream speaks is found out by `server/discover` on Helio's own account when it is first needed,
-remembered, and found out again when an answer contradicts it (2026-07-28, Versioning).
+Above: `helio.upstream.build`. Below: the upstream's port, and the bridges of the eras. Whether the
+upstream speaks 2026-07-28 is found out by `server/discover` on Helio's own account, whether it
+speaks the legacy revisions by its answer to an agent's `initialize`; both when it is first needed,
+both remembered, and found out again when an answer contradicts it (2026-07-28, Versioning).
 """
 
 import asyncio
@@ -53,10 +54,10 @@ _OF_A_MODERN_SERVER: Final = frozenset(
 
 
 class Spoken(NamedTuple):
-    """What an upstream speaks. `legacy` None: it names no legacy revision, and nobody tried."""
+    """Which eras an upstream speaks; None is not known yet."""
 
-    modern: bool
-    legacy: bool | None
+    modern: bool | None = None
+    legacy: bool | None = None
 
 
 class _Request(NamedTuple):
@@ -116,16 +117,16 @@ class Eras:
         self._modern_agents = ModernAgents(port, revision=revision)
         self._legacy_agents = LegacyAgents(port, parameters_of=parameters_of)
         self._pinned = pinned is not None
-        self._spoken: Spoken | None = None
+        self._spoken = Spoken()
         if pinned_era is not None:
-            self._spoken = Spoken(pinned_era == "modern", pinned_era == "legacy")
+            self._spoken = Spoken(modern=pinned_era == "modern", legacy=pinned_era == "legacy")
         self._until: float | None = None
         self._asked_at = float("-inf")
-        self._flight: asyncio.Task[Spoken | None] | None = None
+        self._flight: asyncio.Task[None] | None = None
 
     @property
-    def spoken(self) -> Spoken | None:
-        """What the upstream speaks, None while nobody knows."""
+    def spoken(self) -> Spoken:
+        """What the upstream speaks, as far as that is known."""
         return self._spoken
 
     async def send(
@@ -139,11 +140,10 @@ class Eras:
     ) -> Response:
         """See `helio.upstream.port.Port`."""
         request = _Request(method, headers, body, path_suffix, timeout)
-        spoken = await self._speaks(headers)
         revision = find(headers, PROTOCOL_VERSION)
         if revision is None or is_legacy(revision.decode("latin-1").strip(" \t")):
-            return await self._from_legacy(request, spoken)
-        return await self._from_modern(request, spoken)
+            return await self._from_legacy(request)
+        return await self._from_modern(request)
 
     async def aclose(self) -> None:
         """See `helio.upstream.port.Port`."""
@@ -154,10 +154,9 @@ class Eras:
         await self._legacy_agents.aclose()
         await self._port.aclose()
 
-    async def _from_modern(
-        self, request: _Request, spoken: Spoken | None, *, again: bool = False
-    ) -> Response:
-        straight = spoken is None or spoken.modern
+    async def _from_modern(self, request: _Request, *, again: bool = False) -> Response:
+        await self._know_modern(request)
+        straight = self._spoken.modern is not False
         response = await request.send(self._port if straight else self._modern_agents)
         if response.status < 400 or again or self._pinned:
             return response
@@ -165,91 +164,100 @@ class Eras:
         contradicts = code == UNSUPPORTED_REVISION or (
             straight and refusal.status in (400, 404, 405) and code not in _OF_A_MODERN_SERVER
         )
-        now = await self._contradicted(request) if contradicts else spoken
-        if now is None or now.modern == straight:
+        if not contradicts or not await self._asked_again(request):
+            return refusal
+        if (self._spoken.modern is not False) == straight:
             return refusal
         if code != UNSUPPORTED_REVISION and request.asks == "tools/call":
             # It may have run, whatever the refusal says.
             return refusal
-        return await self._from_modern(request, now, again=True)
+        return await self._from_modern(request, again=True)
 
-    async def _from_legacy(
-        self, request: _Request, spoken: Spoken | None, *, again: bool = False
-    ) -> Response:
+    async def _from_legacy(self, request: _Request) -> Response:
+        """Straight, until the upstream is known not to speak it: its own answer to an agent's
+        `initialize` says that best. Servers that speak both eras may name one."""
         session_id = find(request.headers, SESSION_ID)
         bridged = session_id is not None and self._legacy_agents.knows(session_id)
-        if bridged or (spoken is not None and spoken.legacy is False):
+        if bridged or self._spoken.legacy is False:
             return await request.send(self._legacy_agents)
-        if spoken is not None and spoken.legacy is None and request.initializes:
+        if self._spoken.legacy is None and request.initializes:
             return await self._first_session(request)
         response = await request.send(self._port)
-        if response.status < 400 or again or self._pinned:
+        if response.status < 400 or self._pinned:
             return response
         refusal, code = await _read(response)
-        if code != UNSUPPORTED_REVISION:
+        if code != UNSUPPORTED_REVISION or not await self._asked_again(request):
             return refusal
-        now = await self._contradicted(request)
-        if now is None or not now.modern:
-            return refusal
-        # It refuses the very era, whatever revisions it names.
-        self._spoken = Spoken(modern=True, legacy=False)
-        return await self._from_legacy(request, self._spoken, again=True)
+        return await self._bridged_if_modern(request, refusal)
 
     async def _first_session(self, request: _Request) -> Response:
-        """An `initialize` at an upstream that names only later revisions: servers that speak both
-        eras may name one."""
+        """An `initialize` at an upstream that nobody has opened a session at."""
         response = await request.send(self._port)
         if response.status == 200 and response.header(SESSION_ID) is not None:
-            self._spoken = Spoken(modern=True, legacy=True)
+            self._spoken = self._spoken._replace(legacy=True)
             return response
         asked = await read_answer(response, _REFUSAL_LIMIT)
         response.close()
-        if asked.result is not None:
-            self._spoken = Spoken(modern=True, legacy=True)
-        elif asked.status in _NO_VERDICT or asked.status >= 500:
-            return WholeResponse(asked.status, asked.body, asked.headers)
-        else:
-            self._spoken = Spoken(modern=True, legacy=False)
-            return await request.send(self._legacy_agents)
         described = [header for header in asked.headers if header[0] != b"content-type"]
-        return WholeResponse(asked.status, asked.body, described)
+        if asked.result is not None:
+            self._spoken = self._spoken._replace(legacy=True)
+            return WholeResponse(asked.status, asked.body, described)
+        refusal = WholeResponse(asked.status, asked.body, asked.headers)
+        if asked.error is not None:
+            refusal = WholeResponse(asked.status, asked.body, described)
+        if asked.status in _NO_VERDICT or asked.status >= 500:
+            return refusal
+        try:
+            await self._know_modern(request)
+        except UpstreamFailed as failure:
+            logger.info("the upstream did not say what it speaks: %s", failure)
+            return refusal
+        return await self._bridged_if_modern(request, refusal)
+
+    async def _bridged_if_modern(self, request: _Request, refusal: WholeResponse) -> Response:
+        """Goes on by the bridge when the upstream speaks 2026-07-28: it refused the very era,
+        whatever revisions it names."""
+        if not self._spoken.modern:
+            return refusal
+        self._spoken = Spoken(modern=True, legacy=False)
+        return await request.send(self._legacy_agents)
 
     # Finding out.
 
-    async def _speaks(self, headers: Sequence[Header]) -> Spoken | None:
-        """What the upstream speaks, None when it does not say it to this caller."""
-        if self._spoken is not None:
-            if self._until is not None and asyncio.get_running_loop().time() >= self._until:
-                # Nobody waits for what may well be silence again.
-                self._take_off(headers)
-            return self._spoken
-        return await asyncio.shield(self._take_off(headers))
+    async def _know_modern(self, request: _Request) -> None:
+        """Has `spoken.modern` known, unless the upstream does not say it to this caller."""
+        if self._spoken.modern is None:
+            await asyncio.shield(self._take_off(request.headers))
+        elif self._until is not None and asyncio.get_running_loop().time() >= self._until:
+            # Nobody waits for what may well be silence again.
+            self._take_off(request.headers)
 
-    def _take_off(self, headers: Sequence[Header]) -> asyncio.Task[Spoken | None]:
+    def _take_off(self, headers: Sequence[Header]) -> asyncio.Task[None]:
         if self._flight is None:
             self._flight = asyncio.create_task(self._find_out(headers))
             self._flight.add_done_callback(self._landed)
         return self._flight
 
-    def _landed(self, flight: asyncio.Task[Spoken | None]) -> None:
+    def _landed(self, flight: asyncio.Task[None]) -> None:
         self._flight = None
         if not flight.cancelled():
             flight.exception()  # Those who wait get it; there may be none left.
 
-    async def _contradicted(self, request: _Request) -> Spoken | None:
-        """What the upstream speaks now; None when it was asked a moment ago, or does not say."""
+    async def _asked_again(self, request: _Request) -> bool:
+        """After a contradiction: whether the upstream said anew what it speaks. Not when it was
+        asked a moment ago."""
         now = asyncio.get_running_loop().time()
         if self._flight is None and now - self._asked_at < CONTRADICTION_SECONDS:
-            return None
+            return False
         logger.info("an upstream contradicts what it spoke: it is asked again")
-        self._spoken = None
+        self._spoken = Spoken()
         try:
-            return await self._speaks(request.headers)
+            await self._know_modern(request)
         except UpstreamFailed as failure:
             logger.info("the upstream did not say what it speaks: %s", failure)
-            return None
+        return self._spoken.modern is not None
 
-    async def _find_out(self, headers: Sequence[Header]) -> Spoken | None:
+    async def _find_out(self, headers: Sequence[Header]) -> None:
         self._asked_at = asyncio.get_running_loop().time()
         body = discovery(VERSION)
         sent = [
@@ -266,14 +274,16 @@ class Eras:
             # There are servers that fall silent, or end, at what they do not know.
             self._until = asyncio.get_running_loop().time() + PROVISIONAL_SECONDS
             self._spoken = Spoken(modern=False, legacy=True)
-            return self._spoken
+            return
         self._until = None
-        self._spoken = judged(asked)
-        return self._spoken
+        told = judged(asked)
+        # What an agent's own session showed counts for more than what is named.
+        shown = told.legacy if told.legacy is not None else self._spoken.legacy
+        self._spoken = Spoken(told.modern, shown)
 
 
-def judged(asked: Asked) -> Spoken | None:
-    """What an upstream speaks by its answer to `server/discover`; None when that is no verdict.
+def judged(asked: Asked) -> Spoken:
+    """What an upstream speaks by its answer to `server/discover`, as far as that is a verdict.
 
     Raises `UpstreamFailed` for one that names revisions, and none that Helio knows.
     """
@@ -288,13 +298,13 @@ def judged(asked: Asked) -> Spoken | None:
         if not modern and not legacy:
             detail = f"the upstream speaks none of Helio's revisions: {str(named)[:200]}"
             raise UpstreamFailed("protocol_error", sent=False, detail=detail)
-        return Spoken(modern, legacy or None)
+        return Spoken(modern=modern, legacy=legacy or None)
     if error.get("code") == MISSING_CAPABILITY:
-        return Spoken(modern=True, legacy=None)
+        return Spoken(modern=True)
     if asked.status in _NO_VERDICT or 300 <= asked.status < 400:
-        return None
+        return Spoken()
     if asked.status >= 500 and not error:
-        return None
+        return Spoken()
     return Spoken(modern=False, legacy=True)
 
 
