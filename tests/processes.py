@@ -42,12 +42,11 @@ def listens(port: int) -> bool:
         return False
 
 
-def start_demo_upstream(log: Path) -> tuple[subprocess.Popen[bytes], str]:
+def start_demo_upstream(log: Path, port: int = 0) -> tuple[subprocess.Popen[bytes], str]:
     """A demo upstream of one's own: the process (end it with `end_process`) and its MCP URL."""
+    command = [sys.executable, "-m", "helio.demo.upstream", "--port", str(port)]
     with log.open("wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "helio.demo.upstream"], stdout=subprocess.PIPE, stderr=errors
-        )
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)
     assert process.stdout is not None
     with process.stdout as output:
         url = output.readline().decode().strip()

@@ -8,7 +8,6 @@ from helio.config.availability import UNAVAILABLE
 SMALLEST = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\n"
 
 ASKED_FOR = {
-    "aggregate": "upstreams: [{ name: a, url: 'http://localhost:1/mcp' }]\naggregate: true",
     "budgets": (
         "budgets: [{ name: a, limit: 1, currency: GBP, window: 1d, contributors: [{ amount: 1 }] }]"
     ),
@@ -43,6 +42,7 @@ def test_refused(path: str) -> None:
     "text",
     [
         "aggregate: false",
+        "upstreams: [{ name: a, url: 'http://localhost:1/mcp' }]\naggregate: true",
         "auth: { mode: none, tokens: [] }",
         "budgets: []",
         "approval: { channels: [{ type: dashboard, name: desk }], mode: return }",

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from helio.app.aggregated import Aggregated
 from helio.config.sections import (
     HelioConfig,
     NamedUpstreamConfig,
@@ -23,7 +24,7 @@ from helio.pipeline.governance import ActivePolicy, Governance
 from helio.protocol.modern import Parameters
 from helio.runtime.drift import DriftRecords
 from helio.runtime.keeper import CatalogueKeeper
-from helio.transport.listing import Listing
+from helio.transport.listing import Judged, Listing
 from helio.transport.target import Target
 from helio.upstream.build import UpstreamSettings
 from helio.upstream.registry import DEFAULT_NAME, Upstream, Upstreams
@@ -90,6 +91,15 @@ class GovernedUpstream:
             tools_tried=self.keeper.tried,
         )
 
+    def judged(self, tool: str) -> Judged:
+        """As what a call of one of its tools is judged now."""
+        return Judged(tool, self.upstream.name, self._governance)
+
+    @property
+    def listing(self) -> Listing:
+        """How much agents are shown of its list of tools now."""
+        return self._listing
+
     def _shown(self, answer: bytes, agent: str | None) -> bytes:
         """What an agent is shown of the list of tools."""
         return self._listing.show(answer, agent, self.upstream.name, self._governance)
@@ -110,14 +120,20 @@ class GovernedUpstreams:
         pins: StoredPins,
     ) -> None:
         """`pins` are what an earlier process accepted, as `pins` gave them."""
+        settings = upstream_settings(config)
         try:
-            self._upstreams = Upstreams(upstream_settings(config))
+            self._upstreams = Upstreams(settings)
         except ValueError as error:
             raise StartFailed(str(error), "Correct the upstream in helio.yaml.") from None
         self._governed = [
             GovernedUpstream(each, config, policy, records) for each in self._upstreams
         ]
         self._single = config.upstream is not None
+        self._aggregated = (
+            Aggregated(self._governed, settings, max_sessions=config.session.max)
+            if config.aggregate
+            else None
+        )
         self._pins = pins
         for each in self._governed:
             stored = pins.get(each.upstream.name, {})
@@ -162,10 +178,13 @@ class GovernedUpstreams:
         }
 
     def targets(self) -> Mapping[str | None, Target]:
-        """What agents reach, by name; a single upstream has none."""
+        """What agents reach, by name; a single upstream has none, and neither have all as one."""
         if self._single:
             return {None: self._governed[0].target}
-        return {each.upstream.name: each.target for each in self._governed}
+        named: dict[str | None, Target] = {
+            each.upstream.name: each.target for each in self._governed
+        }
+        return named if self._aggregated is None else {None: self._aggregated.target, **named}
 
     async def stop(self) -> None:
         """Ends the keepers."""
@@ -174,6 +193,8 @@ class GovernedUpstreams:
 
     async def aclose(self) -> None:
         """Ends the upstreams' connections and processes."""
+        if self._aggregated is not None:
+            await self._aggregated.aclose()
         await self._upstreams.aclose()
 
 

@@ -227,9 +227,13 @@ def _check_upstreams(config: HelioConfig, root: Mapping, diagnostics: Diagnostic
         if upstream.name in names:
             message = f"two upstreams are called {quoted(upstream.name)}"
             diagnostics.add(codes.CONFLICT, message, span, path)
-        elif config.aggregate and "__" in upstream.name:
-            message = "under `aggregate` the name of an upstream may not hold `__`"
+        elif config.aggregate and ("__" in upstream.name or upstream.name.endswith("_")):
+            message = "under `aggregate` the name of an upstream may not hold `__` or end with `_`"
             hint = "agents see `<upstream>__<tool>`, and must read it in one way only"
+            diagnostics.add(codes.CONFLICT, message, span, path, hint)
+        elif config.aggregate and upstream.name == "aggregate":
+            message = "under `aggregate` no upstream may be called `aggregate`"
+            hint = "that is what the audit calls what is for none of them"
             diagnostics.add(codes.CONFLICT, message, span, path, hint)
         names.add(upstream.name)
     if config.aggregate and config.upstream is not None:

@@ -69,6 +69,7 @@ class Governance:
     `session_falls_back`: session-keyed limits of an unknown session use the agent (`on_unresolved:
     anonymous`). `allow_unrecorded`: the journal's failure does not block (`audit.on_failure:
     allow`).
+    `unserved`: no upstream stands behind it, so that whatever is called is unknown.
     `max_record`: bytes of a body that a record keeps; a larger one is kept by hash and head.
     """
 
@@ -78,4 +79,5 @@ class Governance:
     session_falls_back: bool = False
     allow_unrecorded: bool = False
     include_responses: bool = True
+    unserved: bool = False
     max_record: int = field(default=256 * 1024)

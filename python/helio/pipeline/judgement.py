@@ -65,6 +65,8 @@ def judge(
     guard = None
     if drift is not None and (settings.on_tool_drift != "log" or not _comparable(found)):
         guard = verdict.drifted(drift)
+    elif governance.unserved:
+        guard = verdict.unknown_tool(name, primed=True)
     elif known is None and settings.unknown_tools == "deny":
         guard = verdict.unknown_tool(name, governance.catalogue.primed)
     if guard is not None:

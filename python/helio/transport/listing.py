@@ -8,7 +8,7 @@ and `CacheableResult` of MCP 2026-07-28; `policies` in docs/configuration.md.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -17,6 +17,14 @@ from helio.pipeline.governance import Governance
 from helio.protocol.splice import Edit, removals, spliced
 
 _TOOLS: Final = ("result", "tools")
+
+
+class Judged(NamedTuple):
+    """As what a call of a listed tool is judged."""
+
+    tool: str
+    upstream: str
+    governance: Governance
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +44,28 @@ class Listing:
         self, answer: bytes, agent: str | None, upstream: str, governance: Governance
     ) -> bytes:
         """What this agent gets of an upstream's answer; the calls are judged by `governance`."""
+        return self.show_several(answer, agent, lambda name: Judged(name, upstream, governance))
+
+    def show_several(
+        self, answer: bytes, agent: str | None, judged_as: Callable[[str], Judged | None]
+    ) -> bytes:
+        """The same of a list in which calls are `judged_as` of several upstreams; None is nobody's
+        tool."""
 
         def keep(name: str) -> bool:
-            return not self.hide_denied or _may_pass(name, agent, upstream, governance)
+            if not self.hide_denied:
+                return True
+            judged = judged_as(name)
+            return judged is not None and _may_pass(judged, agent)
 
         for_one_agent = self.hide_denied and self.agents_differ
         return amend(answer, keep=keep, max_ttl_ms=self.max_ttl_ms, for_one_agent=for_one_agent)
 
 
-def _may_pass(tool: str, agent: str | None, upstream: str, governance: Governance) -> bool:
+def _may_pass(judged: Judged, agent: str | None) -> bool:
     """Whether a call may pass under any view of the tool: drift comes and goes. The annotations of
     a tool that is not in the catalogue yet may be any."""
+    tool, upstream, governance = judged
     standing = governance.catalogue.standing(tool)
     views = (None,) if standing.tool is None else standing.views
     return any(

@@ -151,12 +151,15 @@ class Reception:
 
     async def _post(self, inbound: Inbound, target: Target) -> Reply:
         try:
-            message = parse_message(inbound.body)
+            posted = parse_message(inbound.body)
         except MalformedMessage as error:
             reason, code, identifier, detail = error.args
             raise Rejection(400, reason, detail, code, identifier) from None
-        is_modern = judge_envelope(message, inbound)
+        is_modern = judge_envelope(posted, inbound)
+        target, message = target.addressed(posted)
         headers = headers_up(inbound, target, message.id, is_modern=is_modern)
+        if is_modern and message is not posted:
+            headers = modern.renamed(headers, message)
         if is_modern:
             headers = mirrored_arguments(message, inbound, target, headers)
         if message.kind == "request":

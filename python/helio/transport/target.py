@@ -18,7 +18,8 @@ class Target:
 
     `governance` gives what the next call is governed by; `on_tools_changed` is called when the
     upstream says that its tools changed; `amend_tools` makes of its list of tools what an agent is
-    to see; `tools_tried` is waited for before a call is judged.
+    to see; `tools_tried` is waited for before a call is judged; `address` finds the upstream of a
+    call, where several are served as one.
     """
 
     upstream: Upstream
@@ -26,6 +27,14 @@ class Target:
     on_tools_changed: Callable[[], None]
     amend_tools: Callable[[bytes, str | None], bytes] | None = None
     tools_tried: Callable[[], Awaitable[None]] | None = None
+    address: Callable[[Message], "tuple[Target, Message]"] | None = None
+
+    def addressed(self, message: Message) -> "tuple[Target, Message]":
+        """Whom a message is for, and the message as that upstream knows it: what is judged and what
+        is forwarded. Only calls are addressed."""
+        if self.address is None or message.method != "tools/call":
+            return self, message
+        return self.address(message)
 
     def amend(self, message: Message, agent: str | None) -> Callable[[bytes], bytes] | None:
         """What is to be made of the answer to this message; None when it passes as it is."""

@@ -57,6 +57,7 @@ class Upstream:
     """One named upstream: its port, what of an agent's headers it gets, and its health.
 
     `request_timeout` is in seconds: how long it may stay silent while it is asked something.
+    `port` and `health` are for another way to an upstream that there is already.
     `parameters_of` gives the arguments of a tool that are mirrored in headers (2026-07-28); who
     knows the tools sets it.
     Raises `ValueError` for settings that cannot be used.
@@ -67,6 +68,7 @@ class Upstream:
         settings: UpstreamSettings,
         now: Callable[[], datetime],
         port: Port | None = None,
+        health: Health | None = None,
     ) -> None:
         self.name = settings.name
         self.request_timeout = settings.request_timeout
@@ -77,7 +79,7 @@ class Upstream:
             patterns=settings.forward_headers,
             open_mode=settings.open_mode,
         )
-        self.health = Health(now)
+        self.health = Health(now) if health is None else health
 
     async def send(
         self,

@@ -35,6 +35,7 @@ from helio.protocol.modern.request import (
     headers_for,
     is_modern,
     is_modern_post,
+    renamed,
 )
 from helio.protocol.modern.rounds import Round, input_required, retried
 from helio.protocol.modern.values import decoded, encoded
@@ -64,6 +65,7 @@ __all__ = [
     "is_modern_post",
     "parameter_headers",
     "parameter_values",
+    "renamed",
     "retried",
     "unsupported",
 ]

@@ -112,6 +112,12 @@ def headers_for(message: Posted, parameters: Parameters | None = None) -> list[H
     return headers
 
 
+def renamed(headers: Sequence[Header], message: Posted) -> list[Header]:
+    """The headers of a message whose body has another name now than the one that came."""
+    kept = [header for header in headers if header[0] != NAME]
+    return kept + [header for header in headers_for(message) if header[0] == NAME]
+
+
 def _check_request(message: Posted, fields: Mapping[bytes, bytes]) -> Envelope:
     meta = {name: message.body[start:end] for name, _, start, end in message.members(*_META)}
     missing = [key for key in (PROTOCOL_VERSION, CLIENT_CAPABILITIES) if key not in meta]

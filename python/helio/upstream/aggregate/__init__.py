@@ -17,5 +17,6 @@ upstream before their own, resources before their URI; nothing else of a message
 from helio.upstream.aggregate.member import Member
 from helio.upstream.aggregate.names import Names
 from helio.upstream.aggregate.port import Aggregate
+from helio.upstream.aggregate.wording import Addressed, by_name
 
-__all__ = ["Aggregate", "Member", "Names"]
+__all__ = ["Addressed", "Aggregate", "Member", "Names", "by_name"]

@@ -16,6 +16,7 @@ from helio.errors import UpstreamFailed
 from helio.evaluator import MalformedMessage, Message, inspect_answer, parse_message
 from helio.protocol.headers import Header
 from helio.protocol.jsonrpc import INVALID_PARAMS, error_answer, result_answer
+from helio.protocol.modern import renamed
 from helio.protocol.modern.document import raw, text
 from helio.protocol.splice import replaced, with_member
 from helio.upstream.aggregate import merge
@@ -31,7 +32,6 @@ from helio.upstream.aggregate.wording import (
     by_name,
     by_uri,
     for_agent,
-    renamed,
 )
 from helio.upstream.bridge.envelope import legacy_refusal, relayed
 from helio.upstream.made import WholeResponse

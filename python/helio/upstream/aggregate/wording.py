@@ -9,8 +9,6 @@ from typing import Final, NamedTuple
 import orjson
 
 from helio.evaluator import MalformedMessage, Message, inspect_answer, parse_message
-from helio.protocol.headers import Header
-from helio.protocol.modern import headers_for
 from helio.protocol.modern.document import Document, raw, text
 from helio.protocol.splice import Edit, replaced, spliced
 from helio.upstream.aggregate.names import Names, marked, name_prefix, uri_prefix
@@ -18,7 +16,6 @@ from helio.upstream.aggregate.names import Names, marked, name_prefix, uri_prefi
 CANCELLED: Final = "notifications/cancelled"
 PROGRESS: Final = "notifications/progress"
 UPDATED: Final = "notifications/resources/updated"
-MIRROR: Final = b"mcp-name"
 
 Path = tuple[str, ...]
 
@@ -61,12 +58,6 @@ def by_mark(message: Message, names: Names, *path: str) -> Addressed | None:
     except MalformedMessage:
         # Nobody was asked under such an id.
         return None
-
-
-def renamed(headers: Sequence[Header], message: Message) -> list[Header]:
-    """The headers of a 2026-07-28 message, with the name that its body has now."""
-    kept = [header for header in headers if header[0] != MIRROR]
-    return kept + [header for header in headers_for(message) if header[0] == MIRROR]
 
 
 def for_agent(upstream: str, body: bytes, *, prefix_contents: bool = False) -> bytes:
