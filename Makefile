@@ -21,13 +21,16 @@ export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test peers conformance check fmt bench proof lint types contracts rust-lint rust-test fast-test lock clean
+.PHONY: help demo example test peers conformance check fmt bench proof lint types contracts rust-lint rust-test fast-test lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: $(NATIVE) ## a tour: demo tools, Helio before them, a scripted agent (ONCE=1 ends after it)
 	@$(BIN)/helio demo $(if $(filter-out 0,$(ONCE)),--once)
+
+example: $(NATIVE) ## walk through an example of examples/ (NAME=evidence)
+	@$(BIN)/python examples/walk.py examples/$(NAME)
 
 test: rust-test $(NATIVE) $(DEV) ## every test, Rust and Python
 	$(BIN)/pytest

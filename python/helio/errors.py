@@ -90,3 +90,11 @@ class FilterError(HelioError):
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"{name}: {why}")
         self.name = name
+
+
+class UnaskedEvidence(HelioError):
+    """A mark under names that no rule asks for: it would prove nothing, and hides a slip."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__(f"no rule asks for evidence of {' or '.join(names)}")
+        self.names = names

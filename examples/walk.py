@@ -1,0 +1,125 @@
+"""Walks through an example: the demo shop, Helio before it with the example's `helio.yaml`, and an
+agent that makes the calls of its `walk.yaml`.
+
+    python examples/walk.py examples/evidence
+
+Each step is a call with what is to come of it: `allow`, `failed` (the tool's own error), `dry_run`,
+or the reason of a block. Steps of one `session` share a connection. Exits 1 at the first step that
+comes out otherwise. Above: nothing. Below: `helio.demo` (the shop and the processes).
+"""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mcp import Client
+from mcp_types import CallToolResult, TextContent
+
+from helio.demo.processes import (
+    LOOPBACK,
+    ProcessFailed,
+    choose_port,
+    running_helio,
+    running_upstream,
+)
+
+
+class Astray(Exception):
+    """A call came out otherwise than the example says."""
+
+
+class Walk:
+    """The steps of one example, each told as it is made."""
+
+    def __init__(self, mcp_url: str, clients: AsyncExitStack) -> None:
+        self._mcp_url = mcp_url
+        self._clients = clients
+        self._by_session: dict[str, Client] = {}
+
+    async def step(self, step: Mapping[str, Any]) -> None:
+        """One call. Raises `Astray`."""
+        client = await self._client(step.get("session", "agent"))
+        tool, arguments = step["call"]["tool"], step["call"].get("arguments", {})
+        result = await client.call_tool(tool, arguments, read_timeout_seconds=20)
+        found = outcome(result)
+        print(f"{tool} {arguments or ''}\n  -> {found}: {text(result)}")
+        if found != step["expect"]:
+            raise Astray(f"{tool} came out as {found}, expected was {step['expect']}")
+
+    async def _client(self, session: str) -> Client:
+        if session not in self._by_session:
+            client = Client(self._mcp_url, mode="legacy")
+            self._by_session[session] = await self._clients.enter_async_context(client)
+        return self._by_session[session]
+
+
+def outcome(result: CallToolResult) -> str:
+    """What came of a call, in the words of `expect`."""
+    meta = result.meta or {}
+    if "helio/blocked" in meta:
+        return str(meta["helio/blocked"]["reason"])
+    if "helio/dry_run" in meta:
+        return "dry_run"
+    return "failed" if result.is_error else "allow"
+
+
+def text(result: CallToolResult) -> str:
+    """The first line of what a model would read."""
+    texts = [part.text for part in result.content if isinstance(part, TextContent)]
+    return " ".join(" ".join(texts).split())[:160]
+
+
+async def walk(example: Path, directory: Path) -> None:
+    """The whole example. Raises `Astray` and `ProcessFailed`."""
+    config = directory / "helio.yaml"
+    config.write_text((example / "helio.yaml").read_text("utf-8"), "utf-8")
+    port, operator_port = choose_port(None, 3000), choose_port(None, 3100)
+    operator_url = f"http://{LOOPBACK}:{operator_port}"
+    steps = yaml.safe_load((example / "walk.yaml").read_text("utf-8"))
+    astray: Astray | None = None
+    async with running_upstream(directory / "upstream.log") as upstream_url:
+        environment = {
+            "HELIO_DEMO_UPSTREAM": upstream_url,
+            "HELIO_DEMO_PORT": str(port),
+            "HELIO_DEMO_OPERATOR_PORT": str(operator_port),
+        }
+        log = directory / "helio.log"
+        async with (
+            running_helio(config, environment, operator_url, log),
+            AsyncExitStack() as clients,
+        ):
+            walk = Walk(f"http://{LOOPBACK}:{port}/mcp", clients)
+            try:
+                for step in steps:
+                    await walk.step(step)
+            except Astray as error:
+                # Raised in here, it would come out wrapped by the clients' task groups.
+                astray = error
+    if astray is not None:
+        raise astray
+
+
+def main() -> int:
+    """The command line: the example's directory."""
+    if len(sys.argv) != 2:
+        print("usage: python examples/walk.py examples/NAME", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory(prefix="helio-example-") as directory:
+        try:
+            asyncio.run(walk(Path(sys.argv[1]), Path(directory)))
+        except Astray as error:
+            print(error, file=sys.stderr)
+            return 1
+        except (OSError, ProcessFailed) as error:
+            print(error, file=sys.stderr)
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

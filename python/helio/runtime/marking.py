@@ -1,0 +1,87 @@
+"""What others say of sessions: evidence marks, recorded before a call can rest on them; context.
+
+Above: the doors of the SDK and of adapters. Below: `helio.audit` (the journal),
+`helio.governance.sessions`.
+"""
+
+from collections.abc import Callable
+
+from helio.audit.journal import Journal
+from helio.errors import UnaskedEvidence
+from helio.evaluator import canonical_json
+from helio.governance.feedback import instant
+from helio.governance.identity import SessionIdentity
+from helio.governance.session_journal import mark_data
+from helio.governance.sessions import Mark, Sessions
+from helio.pipeline.governance import ActivePolicy
+from helio.runtime import clock
+
+
+class Marking:
+    """Marks and context of one Helio; `policy` is the one that holds now."""
+
+    def __init__(
+        self, journal: Journal, sessions: Sessions, policy: Callable[[], ActivePolicy]
+    ) -> None:
+        self._journal = journal
+        self._sessions = sessions
+        self._policy = policy
+
+    async def mark(
+        self,
+        session: SessionIdentity,
+        agent: str | None,
+        names: tuple[str, ...],
+        data: bytes,
+        ttl_ns: int,
+    ) -> None:
+        """Keeps that `data` (a JSON text) was looked at, under those `names` that a rule asks for.
+
+        Raises `UnaskedEvidence` when no rule asks for any of them, ValueError for data that is not
+        strict JSON or too long, for a time that is not positive and for an unknown session, and
+        `JournalUnavailable`, after which the mark does not count.
+        """
+        asked = tuple(name for name in names if name in self._policy().evidence_names)
+        if not asked:
+            raise UnaskedEvidence(names)
+        if ttl_ns <= 0:
+            raise ValueError("evidence counts for a time that is positive")
+        mark = Mark(_key(session, agent), asked, canonical_json(data), ttl_ns)
+        self._sessions.mark(mark, clock.now().monotonic)
+        try:
+            # Calls that rest on it are recorded behind it: they cannot be kept if it is not.
+            await self._journal.append_durable("evidence", _row(session, agent) | mark_data(mark))
+        except BaseException:
+            self._sessions.unmark(mark)
+            raise
+
+    async def put_context(
+        self, session: SessionIdentity, agent: str | None, name: str, value: bytes
+    ) -> None:
+        """Keeps a JSON text under a name of the session's context, which people can look at and
+        nothing rests on.
+
+        Raises ValueError for one that is not strict JSON, too long or too many and for an unknown
+        session, and `JournalUnavailable`.
+        """
+        key, text = _key(session, agent), canonical_json(value).decode()
+        self._sessions.put_context(key, name, text, clock.now().monotonic)
+        data = {"session": key, "name": name, "value": text}
+        await self._journal.append_durable("context", _row(session, agent) | data)
+
+
+def _key(session: SessionIdentity, agent: str | None) -> str:
+    key = session.key(agent)
+    if key is None:
+        raise ValueError("the session is unknown")
+    return key
+
+
+def _row(session: SessionIdentity, agent: str | None) -> dict[str, object]:
+    """The audit's own columns of such a record."""
+    return {
+        "timestamp": instant(clock.now().wall),
+        "session_id": session.id,
+        "session_source": session.source,
+        "agent_id": agent,
+    }
