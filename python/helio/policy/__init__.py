@@ -5,9 +5,10 @@ Above: `helio.pipeline`, `helio.app`, the commands. Below: `helio.config`, `heli
 """
 
 from helio.policy.compiler import Compiled, compile_file, compile_text
-from helio.policy.graph import CompiledPolicy, RuleSummary, Settings
+from helio.policy.graph import BudgetSummary, CompiledPolicy, RuleSummary, Settings
 
 __all__ = [
+    "BudgetSummary",
     "Compiled",
     "CompiledPolicy",
     "RuleSummary",

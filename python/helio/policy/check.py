@@ -1,7 +1,7 @@
 """What must hold of rules that could be read: patterns, operands, limits, names, places.
 
-Above: `compiler`. Below: `document`, `patterns`, `operands`, `codes`. Pure. Every rule is checked
-whole; faults are collected, none is skipped.
+Above: `compiler`, `budget_check`. Below: `document`, `patterns`, `operands`, `codes`. Pure. Every
+rule is checked whole; faults are collected, none is skipped.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,22 +24,14 @@ def check(rules: Sequence[Rule], config: HelioConfig | None, diagnostics: Diagno
 
     Without a `config` (it has faults of its own) what depends on it is not checked.
     """
-    checker = _Checker(config, diagnostics)
+    checker = Checker(config, diagnostics)
     for rule in rules:
         checker.rule(rule, is_last=rule is rules[-1])
 
 
-def check_contributor(match: Match | None, field: Text | None, diagnostics: Diagnostics) -> None:
-    """The same for the patterns of a budget's contributor."""
-    checker = _Checker(None, diagnostics)
-    if match is not None:
-        checker.match(match)
-    if field is not None:
-        checker.amount_path(field)
-
-
-class _Checker:
-    """Checks one rule after the other; remembers the names that were taken."""
+class Checker:
+    """Checks one rule after the other; remembers the names that were taken. Budgets share what they
+    have in common with rules."""
 
     def __init__(self, config: HelioConfig | None, diagnostics: Diagnostics) -> None:
         self._config = config
@@ -151,8 +143,12 @@ class _Checker:
         if rule.action != "require_approval":
             message = "nobody is asked about these calls"
             self._in(rule, codes.APPROVAL_WITHOUT_ACTION, message, "approval")
-        channel = approval.channel
-        if channel is None or self._config is None:
+        if approval.channel is not None:
+            self.channel(approval.channel)
+
+    def channel(self, channel: Text) -> None:
+        """The name of a channel: one that is configured."""
+        if self._config is None:
             return
         known = {"dashboard", *(each.label for each in self._config.approval.channels)}
         if channel.value not in known:

@@ -1,4 +1,4 @@
-"""The codes of findings in rules (`HL4..`), and the registry of all codes.
+"""The codes of findings in rules and budgets (`HL4..`), and the registry of all codes.
 
 Above: the compiler's phases and docs/diagnostics.md, which lists the registry. Below: the codes of
 `helio.diagnostics` and `helio.config`. Pure.
@@ -127,8 +127,28 @@ REFUSED_GRAPH = Code(
     "HL419",
     "error",
     "More than the evaluator takes",
-    "A rule graph has at most 16 MiB, 1,000,000 nodes and 100,000 rules: shorten texts, join "
-    "rules.",
+    "A rule graph has at most 16 MiB, 1,000,000 nodes, 100,000 rules and 1,000 budgets: shorten "
+    "texts, join rules.",
+)
+CIRCLE = Code(
+    "HL420",
+    "error",
+    "Tools that require each other",
+    "Remove one of the `requires`, or allow one of these calls by a rule above: as it is, none of "
+    "them could ever be the first.",
+)
+DUPLICATE_BUDGET = Code(
+    "HL421",
+    "error",
+    "Two budgets of one name",
+    "Names identify budgets and their history; give each its own.",
+)
+UNUSED_BUDGET_SETTING = Code(
+    "HL422",
+    "warning",
+    "A setting of a budget that does nothing",
+    "Remove it, or change what it is for: `idle_ttl` is for `window: session`, `approval` for "
+    "`on_exceed: require_approval`.",
 )
 
 POLICY_CODES = (
@@ -151,6 +171,9 @@ POLICY_CODES = (
     DENIES_UNTIL,
     MATCHES_ALL,
     REFUSED_GRAPH,
+    CIRCLE,
+    DUPLICATE_BUDGET,
+    UNUSED_BUDGET_SETTING,
 )
 
 ALL_CODES: tuple[Code, ...] = (*SYNTAX_CODES, *CONFIG_CODES, *POLICY_CODES)

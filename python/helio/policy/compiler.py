@@ -5,7 +5,7 @@ Above: the commands, `helio.app`, tests. Below: the phases of this room, and `he
 is no graph; warnings and notes do not.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,21 +16,19 @@ from helio.diagnostics import (
     Diagnostics,
     Node,
     Scalar,
-    Sequence,
     SourceText,
     Span,
-    child_path,
     opening,
 )
 from helio.diagnostics import Mapping as MappingNode
 from helio.evaluator import GraphError
-from helio.policy.check import check, check_contributor
+from helio.policy.budget_check import check_budgets
+from helio.policy.budget_reading import read_budgets
+from helio.policy.check import check
+from helio.policy.circles import check_circles
 from helio.policy.codes import REFUSED_GRAPH
-from helio.policy.document import Text
 from helio.policy.graph import CompiledPolicy, Settings
 from helio.policy.lower import lower
-from helio.policy.match_reading import read_match
-from helio.policy.reading import Reader
 from helio.policy.rule_reading import read_rules
 
 RULES_PATH = "policies.rules"
@@ -64,7 +62,9 @@ def compile_text(
 
 
 def compile_loaded(loaded: LoadedConfig) -> Compiled:
-    """Compiles the rules of a configuration that was read; its faults and theirs come together."""
+    """Compiles rules and budgets of a configuration that was read; its faults and theirs come
+    together.
+    """
     diagnostics = loaded.diagnostics
     nothing = Compiled(None, None, diagnostics, loaded.source)
     if loaded.root is None:
@@ -73,13 +73,17 @@ def compile_loaded(loaded: LoadedConfig) -> Compiled:
     node = policies.get("rules") if isinstance(policies, MappingNode) else None
     rules = read_rules(node, RULES_PATH, diagnostics)
     config = loaded.config
+    budgets = read_budgets(loaded.root.get("budgets"), "budgets", diagnostics)
     check(rules, config, diagnostics)
-    _check_budgets(loaded.root.get("budgets"), diagnostics)
+    check_circles(rules, diagnostics)
+    check_budgets(budgets, config, diagnostics)
     _warn_of_settings(policies, diagnostics)
     if config is None or diagnostics.has_errors:
         return nothing
     # Only the name: the same policy in another directory is the same text.
-    graph = lower(rules, _settings(config), Path(loaded.source.path).name)
+    name = Path(loaded.source.path).name
+    valued = list(zip(budgets, config.budgets, strict=True))
+    graph = lower(rules, valued, _settings(config), name)
     policy = _verified(graph, node, diagnostics)
     return nothing if policy is None else Compiled(config, policy, diagnostics, loaded.source)
 
@@ -93,31 +97,6 @@ def _verified(graph: bytes, rules: Node | None, diagnostics: Diagnostics) -> Com
         message = f"the evaluator does not take the graph of these rules: {error}"
         diagnostics.add(REFUSED_GRAPH, message, place, RULES_PATH)
         return None
-
-
-def _check_budgets(budgets: Node | None, diagnostics: Diagnostics) -> None:
-    """The conditions and paths of the budgets' contributors; `helio.config` checked the rest."""
-    reader = Reader(diagnostics)
-    for contributor, path in _contributors(budgets):
-        match, field = contributor.get("match"), contributor.get("field")
-        at = child_path(path, "match")
-        conditions = None if match is None else read_match(reader, match, at, ("tool", "input"))
-        selector = None
-        if isinstance(field, Scalar) and isinstance(field.value, str):
-            selector = Text(field.value, field, child_path(path, "field"))
-        check_contributor(conditions, selector, diagnostics)
-
-
-def _contributors(budgets: Node | None) -> Iterator[tuple[MappingNode, str]]:
-    for index, budget in enumerate(_items(budgets)):
-        contributors = budget.get("contributors") if isinstance(budget, MappingNode) else None
-        for number, contributor in enumerate(_items(contributors)):
-            if isinstance(contributor, MappingNode):
-                yield contributor, f"budgets[{index}].contributors[{number}]"
-
-
-def _items(node: Node | None) -> tuple[Node, ...]:
-    return node.items if isinstance(node, Sequence) else ()
 
 
 def _warn_of_settings(policies: Node | None, diagnostics: Diagnostics) -> None:

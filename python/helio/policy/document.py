@@ -132,6 +132,32 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True)
+class Contributor:
+    """The calls that a budget counts; what each takes is at `field` where it is not fixed."""
+
+    path: str
+    span: Span
+    match: Match | None
+    field: Text | None
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The parts of a budget that have places. `keys` are those of the keys that it has; `channel`
+    is that of its `approval`. `is_of_session`: its `window` is `session`; `asks`: its `on_exceed`
+    is `require_approval`."""
+
+    path: str
+    span: Span
+    keys: dict[str, Span]
+    name: Text | None
+    channel: Text | None
+    is_of_session: bool
+    asks: bool
+    contributors: tuple[Contributor, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule. `keys` are the places of the keys that it has. `is_known`: it is a mapping without
     unknown keys, so that what is absent was left out on purpose."""

@@ -1,4 +1,4 @@
-"""The rule graph as Python holds it: canonical bytes, digest, and a summary of its rules.
+"""The rule graph as Python holds it: canonical bytes, digest, and a summary of what is in it.
 
 Above: `helio.pipeline`, `helio.app`, the commands. Below: `helio.evaluator` (verifies),
 `helio.diagnostics`. Pure. The format is "The rule graph" in docs/architecture.md.
@@ -70,6 +70,26 @@ class RuleSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetSummary:
+    """What people and feedback say of a budget.
+
+    `id` is its identity across reloads, which its windows, levels and charges are found by; `limit`
+    is a decimal text. `window_ms` is None for pots of a session, which are given up `idle_ttl_ms`
+    after their last charge; of the two, one is there. `key` are the parts of its pots' keys.
+    """
+
+    name: str
+    id: str
+    limit: str
+    currency: str
+    window_ms: int | None
+    idle_ttl_ms: int | None
+    key: tuple[str, ...]
+    on_exceed: Literal["deny", "require_approval"]
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledPolicy:
     """A rule graph that verified. `graph` is its canonical text, `source` included.
 
@@ -80,6 +100,7 @@ class CompiledPolicy:
     digest: str
     settings: Settings
     rules: tuple[RuleSummary, ...]
+    budgets: tuple[BudgetSummary, ...]
     asked_tools: frozenset[str] = frozenset()
 
     @classmethod
@@ -93,17 +114,20 @@ class CompiledPolicy:
         nodes = document["nodes"]
         # The source is no part of what a graph means and may have been left out.
         spans = document.get("source", {}).get("spans")
-        rules = tuple(
-            _summary(nodes[at], nodes, None if spans is None else Span(*spans[at][1:]))
-            for at in document["rules"]
-        )
+
+        def place(at: int) -> Span | None:
+            return None if spans is None else Span(*spans[at][1:])
+
+        rules = tuple(_summary(nodes[at], nodes, place(at)) for at in document["rules"])
+        budgets = tuple(_budget_summary(nodes[at], place(at)) for at in document.get("budgets", ()))
         asked_tools = frozenset(
             name
             for node in nodes
             if node["node"] in ("called", "not_called")
             for name in node["names"]
         )
-        return cls(graph, digest, Settings(**document["settings"]), rules, asked_tools)
+        settings = Settings(**document["settings"])
+        return cls(graph, digest, settings, rules, budgets, asked_tools)
 
 
 def canonical(value: object) -> bytes:
@@ -141,6 +165,20 @@ def _summary(rule: dict[str, Any], nodes: list[dict[str, Any]], span: Span | Non
 def _requirement(required: dict[str, Any], nodes: list[dict[str, Any]]) -> Requirement:
     bind = ((nodes[here]["path"], nodes[there]["path"]) for here, there in required["bind"])
     return Requirement(required["tool"], tuple(bind))
+
+
+def _budget_summary(budget: dict[str, Any], span: Span | None) -> BudgetSummary:
+    return BudgetSummary(
+        name=budget["name"],
+        id=budget["id"],
+        limit=budget["maximum"],
+        currency=budget["currency"],
+        window_ms=budget["window_ms"],
+        idle_ttl_ms=budget["idle_ttl_ms"],
+        key=tuple(budget["key"]),
+        on_exceed=budget["on_exceed"],
+        span=span,
+    )
 
 
 def _blocked_reason(rule: dict[str, Any]) -> str | None:

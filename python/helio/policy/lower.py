@@ -1,4 +1,4 @@
-"""From checked rules to the nodes of the rule graph.
+"""From checked rules and budgets to the nodes of the rule graph.
 
 Above: `compiler`. Below: `document`, `graph`. Pure. Equal nodes stand once, children before
 parents; `environment`, the one fact that is known now, is folded away. What means the same is
@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from helio.config.sections import BudgetConfig
 from helio.diagnostics import Span
 from helio.evaluator import HINTS, glob_matches
-from helio.policy.document import Limits, Match, Rule, Selection, Text
+from helio.policy.document import Budget, Contributor, Limits, Match, Rule, Selection, Text
 from helio.policy.graph import FORMAT, Settings, canonical, sha256
 from helio.policy.operands import operand_json
 from helio.policy.patterns import normal_metadata_path, normal_path
@@ -19,25 +20,39 @@ from helio.policy.patterns import normal_metadata_path, normal_path
 Node = dict[str, Any]
 
 
-def lower(rules: Sequence[Rule], settings: Settings, file: str) -> bytes:
-    """The canonical text of the graph. The rules must have been checked without an error."""
+def lower(
+    rules: Sequence[Rule],
+    budgets: Sequence[tuple[Budget, BudgetConfig]],
+    settings: Settings,
+    file: str,
+) -> bytes:
+    """The canonical text of the graph. All must have been checked without an error; budgets come
+    with the values that the configuration has of them.
+    """
     builder = _Builder(settings.environment)
-    roots = [builder.rule(rule) for rule in rules]
-    return canonical(
-        {
-            "helio_graph": FORMAT,
-            "settings": {name: getattr(settings, name) for name in Settings.__slots__},
-            "nodes": builder.nodes,
-            "rules": roots,
-            "source": {"files": [file], "spans": builder.spans},
-        }
-    )
+    graph: Node = {
+        "helio_graph": FORMAT,
+        "settings": {name: getattr(settings, name) for name in Settings.__slots__},
+        "nodes": builder.nodes,
+        "rules": [builder.rule(rule) for rule in rules],
+        "source": {"files": [file], "spans": builder.spans},
+    }
+    if budgets:
+        graph["budgets"] = [builder.budget(budget, values) for budget, values in budgets]
+    return canonical(graph)
 
 
 def effective_key(limits: Limits, *, spend: bool) -> tuple[str, ...]:
     """What a limit is kept by: its own key, else that of `limits`, else the tool."""
     own = limits.spend.key if spend and limits.spend is not None else ()
     return own or limits.key or ("tool",)
+
+
+def budget_key(values: BudgetConfig) -> tuple[str, ...]:
+    """What a budget is kept by: `window: session` makes pots for each session."""
+    if values.window != "session":
+        return (values.key,)
+    return ("session",) if values.key in ("global", "session") else ("session", values.key)
 
 
 class _Builder:
@@ -104,6 +119,40 @@ class _Builder:
             "digest": f"sha256:{sha256(self._meaning(meaning))}",
         }
         return self.add(node, rule.span)
+
+    def budget(self, budget: Budget, values: BudgetConfig) -> int:
+        """The budget's node, after all that it refers to."""
+        window = values.window
+        key = budget_key(values)
+        shown = "session" if window == "session" else int(window)
+        node: Node = {
+            "node": "budget",
+            "id": f"budget:{values.name}:{'+'.join(key)}:{shown}:{values.currency}",
+            "name": str(values.name),
+            "maximum": values.limit,
+            "currency": str(values.currency),
+            "window_ms": None if window == "session" else int(window),
+            "idle_ttl_ms": int(values.idle_ttl) if window == "session" else None,
+            "key": list(key),
+            "on_exceed": values.on_exceed,
+            "approval": _budget_approval(values),
+            "contributors": [
+                self._contributor(contributor, of.amount)
+                for contributor, of in zip(budget.contributors, values.contributors, strict=True)
+            ],
+        }
+        return self.add(node, budget.span)
+
+    def _contributor(self, contributor: Contributor, amount: str | None) -> int:
+        node: Node = {
+            "node": "contributor",
+            "conditions": [] if contributor.match is None else self._conditions(contributor.match),
+        }
+        if contributor.field is not None:
+            node["path"] = self._path(contributor.field)
+        else:
+            node["amount"] = amount
+        return self.add(node, contributor.span)
 
     def _conditions(self, match: Match) -> list[int]:
         """The conditions that are left when the environment is folded."""
@@ -259,6 +308,19 @@ def _selection_order(kind: str, selection: Selection) -> tuple[str, str, list[tu
 def _binding_order(pair: tuple[Text, Text]) -> tuple[str, str]:
     here, there = pair
     return normal_path(here.value), normal_path(there.value)
+
+
+def _budget_approval(values: BudgetConfig) -> Mapping[str, object] | None:
+    approval = values.approval
+    if approval is None:
+        return None
+    escalation_after = approval.escalation_after
+    return {
+        "channel": approval.channel,
+        "timeout_ms": None if approval.timeout is None else int(approval.timeout),
+        "escalation_after_ms": None if escalation_after is None else int(escalation_after),
+        "delegates": list(approval.delegates),
+    }
 
 
 def _approval(rule: Rule) -> Mapping[str, object] | None:
