@@ -31,6 +31,7 @@ from helio.governance.sessions import Sessions
 from helio.governance.store import Charge, LocalStore
 from helio.operator.access import Access
 from helio.operator.api import application
+from helio.operator.evidence import evidence_handler
 from helio.pipeline.governance import ActivePolicy
 from helio.policy.graph import CompiledPolicy
 from helio.protocol.guards import host_rules, origin_rules
@@ -206,7 +207,8 @@ class Application:
             origins=origin_rules(own_ports=[dashboard.port]),
             secret=known,
         )
-        app = application(access, self._health, self._policy_shown)
+        more = {"/api/evidence/{session}": evidence_handler(self._sessions, clock.now)}
+        app = application(access, self._health, self._policy_shown, more)
         return await self._ports.listen(app, dashboard.host, dashboard.port)
 
     async def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""The operator API of this version: health, and what policy is loaded.
+"""The operator API of this version: health, what policy is loaded, and what others add.
 
 Above: `helio.app`. Below: `helio.operator.access`. Single resources are `{"data": …}`; health is
 an object.
@@ -7,6 +7,7 @@ an object.
 from collections.abc import Callable, Mapping
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from helio.operator.access import Access, guarded
 
@@ -15,9 +16,10 @@ def application(
     access: Access,
     health: Callable[[], Mapping[str, object]],
     policy: Callable[[], Mapping[str, object]],
+    more: Mapping[str, Handler] | None = None,
 ) -> web.Application:
-    """The web application: `GET /api/health` (open; 503 while the audit cannot be written) and
-    `GET /api/policy`."""
+    """The web application: `GET /api/health` (open; 503 while the audit cannot be written),
+    `GET /api/policy`, and `more` by their paths."""
 
     async def answer_health(_request: web.Request) -> web.Response:
         found = health()
@@ -29,4 +31,6 @@ def application(
     app = web.Application(middlewares=[guarded(access)])
     app.router.add_get("/api/health", answer_health)
     app.router.add_get("/api/policy", answer_policy)
+    for path, handler in (more or {}).items():
+        app.router.add_get(path, handler)
     return app
