@@ -40,6 +40,24 @@ def test_cost_grows_with_the_rules_and_no_faster() -> None:
     assert seconds_for(4_000) < 24 * few
 
 
+def seconds_for_chain(rules: int) -> float:
+    """Each tool requires the next one."""
+    texts = (
+        f"    - {{ match: {{ tool: ['t_{each}', 'of_{each}_*'] }}, requires: [t_{each + 1}] }}\n"
+        for each in range(rules)
+    )
+    text = HEAD + "policies:\n  rules:\n" + "".join(texts)
+    began = time.process_time()
+    assert compile_text(text).policy is not None
+    return time.process_time() - began
+
+
+@pytest.mark.slow
+def test_cost_of_requirements_grows_no_faster_either() -> None:
+    few = min(seconds_for_chain(500) for _ in range(3))
+    assert seconds_for_chain(4_000) < 24 * few
+
+
 def test_faults_of_many_rules_are_all_told() -> None:
     compiled = compile_text(policy_of(300).replace("window: 1h", "window: 1 h"))
     assert compiled.diagnostics.count("error") == 300

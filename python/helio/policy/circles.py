@@ -28,15 +28,12 @@ def check_circles(rules: Sequence[Rule], diagnostics: Diagnostics) -> None:
     by_name = _RulesByName(rules)
     ways = {tool: _ways(by_name.matching(tool)) for tool in required}
     reachable = _reachable(ways)
-    told: set[str] = set()
+    followed: set[str] = set()
     for tool in required:
-        if tool in reachable or tool in told:
-            continue
-        circle = _circle(tool, ways, reachable)
-        members = {text.value for text in circle}
-        if told.isdisjoint(members):
-            _report(circle, diagnostics)
-        told |= members
+        if tool not in reachable:
+            circle = _circle(tool, ways, reachable, followed)
+            if circle:
+                _report(circle, diagnostics)
 
 
 class _RulesByName:
@@ -100,34 +97,48 @@ def _asks_for_the_name_only(match: Match | None) -> bool:
 
 
 def _reachable(ways: dict[str, list[Way]]) -> set[str]:
-    """The tools of which some call can come to pass, one after the other."""
+    """The tools of which some call can come to pass, one after the other. Each requirement is
+    looked at once.
+    """
     reached: set[str] = set()
-    waiting = dict(ways)
-    while True:
-        more = {
-            tool
-            for tool, each in waiting.items()
-            if any(all(text.value in reached for text in way) for way in each)
-        }
-        if not more:
-            return reached
-        reached |= more
-        waiting = {tool: each for tool, each in waiting.items() if tool not in more}
+    found: list[str] = []
+    waiting: dict[str, list[tuple[str, set[str]]]] = defaultdict(list)
+    for tool, each in ways.items():
+        for way in each:
+            missing = {text.value for text in way}
+            if not missing:
+                found.append(tool)
+            for name in missing:
+                waiting[name].append((tool, missing))
+    while found:
+        reached_now = found.pop()
+        if reached_now in reached:
+            continue
+        reached.add(reached_now)
+        for tool, missing in waiting.pop(reached_now, ()):
+            missing.discard(reached_now)
+            if not missing:
+                found.append(tool)
+    return reached
 
 
-def _circle(tool: str, ways: dict[str, list[Way]], reachable: set[str]) -> list[Text]:
-    """The requirements of a circle that the tool leads into, in the order in which they ask for
-    each other, from the first one in the file on.
+def _circle(
+    tool: str, ways: dict[str, list[Way]], reachable: set[str], followed: set[str]
+) -> list[Text]:
+    """The requirements of the circle that the tool leads into, in the order in which they ask for
+    each other, from the first one in the file on. Empty when the way leads to what was `followed`
+    before.
     """
     trail: list[Text] = []
     places: dict[str, int] = {}
-    while tool not in places:
+    while tool not in followed:
+        followed.add(tool)
         places[tool] = len(trail)
         asked = next(text for way in ways[tool] for text in way if text.value not in reachable)
         trail.append(asked)
         tool = asked.value
-    circle = trail[places[tool] :]
-    first = circle.index(min(circle, key=lambda text: text.span))
+    circle = trail[places[tool] :] if tool in places else []
+    first = min(range(len(circle)), key=lambda place: circle[place].span, default=0)
     return circle[first:] + circle[:first]
 
 
