@@ -130,7 +130,7 @@ def test_guards_refuse_before_anything_is_forwarded(
     body = with_params('{"name":"read_mail"}')
     for label, headers, status in GUARDED:
         assert request(process.mcp_url, body, headers=headers).status == status, label
-    for path in ("/mcp/", "//mcp", "/mcp;x", "/%6dcp", "/./mcp", "/mcp/../mcp", "/", "/sse"):
+    for path in ("/mcp/", "//mcp", "/mcp;x", "/%6dcp", "/./mcp", "/mcp/../mcp", "/", "/sse/"):
         assert request(process.mcp_url, body, path=path).status == 404, path
     for method in ("PUT", "OPTIONS", "PATCH"):
         reply = request(process.mcp_url, None, method=method)
@@ -194,6 +194,7 @@ def test_every_refused_request_says_what_is_wrong(helio: HelioFactory, recorder:
     reply = request(
         process.mcp_url,
         b'{"jsonrpc":"2.0","id":1,"method":"ping"}',
-        headers={"mcp-protocol-version": "2026-07-28"},
+        headers={"mcp-protocol-version": "2025-13-01"},
     )
-    assert json.loads(reply.body)["error"]["data"]["supported"][-1] == "2025-11-25"
+    supported = json.loads(reply.body)["error"]["data"]["supported"]
+    assert supported[:2] == ["2026-07-28", "2025-11-25"]

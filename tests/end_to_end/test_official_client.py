@@ -265,22 +265,23 @@ async def test_catalogue_follows_the_tools(helio: HelioFactory, pair: Pair) -> N
     policies = """
 policies:
   unknown_tools: deny
-  rules: [{ match: { tool: followed, annotations: { readOnlyHint: true } }, action: deny }]
+  rules: [{ match: { tool: 'grown-*', annotations: { readOnlyHint: true } }, action: deny }]
 """
     process = helio(policies, upstream=pair.direct)
 
-    async def until_told(agent: Agent, outcome: str) -> None:
+    async def until_told(agent: Agent, tool: str, outcome: str) -> None:
         async with asyncio.timeout(PATIENCE):
-            while not agent.calls or agent.calls[-1] != ("followed", outcome):
-                await agent.start("followed")
+            while not agent.calls or agent.calls[-1] != (tool, outcome):
+                await agent.start(tool)
 
     async def grow_and_shrink(agent: Agent) -> None:
-        await until_told(agent, "blocked: unknown_tool")
         for read_only, outcome in ((False, "answered"), (True, "blocked: policy_denied")):
-            await agent.start("grow", {"name": "followed", "read_only": read_only})
-            await until_told(agent, outcome)
-            await agent.start("shrink", {"name": "followed"})
-            await until_told(agent, "blocked: unknown_tool")
+            tool = f"grown-{read_only}".lower()
+            await until_told(agent, tool, "blocked: unknown_tool")
+            await agent.start("grow", {"name": tool, "read_only": read_only})
+            await until_told(agent, tool, outcome)
+            await agent.start("shrink", {"name": tool})
+            await until_told(agent, tool, "blocked: tool_definition_drift")
 
     agent = await play(grow_and_shrink, process.mcp_url)
     assert [outcome_of(row) for row in process.calls()] == agent.calls
