@@ -309,3 +309,15 @@ def test_a_name_that_the_header_does_not_confirm_is_refused(
     segment.path_of(directory, 1).rename(segment.path_of(directory, 2))
     with pytest.raises(JournalDamaged, match="header"):
         recovery.recover(directory, NOW)
+
+
+def test_a_pot_is_told_whole_and_in_order(write: Write, directory: Path) -> None:
+    # Whether a pot is over depends on what came last, and calls may end in another order.
+    def opened(call_id: str, kind: str) -> tuple[str, dict[str, Any]]:
+        charges = [["id", call_id, kind, "1", 2000]]
+        return ("intent", {"call_id": call_id, "charges": charges})
+
+    calls = [opened("a", "pot"), opened("b", "spend"), opened("c", "pot")]
+    write(*calls, outcome("c"), outcome("b"), outcome("a"))
+    found = recovery.recover(directory, NOW + 3600 * SECOND)
+    assert [charge.key for charge in found.charges] == ["a", "c"]

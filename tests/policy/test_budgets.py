@@ -73,6 +73,7 @@ def test_a_summary_of_each() -> None:
         BudgetSummary(
             name="spend",
             id="budget:spend:global:86400000:GBP",
+            stem="budget:spend:",
             limit="500.5",
             currency="GBP",
             window_ms=86_400_000,

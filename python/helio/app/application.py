@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from helio.app.governed import GovernedUpstreams
 from helio.app.identification import Agents
 from helio.app.notes import Notes
+from helio.app.operating import paths
 from helio.app.ports import Listeners, Ports
 from helio.app.tool_lock import ToolLockFile
 from helio.audit.journal import Journal
@@ -25,13 +26,13 @@ from helio.config.sections import HelioConfig, PoliciesConfig
 from helio.errors import JournalUnavailable
 from helio.evaluator import VERSION
 from helio.governance.feedback import instant
+from helio.governance.histories import histories, identities
 from helio.governance.identity import SessionResolver
 from helio.governance.session_journal import replay
 from helio.governance.sessions import Sessions
 from helio.governance.store import Charge, LocalStore
 from helio.operator.access import Access
 from helio.operator.api import application
-from helio.operator.evidence import evidence_handler
 from helio.pipeline.governance import ActivePolicy
 from helio.policy.graph import CompiledPolicy
 from helio.protocol.guards import host_rules, origin_rules
@@ -123,7 +124,8 @@ class Application:
         if closed:
             self.audit_summary += f"; {closed} calls of the last run have no known outcome"
         await self._notes.lifecycle(event="started", version=VERSION)
-        await self._notes.first_policy(self._policy, self._policy_loaded)
+        counted = histories(self._policy.compiled, self._counted())
+        await self._notes.first_policy(self._policy, self._policy_loaded, counted)
         records = DriftRecords(self._journal.append_soon, config.environment)
         self._upstreams = GovernedUpstreams(
             config, self._policy, records, self._journal.recovered.pins
@@ -207,7 +209,7 @@ class Application:
             origins=origin_rules(own_ports=[dashboard.port]),
             secret=known,
         )
-        more = {"/api/evidence/{session}": evidence_handler(self._sessions, clock.now)}
+        more = paths(lambda: self._policy.compiled, self._store, self._sessions)
         app = application(access, self._health, self._policy_shown, more)
         return await self._ports.listen(app, dashboard.host, dashboard.port)
 
@@ -265,9 +267,11 @@ class Application:
         """
         another = policy.graph != self._policy.compiled.graph
         if another:
+            known = identities(self._policy.compiled) | self._counted()
             self._policy = ActivePolicy(policy)
             self._policy_loaded = clock.now()
-            self._notes.policy(self._policy, self._policy_loaded)
+            changed = histories(policy, known)
+            self._notes.policy(self._policy, self._policy_loaded, **changed.told())
         if self._upstreams is not None:
             self._upstreams.govern(self._policy, policies)
         self._reload_error = None
@@ -294,6 +298,10 @@ class Application:
         for fact in recovered.facts:
             age = max(0, now.wall - fact.at)
             replay(self._sessions, fact._replace(at=now.monotonic - age))
+
+    def _counted(self) -> set[str]:
+        """The identities of what counts now, whether the policy knows it or not."""
+        return {level.limit for level in self._store.levels(clock.now().monotonic)}
 
     def _checkpoint(self) -> Mapping[str, object]:
         upstreams = self._upstreams

@@ -9,6 +9,7 @@ import logging
 from helio.audit.journal import Journal
 from helio.errors import JournalUnavailable
 from helio.governance.feedback import instant
+from helio.governance.histories import Histories
 from helio.pipeline.events import Moment
 from helio.pipeline.governance import ActivePolicy
 from helio.pipeline.record import HEAD
@@ -28,9 +29,10 @@ class Notes:
         """Helio began or ended. Raises `JournalUnavailable`."""
         await self._written("lifecycle", {"metadata": _told(**details)})
 
-    async def first_policy(self, policy: ActivePolicy, loaded: Moment) -> None:
+    async def first_policy(self, policy: ActivePolicy, loaded: Moment, changed: Histories) -> None:
         """What Helio starts with. Raises `JournalUnavailable`."""
-        await self._journal.append_written("policy_loaded", _policy_data(policy, loaded))
+        data = _policy_data(policy, loaded, **changed.told())
+        await self._journal.append_written("policy_loaded", data)
 
     def policy(self, policy: ActivePolicy, loaded: Moment, **details: object) -> None:
         """A policy was loaded, or one was `refused` for this reason."""

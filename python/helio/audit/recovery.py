@@ -55,10 +55,11 @@ class Recovered:
     """A journal's end.
 
     `state` is the last checkpoint's, `state_at` its wall time in ns; None for a journal without
-    one. `charges` are those of calls since then that still count: open calls keep theirs, calls
-    that were not forwarded lose theirs. `end` is where the next segment goes on; None when there is
-    none yet. `facts` are what happened in sessions since `state`, in order, at wall time in ns.
-    `pins` are the accepted tool definitions as they were recorded, by upstream and tool.
+    one. `charges` are those of calls since then that may still count, oldest first: open calls keep
+    theirs, calls that were not forwarded lose theirs. `end` is where the next segment goes on; None
+    when there is none yet. `facts` are what happened in sessions since `state`, in order, at wall
+    time in ns. `pins` are the accepted tool definitions as they were recorded, by upstream and
+    tool.
     """
 
     state: Mapping[str, Any] | None
@@ -232,7 +233,7 @@ def _fold(directory: Path, header: Header, cuts: list[Cut], now: int) -> Recover
     return Recovered(
         header.state,
         segment.nanoseconds(header.line.at),
-        tuple(charge for charge in charges if charge.at + charge.window_ms * 1_000_000 > now),
+        _counting(charges, now),
         calls,
         last.sequence,
         last.digest,
@@ -241,6 +242,16 @@ def _fold(directory: Path, header: Header, cuts: list[Cut], now: int) -> Recover
         fold.pins,
         tuple(fold.facts),
     )
+
+
+def _counting(charges: list[PastCharge], now: int) -> tuple[PastCharge, ...]:
+    """Those that may count, oldest first. A pot's stay for as long as later ones keep it."""
+    kept = (
+        charge
+        for charge in charges
+        if charge.kind == "pot" or charge.at + charge.window_ms * 1_000_000 > now
+    )
+    return tuple(sorted(kept, key=lambda charge: charge.at))
 
 
 def _open_call(values: list[Any]) -> OpenCall:

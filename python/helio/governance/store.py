@@ -8,11 +8,12 @@ import json
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from helio.evaluator import Breach, Decision, Windows
+from helio.evaluator import Breach, BudgetBreach, Decision, Level, Windows
 
 
 class Charge(NamedTuple):
-    """What one call takes from one window. `amount` is a decimal text, 1 for a rate limit."""
+    """What one call takes from one window. `amount` is a decimal text, 1 for a rate limit. `limit`
+    is the identity of the limit or the budget."""
 
     limit: str
     key: str
@@ -41,6 +42,22 @@ class Refusal:
     breaches: tuple[Breach, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class BudgetReservation:
+    """The same for budgets."""
+
+    id: int
+    charges: tuple[Charge, ...]
+    breaches: tuple[BudgetBreach, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRefusal:
+    """Nothing was reserved. `breaches` holds every budget that had no room."""
+
+    breaches: tuple[BudgetBreach, ...]
+
+
 class LocalStore:
     """All windows of this process. Times are nanoseconds of one monotonic clock."""
 
@@ -55,12 +72,25 @@ class LocalStore:
             return Refusal(blocking)
         if reservation == 0:
             return Reservation(0, (), tuple(breaches))
-        charges = tuple(Charge(*charge) for charge in self._windows.charges(reservation))
-        return Reservation(reservation, charges, tuple(breaches))
+        return Reservation(reservation, self._charges(reservation), tuple(breaches))
 
     def check(self, decision: Decision, now: int) -> tuple[Breach, ...]:
         """The limits, shadow ones included, that have no room now. Reserves nothing."""
         return tuple(self._windows.check(decision, now))
+
+    def reserve_budgets(
+        self, decision: Decision, now: int, *, enforce: bool
+    ) -> BudgetReservation | BudgetRefusal:
+        """Holds what the call takes from every budget, or nothing."""
+        reservation, breaches = self._windows.reserve_budgets(decision, now, enforce=enforce)
+        if breaches and enforce:
+            return BudgetRefusal(tuple(breaches))
+        charges = self._charges(reservation) if reservation else ()
+        return BudgetReservation(reservation, charges, tuple(breaches))
+
+    def check_budgets(self, decision: Decision, now: int) -> tuple[BudgetBreach, ...]:
+        """The budgets that have no room now. Reserves nothing."""
+        return tuple(self._windows.check_budgets(decision, now))
 
     def commit(self, reservation: int, now: int) -> None:
         """Counts what was reserved, from `now` on."""
@@ -78,6 +108,11 @@ class LocalStore:
             charge.limit, charge.key, charge.kind, charge.amount, charge.window_ms, at, now
         )
 
+    def levels(self, now: int) -> list[Level]:
+        """Every window and pot that holds anything, reserved or counted, sorted by identity and
+        key."""
+        return self._windows.levels(now)
+
     def sweep(self, now: int) -> int:
         """Forgets windows that nothing counts in any more; their number."""
         return self._windows.sweep(now)
@@ -89,6 +124,9 @@ class LocalStore:
     def restore(self, snapshot: object, elapsed: int, now: int) -> None:
         """Takes back a snapshot that was made `elapsed` nanoseconds ago."""
         self._windows.restore(json.dumps(snapshot).encode(), elapsed, now)
+
+    def _charges(self, reservation: int) -> tuple[Charge, ...]:
+        return tuple(Charge(*charge) for charge in self._windows.charges(reservation))
 
     def __len__(self) -> int:
         return len(self._windows)

@@ -1,25 +1,26 @@
-"""The operator API of this version: health, what policy is loaded, and what others add.
+"""The operator API: health, the loaded policy, and what others add.
 
-Above: `helio.app`. Below: `helio.operator.access`. Single resources are `{"data": …}`; health is
-an object.
+Above: `helio.app`. Below: `helio.operator.access`. Single resources are `{"data": …}`; aggregates
+(health, limits, budgets) are the object itself.
 """
 
 from collections.abc import Callable, Mapping
 
+import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from helio.operator.access import Access, guarded
 
+View = Callable[[], Mapping[str, object]]
+"""Something to be shown, as it is now."""
+
 
 def application(
-    access: Access,
-    health: Callable[[], Mapping[str, object]],
-    policy: Callable[[], Mapping[str, object]],
-    more: Mapping[str, Handler] | None = None,
+    access: Access, health: View, policy: View, more: Mapping[str, Handler] | None = None
 ) -> web.Application:
     """The web application: `GET /api/health` (open; 503 while the audit cannot be written),
-    `GET /api/policy`, and `more` by their paths."""
+    `GET /api/policy`, and a GET for each path of `more`."""
 
     async def answer_health(_request: web.Request) -> web.Response:
         found = health()
@@ -34,3 +35,17 @@ def application(
     for path, handler in (more or {}).items():
         app.router.add_get(path, handler)
     return app
+
+
+def aggregate(view: View) -> Handler:
+    """Answers with the object itself, every digit of its numbers kept."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        return json_answer(view())
+
+    return answer
+
+
+def json_answer(value: object) -> web.Response:
+    """A value as JSON, `helio.governance.feedback.exact` numbers included."""
+    return web.Response(body=orjson.dumps(value), content_type="application/json")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from helio.evaluator import Breach, Decision
 from helio.governance.catalogue import Drift
 from helio.governance.definitions import ADDED, DUPLICATE, REMOVED, UNREADABLE, UNVERIFIED
-from helio.governance.feedback import Block, exact, instant, limit_details, seconds
+from helio.governance.feedback import Block, duration, exact, instant, limit_details, seconds
 from helio.pipeline.events import CallReceived, Moment, UpstreamFailed
 from helio.pipeline.governance import ActivePolicy, Governance
 from helio.pipeline.record import not_judged
@@ -225,7 +225,7 @@ def faulty(
 
 def _rate_message(breach: Breach) -> str:
     demand = breach.demand
-    window = _window(demand.window_ms)
+    window = duration(demand.window_ms)
     return f"{breach.current} of {demand.maximum} calls in {window} are used."
 
 
@@ -233,7 +233,7 @@ def _spend_message(breach: Breach) -> str:
     demand = breach.demand
     return (
         f"{demand.amount} {demand.currency} is more than what is left: {breach.current} of "
-        f"{demand.maximum} {demand.currency} in {_window(demand.window_ms)} are spent."
+        f"{demand.maximum} {demand.currency} in {duration(demand.window_ms)} are spent."
     )
 
 
@@ -241,15 +241,6 @@ def _wait(breach: Breach, now: Moment) -> str:
     if breach.reset_ns is None:
         return f"No wait helps: use at most {breach.demand.maximum} in one call."
     return f"The same call can pass from {instant(now.wall + breach.reset_ns)} on."
-
-
-def _window(milliseconds: int) -> str:
-    """A duration as people write it: the largest unit that divides it; a single day is 24h."""
-    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):
-        least = 2 * size if unit == "d" else size
-        if milliseconds % size == 0 and milliseconds >= least:
-            return f"{milliseconds // size}{unit}"
-    return f"{milliseconds}ms"
 
 
 def _place(decision: Decision) -> int | None:

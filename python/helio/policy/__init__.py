@@ -5,12 +5,13 @@ Above: `helio.pipeline`, `helio.app`, the commands. Below: `helio.config`, `heli
 """
 
 from helio.policy.compiler import Compiled, compile_file, compile_text
-from helio.policy.graph import BudgetSummary, CompiledPolicy, RuleSummary, Settings
+from helio.policy.graph import BudgetSummary, CompiledPolicy, LimitSummary, RuleSummary, Settings
 
 __all__ = [
     "BudgetSummary",
     "Compiled",
     "CompiledPolicy",
+    "LimitSummary",
     "RuleSummary",
     "Settings",
     "compile_file",

@@ -70,16 +70,40 @@ class RuleSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitSummary:
+    """What operators are shown of a rule's limit.
+
+    `id` is its identity across reloads, which its windows and charges are found by, and `stem` the
+    part of it that does not say how it counts: the kind and the rule. `rule` is the rule's label,
+    `maximum` a decimal text. `path` and `currency` are those of spending, None for a rate.
+    """
+
+    id: str
+    stem: str
+    rule: str
+    rule_index: int
+    kind: Literal["rate", "spend"]
+    maximum: str
+    window_ms: int
+    key: tuple[str, ...]
+    path: str | None
+    currency: str | None
+    shadow: bool
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetSummary:
     """What people and feedback say of a budget.
 
     `id` is its identity across reloads, which its windows, levels and charges are found by; `limit`
     is a decimal text. `window_ms` is None for pots of a session, which are given up `idle_ttl_ms`
-    after their last charge; of the two, one is there. `key` are the parts of its pots' keys.
+    after their last charge; of the two, one is there. `key` are the parts of its pots' keys. `stem`
+    is what of its `id` does not say how it counts.
     """
 
     name: str
     id: str
+    stem: str
     limit: str
     currency: str
     window_ms: int | None
@@ -101,6 +125,7 @@ class CompiledPolicy:
     settings: Settings
     rules: tuple[RuleSummary, ...]
     budgets: tuple[BudgetSummary, ...]
+    limits: tuple[LimitSummary, ...]
     asked_tools: frozenset[str] = frozenset()
 
     @classmethod
@@ -127,7 +152,12 @@ class CompiledPolicy:
             for name in node["names"]
         )
         settings = Settings(**document["settings"])
-        return cls(graph, digest, settings, rules, budgets, asked_tools)
+        limits = tuple(
+            _limit_summary(nodes[limit], rule, nodes)
+            for rule, at in zip(rules, document["rules"], strict=True)
+            for limit in nodes[at]["limits"]
+        )
+        return cls(graph, digest, settings, rules, budgets, limits, asked_tools)
 
 
 def canonical(value: object) -> bytes:
@@ -167,10 +197,34 @@ def _requirement(required: dict[str, Any], nodes: list[dict[str, Any]]) -> Requi
     return Requirement(required["tool"], tuple(bind))
 
 
+def _limit_summary(
+    limit: dict[str, Any], rule: RuleSummary, nodes: list[dict[str, Any]]
+) -> LimitSummary:
+    path = nodes[limit["path"]]["path"] if "path" in limit else None
+    currency = limit.get("currency")
+    counting = f"{'+'.join(limit['key'])}:{limit['window_ms']}"
+    if path is not None:
+        counting += f":{path}:{currency}"
+    return LimitSummary(
+        id=limit["id"],
+        stem=limit["id"].removesuffix(counting),
+        rule=rule.label,
+        rule_index=rule.index,
+        kind=limit["kind"],
+        maximum=limit["maximum"],
+        window_ms=limit["window_ms"],
+        key=tuple(limit["key"]),
+        path=path,
+        currency=currency,
+        shadow=rule.shadow,
+    )
+
+
 def _budget_summary(budget: dict[str, Any], span: Span | None) -> BudgetSummary:
     return BudgetSummary(
         name=budget["name"],
         id=budget["id"],
+        stem=f"budget:{budget['name']}:",
         limit=budget["maximum"],
         currency=budget["currency"],
         window_ms=budget["window_ms"],
