@@ -1,4 +1,4 @@
-"""docs/configuration.md and docs/diagnostics.md say what is so."""
+"""docs/configuration.md, docs/diagnostics.md and docs/evidence.md say what is so."""
 
 import re
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 CONFIGURATION = (DOCS / "configuration.md").read_text("utf-8")
 DIAGNOSTICS = (DOCS / "diagnostics.md").read_text("utf-8")
 BLOCKS = re.findall(r"```yaml\n(.*?)```", CONFIGURATION, re.DOTALL)
+EVIDENCE = re.findall(r"```yaml\n(.*?)```", (DOCS / "evidence.md").read_text("utf-8"), re.DOTALL)
 HEADS = {
     "version": "version: '1'\n",
     "upstream": "upstream: { url: 'http://localhost:8080/mcp' }\n",
@@ -40,7 +41,18 @@ def test_every_block_compiles_without_a_finding(block: str) -> None:
     assert result.policy is not None
 
 
+@pytest.mark.parametrize(
+    "block", EVIDENCE, ids=lambda block: block.strip().splitlines()[-1].strip()
+)
+def test_every_block_about_evidence_compiles(block: str) -> None:
+    result = compile_text(whole(block))
+    # A deny that can be lifted is worth a note.
+    assert {each.code for each in result.diagnostics} <= {"HL417"}
+    assert result.policy is not None
+
+
 def test_there_are_blocks() -> None:
+    assert len(EVIDENCE) == 3
     assert len(BLOCKS) >= 10
 
 
