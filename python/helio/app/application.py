@@ -26,7 +26,6 @@ from helio.config.sections import HelioConfig, PoliciesConfig
 from helio.errors import JournalUnavailable
 from helio.evaluator import VERSION
 from helio.governance.feedback import instant
-from helio.governance.histories import histories, identities
 from helio.governance.identity import SessionResolver
 from helio.governance.session_journal import replay
 from helio.governance.sessions import Sessions
@@ -34,6 +33,7 @@ from helio.governance.store import Charge, LocalStore
 from helio.operator.access import Access
 from helio.operator.api import application
 from helio.pipeline.governance import ActivePolicy
+from helio.pipeline.histories import histories, identities
 from helio.policy.graph import CompiledPolicy
 from helio.protocol.guards import host_rules, origin_rules
 from helio.runtime import clock

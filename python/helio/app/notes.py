@@ -9,9 +9,9 @@ import logging
 from helio.audit.journal import Journal
 from helio.errors import JournalUnavailable
 from helio.governance.feedback import instant
-from helio.governance.histories import Histories
 from helio.pipeline.events import Moment
 from helio.pipeline.governance import ActivePolicy
+from helio.pipeline.histories import Histories
 from helio.pipeline.record import HEAD
 from helio.runtime import clock
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from helio.governance.histories import histories, identities
+from helio.pipeline.histories import histories, identities
 from helio.policy import CompiledPolicy, compile_text
 
 HEAD = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\npolicies:\n  rules:\n"
