@@ -281,6 +281,22 @@ async def test_an_agent_that_takes_nothing_is_hung_up_on_and_its_call_recorded(
     assert not (await agent.reply()).whole
 
 
+@pytest.mark.parametrize("kind", ["JSON", "an event"])
+async def test_an_agent_that_takes_nothing_of_a_large_answer_is_hung_up_on(
+    house: OpenHouse, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    monkeypatch.setattr("helio.transport.http.STALLED_SECONDS", 0.2)
+    body = result(b"1", b'"' + b"z" * (32 << 20) + b'"')
+    answer = json_answer(body) if kind == "JSON" else EVENTS + event(body) + chunk(b"")
+    door = await house(always(answer))
+    agent = await door.agent()
+    await agent.ask(tool_call())
+    await door.until(lambda: "took nothing" in caplog.text)
+    with pytest.raises(asyncio.IncompleteReadError):
+        await agent.reply()
+    assert (await door.outcome())["status"] == "answered"
+
+
 async def test_a_large_answer_comes_whole(house: OpenHouse) -> None:
     body = result(b"1", b'{"content":[{"type":"text","text":"' + b"z" * (60 << 20) + b'"}]}')
     door = await house(always(json_answer(body)))

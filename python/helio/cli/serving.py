@@ -23,6 +23,7 @@ from helio.evaluator import GraphError
 from helio.governance.lock import FILE_NAME
 from helio.policy import Compiled, compile_file
 from helio.policy.graph import CompiledPolicy
+from helio.runtime import descriptors
 
 FINDINGS = 1
 CANNOT_START = 2
@@ -43,6 +44,7 @@ def serve(config: Path, graph: Path | None, log_level: str) -> int:
     # It tells every change in the directory, which may hold Helio's own files.
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    descriptors.allow_many()
     try:
         return uvloop.run(_serve(config, graph, console))
     except HelioError as error:

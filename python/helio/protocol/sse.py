@@ -80,7 +80,7 @@ class EventStreamParser:
                 self._line.append(line)
                 line = b"".join(self._line)  # noqa: PLW2901
                 self._line.clear()
-            event = self._take_line(line.rstrip(b"\r\n"))
+            event = self._take_line(line)
             if event is not None:
                 events.append(event)
         self._after_carriage_return = (
@@ -100,13 +100,20 @@ class EventStreamParser:
         self._raw.append(piece)
 
     def _take_line(self, line: bytes) -> Event | None:
+        """Takes a line with its end. A value is cut out of it once: it may be very large."""
+        start, end = 0, len(line) - (2 if line.endswith(b"\r\n") else 1)
         if self._at_start:
             self._at_start = False
-            line = line.removeprefix(_BYTE_ORDER_MARK)
-        if not line:
+            if line.startswith(_BYTE_ORDER_MARK):
+                start = len(_BYTE_ORDER_MARK)
+        if start == end:
             return self._complete()
-        name, _, value = line.partition(b":")
-        self._take_field(name, value.removeprefix(b" "))
+        colon = line.find(b":", start, end)
+        if colon < 0:
+            self._take_field(line[start:end], b"")
+            return None
+        after = colon + 2 if line.startswith(b" ", colon + 1, end) else colon + 1
+        self._take_field(line[start:colon], line[after:end])
         return None
 
     def _take_field(self, name: bytes, value: bytes) -> None:

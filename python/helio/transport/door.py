@@ -52,7 +52,7 @@ class HttpDoor:
         except Rejection as rejection:
             if request.method == "POST" and rejection.recorded:
                 await self._record_rejected(rejection.reason, rejection.detail, b"", None)
-            return respond(rejection.whole())
+            return await respond(rejection.whole(), request)
 
 
 class McpRoutes:
@@ -89,7 +89,7 @@ class McpRoutes:
         body = await self._guards.read(request) if method == "POST" else b""
         caller = HttpCaller(request, agent, self._partings)
         inbound = Inbound(method, target, request.raw_headers, body, caller)
-        return respond(await self._reception.handle(inbound))
+        return await respond(await self._reception.handle(inbound), request)
 
 
 def mcp_path(target: str | None) -> str:

@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 
 STALLED_SECONDS = 30.0
 """How long an agent may take nothing of what it is sent before it counts as gone."""
+PIECE = 256 * 1024
+"""Bytes that are handed to a connection at once: the rest waits where it is, and is not held a
+second time."""
 
 
 class HttpDownstream:
@@ -25,13 +28,29 @@ class HttpDownstream:
     side. One that takes nothing for `STALLED_SECONDS` is hung up on.
     """
 
-    def __init__(self, request: BaseRequest, status: int, headers: Sequence[Header]) -> None:
+    def __init__(
+        self,
+        request: BaseRequest,
+        status: int,
+        headers: Sequence[Header],
+        length: int | None = None,
+    ) -> None:
+        """`length` in bytes, where it is known."""
         self.response = StreamResponse(status=status, headers=_text(headers))
+        self.response.content_length = length
         self._request = request
         self.gone = False
 
     async def write(self, data: bytes) -> None:
         """See `helio.transport.inbound.Downstream`."""
+        if len(data) <= PIECE:
+            await self._write(data)
+            return
+        view = memoryview(data)
+        for start in range(0, len(data), PIECE):
+            await self._write(view[start : start + PIECE])
+
+    async def _write(self, data: bytes | memoryview) -> None:
         if self.gone:
             return
         try:
@@ -43,8 +62,12 @@ class HttpDownstream:
         except TimeoutError:
             logger.warning("an agent took nothing for %s s; it is hung up on", STALLED_SECONDS)
             self.hang_up()
-        except ConnectionError:
-            self.gone = True
+        except ConnectionError as error:
+            self._lost(error)
+
+    def _lost(self, error: ConnectionError) -> None:
+        self.gone = True
+        forget_trace(error)
 
     async def end(self) -> None:
         """See `helio.transport.inbound.Downstream`."""
@@ -53,8 +76,8 @@ class HttpDownstream:
             return
         try:
             await self.response.write_eof()
-        except ConnectionError:
-            self.gone = True
+        except ConnectionError as error:
+            self._lost(error)
 
     async def end_early(self) -> None:
         """See `helio.transport.inbound.EarlyEnding`."""
@@ -95,10 +118,25 @@ class HttpCaller:
             self._partings[self._request.protocol] = then
 
 
-def respond(reply: Reply) -> StreamResponse:
-    """What aiohttp is told to answer; a stream has been written already."""
+def forget_trace(error: ConnectionError) -> None:
+    """Has an error of a lost connection lead nowhere any more. aiohttp keeps it with the request,
+    in a circle: the answer, to which its traceback leads, would wait for the garbage collector.
+    """
+    error.__traceback__ = None
+
+
+async def respond(reply: Reply, request: BaseRequest) -> StreamResponse:
+    """What aiohttp is told to answer. A stream has been written already; so has a large answer in
+    one piece, because of which an agent that takes its time is waited for here.
+    """
     if isinstance(reply, Whole):
-        return Response(status=reply.status, headers=_text(reply.headers), body=reply.body or None)
+        if len(reply.body) <= PIECE:
+            body = reply.body or None
+            return Response(status=reply.status, headers=_text(reply.headers), body=body)
+        downstream = HttpDownstream(request, reply.status, reply.headers, len(reply.body))
+        await downstream.write(reply.body)
+        await downstream.end()
+        return downstream.response
     if not isinstance(reply, HttpDownstream):
         raise TypeError("a stream that HTTP did not open")
     return reply.response

@@ -58,7 +58,8 @@ class Identification:
                 headers=((b"allow", b"GET"),),
             )
         path = _path(request).removeprefix(WELL_KNOWN)
-        return respond(await self._metadata.metadata(path, request.headers["host"]))
+        metadata = await self._metadata.metadata(path, request.headers["host"])
+        return await respond(metadata, request)
 
 
 def _path(request: BaseRequest) -> str:

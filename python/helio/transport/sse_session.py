@@ -15,6 +15,7 @@ from helio.protocol.headers import Header
 from helio.protocol.media import EVENT_STREAM
 from helio.protocol.sse import encode_event
 from helio.transport.channel import AgentChannel, Receives
+from helio.transport.http import PIECE, STALLED_SECONDS, forget_trace
 
 logger = logging.getLogger(__name__)
 
@@ -22,13 +23,8 @@ HEARTBEAT_SECONDS: Final = 15.0
 """How long a stream may be silent before a comment is sent, so that nothing on the way closes
 it."""
 HEARTBEAT: Final = b": keep-alive\n\n"
-STALLED_SECONDS: Final = 30.0
-"""How long an agent may take nothing of what it is sent before it counts as gone."""
 BUFFER_LIMIT: Final = 1024 * 1024
 """Bytes that wait for a slow agent before whoever sends them has to."""
-PIECE: Final = 256 * 1024
-"""Bytes of a large message that are handed to the connection at once: the rest waits where it is,
-and is not held a second time."""
 PARTING_SECONDS: Final = 1.0
 """How long an agent may take for the rest when Helio ends its stream."""
 WAITING_MESSAGES: Final = 32
@@ -157,7 +153,8 @@ class SseSession:
                 for start in range(0, len(message), PIECE):
                     await self._write(view[start : start + PIECE])
                 await self._write(b"\n\n")
-            except ConnectionError:
+            except ConnectionError as error:
+                forget_trace(error)
                 self.leave()
 
     async def _write(self, data: bytes | memoryview) -> None:
