@@ -101,7 +101,7 @@ def _member(governed: "GovernedUpstream", settings: UpstreamSettings) -> Member:
     return Member(
         governed.upstream,
         rules,
-        patience=settings.connect_timeout,
+        patience=min(settings.connect_timeout, settings.request_timeout),
         on_tools_changed=governed.keeper.changed,
     )
 

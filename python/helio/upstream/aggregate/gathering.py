@@ -16,7 +16,7 @@ from helio.errors import UpstreamFailed
 from helio.evaluator import inspect_answer
 from helio.upstream.aggregate.member import Member
 from helio.upstream.aggregate.sessions import Refused
-from helio.upstream.aggregate.wording import PROGRESS, for_agent
+from helio.upstream.aggregate.wording import PROGRESS, TOOLS_CHANGED, for_agent
 from helio.upstream.made import StreamResponse, WholeResponse
 from helio.upstream.messages import MESSAGE_LIMIT, Asked, events, is_event_stream
 from helio.upstream.port import Response
@@ -94,7 +94,7 @@ async def _patiently(
     return found
 
 
-async def answer_of(response: Response, member: str, tell: Tell) -> Asked:
+async def answer_of(response: Response, member: Member, tell: Tell) -> Asked:
     """Reads an answer up to the JSON-RPC response in it, and tells what comes before that. Raises
     `UpstreamFailed`."""
     try:
@@ -107,8 +107,10 @@ async def answer_of(response: Response, member: str, tell: Tell) -> Asked:
                     continue
                 if message.kind == "response":
                     return Asked(response.status, response.headers, message.body)
+                if message.method == TOOLS_CHANGED:
+                    member.on_tools_changed()
                 if message.method != PROGRESS:
-                    await tell(for_agent(member, message.body))
+                    await tell(for_agent(member.name, message.body))
     finally:
         response.close()
     detail = "the event stream ended without an answer"

@@ -5,13 +5,13 @@ Above: the rest of this room, and `helio.app`, which makes the members. Below:
 """
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from helio.errors import UpstreamFailed
 from helio.protocol.headers import ForwardRules, Header
 from helio.protocol.sse import Event, EventStreamParser, EventTooLarge, encode_event
-from helio.upstream.aggregate.merge import Described
 from helio.upstream.aggregate.names import placed
 from helio.upstream.made import find
 from helio.upstream.messages import MESSAGE_LIMIT, SESSION_ID, is_event_stream
@@ -28,14 +28,14 @@ class Member:
 
     `rules`: what of an agent's headers it gets. `patience`: seconds that it may take where others
     wait for it, too (lists, and opening a session). `on_tools_changed` is called when it says on a
-    stream of Helio's own that its tools changed. `described` is what it last said of itself.
+    stream of Helio's own that its tools changed. `capabilities` are those that it last declared.
     """
 
     upstream: Upstream
     rules: ForwardRules
     patience: float = 10.0
     on_tools_changed: Callable[[], None] = field(default=lambda: None)
-    described: Described | None = None
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
     resting_until: float = 0.0
     """Until when (the loop's clock) nobody waits for it where others wait, too: it was silent."""
 

@@ -119,7 +119,8 @@ class Aggregate:
             raise
         self._sessions.add(session)
         asked_for = text(raw(message, "params", "protocolVersion"))
-        every = described(self._members)
+        told = {member.name: opened.described for member, opened in gathered.found}
+        every = described(self._members, told)
         body = merge.initialize_answer(
             identifier,
             asked_for if asked_for in LEGACY else LATEST_LEGACY,

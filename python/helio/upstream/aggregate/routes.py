@@ -8,7 +8,7 @@ a tool's result named, a task) is for the first that knows it.
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -21,12 +21,13 @@ from helio.protocol.modern.document import raw, text
 from helio.protocol.splice import replaced, with_member
 from helio.upstream.aggregate import merge
 from helio.upstream.aggregate.gathering import Gathering, Tell, answer_of, gather
-from helio.upstream.aggregate.member import Member, Reword, Translated, headers_of
+from helio.upstream.aggregate.member import Member, Translated, headers_of
 from helio.upstream.aggregate.names import Names
 from helio.upstream.aggregate.sessions import Refused, Session, Sessions
 from helio.upstream.aggregate.wording import (
     CANCELLED,
     PROGRESS,
+    TOOLS_CHANGED,
     Addressed,
     by_mark,
     by_name,
@@ -45,6 +46,7 @@ LIST_LIMIT: Final = 64 * 1024 * 1024
 """The most pages of one member's list, and the most bytes of its items."""
 MAX_PLAIN_URIS: Final = 1000
 
+_TOOLS_CHANGED: Final = TOOLS_CHANGED.encode()
 _INITIALIZED: Final = "notifications/initialized"
 _TAKES_LONG: Final = frozenset(("tasks/result",))
 _RESOURCE: Final = frozenset(("resources/read", "resources/subscribe", "resources/unsubscribe"))
@@ -248,12 +250,14 @@ class Routes:
         if not gathered.found:
             return _nothing(asking, gathered.refused, gathered.failed, identifier)
         holds = []
+        told: dict[str, merge.Described] = {}
         for member, asked in gathered.found:
             answer = inspect_answer(asked.body)
             if answer is not None:
-                member.described = merge.described(answer)
+                told[member.name] = merge.described(answer)
+                member.capabilities = told[member.name].capabilities
                 holds.append(merge.validity(answer))
-        every = described(self._members)
+        every = described(self._members, told)
         body = merge.discover_answer(
             identifier,
             merge.all_capabilities(each for _, each in every),
@@ -306,7 +310,7 @@ class Routes:
     async def _ask(self, asking: Asking, member: Member, message: Message, tell: Tell) -> Asked:
         """A member's result. Raises `UpstreamFailed`, and `Refused` for anything else."""
         response = await self.send(asking, member, "POST", message)
-        asked = await answer_of(response, member.name, tell)
+        asked = await answer_of(response, member, tell)
         answer = inspect_answer(asked.body)
         if answer is None or answer.kind != "response" or answer.span("result") is None:
             raise Refused(asked)
@@ -320,15 +324,24 @@ def translated(
     asking: Asking, member: Member, response: Response, *, prefix_contents: bool = False
 ) -> Translated:
     """A member's answer as the agent gets it."""
-    reword: Reword = lambda body: for_agent(  # noqa: E731 - a name for what it is
-        member.name, body, prefix_contents=prefix_contents
-    )
+
+    def reword(body: bytes) -> bytes:
+        if _TOOLS_CHANGED in body:
+            member.on_tools_changed()
+        return for_agent(member.name, body, prefix_contents=prefix_contents)
+
     return Translated(response, member.name, reword, asking.session_id)
 
 
-def described(members: Sequence[Member]) -> list[tuple[str, merge.Described]]:
-    """What the members say of themselves, those included that are away now."""
-    return [(member.name, member.described) for member in members if member.described is not None]
+def described(
+    members: Sequence[Member], told: Mapping[str, merge.Described]
+) -> list[tuple[str, merge.Described]]:
+    """What members say of themselves to this agent; of those that are away now, what they could do
+    when they were there."""
+    return [
+        (member.name, told.get(member.name) or merge.Described(member.capabilities, None))
+        for member in members
+    ]
 
 
 def _note_plain(session: Session, message: Message) -> None:

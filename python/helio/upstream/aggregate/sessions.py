@@ -19,7 +19,7 @@ from helio.protocol.headers import Header
 from helio.protocol.jsonrpc import identity
 from helio.protocol.modern.document import raw, text
 from helio.upstream.aggregate.member import Member, headers_of
-from helio.upstream.aggregate.merge import described
+from helio.upstream.aggregate.merge import Described, described
 from helio.upstream.messages import (
     ACCEPT_BOTH,
     CONTENT_TYPE,
@@ -56,9 +56,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session at a member: what its requests name."""
+    """A session at a member: what its requests name, and what the member said of itself."""
 
     headers: tuple[Header, ...]
+    described: Described
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -125,13 +126,16 @@ class Sessions:
         """Takes a session that has begun."""
         self._sessions[session.id] = session
         self._bytes += len(session.initialize)
-        for old in tuple(self._sessions.values()):
+        while (old := next(iter(self._sessions.values()))) is not session:
             full = len(self._sessions) > self._max_sessions or self._bytes > MAX_BYTES
-            if old is session or not (full or session.used - old.used > IDLE_SECONDS):
+            if not full and session.used - old.used < IDLE_SECONDS:
                 return
-            if old.end_standing is None:
-                self._forget(old)
-                self._soon(self._leave(old, ()))
+            if old.end_standing is not None and not full:
+                # It listens.
+                self.find(old.id)
+                continue
+            self._forget(old)
+            self._soon(self._leave(old, ()))
 
     async def end(self, session: Session, headers: Sequence[Header]) -> None:
         """Ends it, and what belongs to it at the members, as far as that is soon done."""
@@ -218,7 +222,8 @@ class Sessions:
         answer = inspect_answer(asked.body)
         if answer is None or asked.status != 200 or answer.span("result") is None:
             raise Refused(asked)
-        member.described = described(answer)
+        told = described(answer)
+        member.capabilities = told.capabilities
         revision = (text(raw(answer, "result", "protocolVersion")) or "").encode()
         headers: list[Header] = []
         session_id = asked.header(SESSION_ID)
@@ -226,7 +231,7 @@ class Sessions:
             headers.append((SESSION_ID, session_id))
         if revision not in (b"", _NO_HEADER):
             headers.append((PROTOCOL_VERSION, revision))
-        return Opened(tuple(headers))
+        return Opened(tuple(headers), told)
 
     async def _leave(self, session: Session, headers: Sequence[Header]) -> None:
         every = []

@@ -18,7 +18,7 @@ from helio.protocol.modern.document import raw, text
 from helio.upstream.aggregate.member import Member
 from helio.upstream.aggregate.names import uri_prefix
 from helio.upstream.aggregate.sessions import Refused
-from helio.upstream.aggregate.wording import UPDATED, for_agent
+from helio.upstream.aggregate.wording import TOOLS_CHANGED, UPDATED, for_agent
 from helio.upstream.bridge.envelope import SUBSCRIPTION
 from helio.upstream.made import StreamResponse
 from helio.upstream.messages import events, is_event_stream
@@ -37,7 +37,6 @@ MAX_EARLY: Final = 1000
 _HAS_NONE: Final = (404, 405, 501)
 """Statuses of an upstream without such a stream. A legacy session's 404 does not get here."""
 
-TOOLS_CHANGED: Final = "notifications/tools/list_changed"
 CHANGES: Final = {
     "toolsListChanged": ("tools", TOOLS_CHANGED),
     "promptsListChanged": ("prompts", "notifications/prompts/list_changed"),
@@ -120,9 +119,8 @@ class Standing:
 
     async def missed(self, member: Member) -> None:
         """The member was away, and nobody knows what it said: what it lists may be new."""
-        capabilities = {} if member.described is None else member.described.capabilities
         for group, method in CHANGES.values():
-            if group == "tools" or group in capabilities:
+            if group == "tools" or group in member.capabilities:
                 await self.put(b'{"jsonrpc":"2.0","method":"%b"}' % method.encode())
 
     async def opened(self, ready: asyncio.Event) -> None:

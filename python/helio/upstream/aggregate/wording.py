@@ -15,6 +15,7 @@ from helio.upstream.aggregate.names import Names, marked, name_prefix, uri_prefi
 
 CANCELLED: Final = "notifications/cancelled"
 PROGRESS: Final = "notifications/progress"
+TOOLS_CHANGED: Final = "notifications/tools/list_changed"
 UPDATED: Final = "notifications/resources/updated"
 
 Path = tuple[str, ...]
@@ -54,10 +55,11 @@ def by_mark(message: Message, names: Names, *path: str) -> Addressed | None:
         return None
     upstream, own = split
     try:
-        return Addressed(upstream, parse_message(replaced(message, path, own)))
+        found = parse_message(replaced(message, path, own))
     except MalformedMessage:
-        # Nobody was asked under such an id.
         return None
+    # What an agent made up could hold more than one value, and change the message around it.
+    return Addressed(upstream, found) if raw(found, *path) == own else None
 
 
 def for_agent(upstream: str, body: bytes, *, prefix_contents: bool = False) -> bytes:
