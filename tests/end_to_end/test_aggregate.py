@@ -1,6 +1,7 @@
 """Several upstreams served as one: the official client uses each as if it were alone."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,11 +11,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from mcp.client.sse import sse_client
+from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
 
 from end_to_end import sdk_server
 from end_to_end import test_official_client as official
-from end_to_end.agent import Agent, Scenario, connected, outcome_of, play
+from end_to_end.agent import Agent, Scenario, connected, outcome_of, play, play_over
 from end_to_end.pairs import running_sdk_server
 from end_to_end.prefixed import Prefixed
 from processes import (
@@ -37,16 +40,22 @@ class Several:
     """A Helio with `aggregate: true`, and the SDK server among its upstreams at `direct`."""
 
     direct: str
+    resumable: str
     helio: HelioProcess
 
     async def through(self, scenario: Scenario, upstream: str, mode: str = "legacy") -> Agent:
         """Plays a scenario at one of the upstreams, through the aggregate."""
+        return await play(at(upstream, scenario), self.helio.mcp_url, mode=mode)
 
-        async def prefixed(agent: Agent) -> None:
-            agent.client = Prefixed(agent.client, upstream)  # type: ignore[assignment]
-            await scenario(agent)
 
-        return await play(prefixed, self.helio.mcp_url, mode=mode)
+def at(upstream: str, scenario: Scenario) -> Scenario:
+    """The scenario, at one of the upstreams of an aggregate."""
+
+    async def prefixed(agent: Agent) -> None:
+        agent.client = Prefixed(agent.client, upstream)  # type: ignore[assignment]
+        await scenario(agent)
+
+    return prefixed
 
 
 def serve(directory: Path, upstreams: list[dict[str, Any]], policies: str = "") -> HelioProcess:
@@ -69,7 +78,10 @@ def several(everything_server: str, tmp_path_factory: pytest.TempPathFactory) ->
     directory = tmp_path_factory.mktemp("aggregate")
     with ExitStack() as stack:
         direct = stack.enter_context(running_sdk_server(directory))
+        (directory / "resumable").mkdir()
+        resumable = stack.enter_context(running_sdk_server(directory / "resumable", "--resumable"))
         upstreams = [
+            {"name": "resumable", "url": resumable},
             {"name": "everything", "url": everything_server},
             {"name": "sdk", "url": direct},
             {
@@ -81,7 +93,7 @@ def several(everything_server: str, tmp_path_factory: pytest.TempPathFactory) ->
         ]
         process = serve(directory, upstreams, official.POLICIES)
         stack.callback(process.stop)
-        yield Several(direct, process)
+        yield Several(direct, resumable, process)
 
 
 def seen(agent: Agent) -> dict[str, Any]:
@@ -101,6 +113,41 @@ async def test_each_is_used_as_if_it_were_alone(
     through = await several.through(scenario, upstream)
     assert seen(through) == seen(direct)
     assert set(through.calls) == set(direct.calls)
+
+
+RESUMED = [
+    official.messages_on_the_call,
+    official.messages_on_the_session,
+    official.questions,
+    official.a_call_that_is_polled,
+]
+
+
+@pytest.mark.parametrize("scenario", RESUMED, ids=lambda scenario: scenario.__name__)
+async def test_streams_that_end_early_go_on(several: Several, scenario: Scenario) -> None:
+    direct = await play(scenario, several.resumable)
+    through = await several.through(scenario, "resumable")
+    assert seen(through) == seen(direct)
+
+
+PLAYED_ELSEWHERE = [official.calls, official.messages_on_the_session, official.questions]
+
+
+@pytest.mark.parametrize("scenario", PLAYED_ELSEWHERE, ids=lambda scenario: scenario.__name__)
+async def test_the_sse_door_serves_it_too(several: Several, scenario: Scenario) -> None:
+    direct = await play(scenario, several.direct)
+    url = several.helio.mcp_url.replace("/mcp", "/sse")
+    through = await play_over(sse_client(url), at("sdk", scenario))
+    assert seen(through) == seen(direct)
+
+
+async def test_the_stdio_door_serves_it_too(several: Several) -> None:
+    direct = await play(official.calls, several.direct)
+    arguments = ["-m", "helio", "stdio", "-c", str(several.helio.config)]
+    parameters = StdioServerParameters(command=sys.executable, args=arguments, env=dict(os.environ))
+    with (several.helio.directory / "stdio.log").open("w") as log:
+        through = await play_over(stdio_client(parameters, log), at("sdk", official.calls))
+    assert seen(through) == seen(direct)
 
 
 @pytest.mark.parametrize("mode", ["auto", "2026-07-28"])
@@ -127,7 +174,7 @@ async def test_lists_and_descriptions_are_of_all(several: Several, mode: str) ->
         assert {"everything__echo", "sdk__echo", "child__echo"} <= set(tools)
         assert len(set(tools)) == len(tools)
         owners = [name.partition("__")[0] for name in tools]
-        assert list(dict.fromkeys(owners)) == ["everything", "sdk", "child"]
+        assert list(dict.fromkeys(owners)) == ["resumable", "everything", "sdk", "child"]
         prompts = {prompt.name for prompt in (await client.list_prompts()).prompts}
         assert {"everything__simple-prompt", "sdk__review", "child__review"} <= prompts
         resources = {str(each.uri) for each in (await client.list_resources()).resources}
