@@ -8,8 +8,8 @@ import pytest
 
 from helio.errors import UpstreamFailed
 from helio.upstream.made import StreamResponse, WholeResponse
-from upstream.aggregate.several import MODERN, Server, refusal, several
-from upstream.scripted import Sent, post, result, said, send
+from upstream.aggregate.several import Server, several
+from upstream.scripted import Sent, post, result, send
 
 
 def tools(*names: str, **more: Any) -> dict[str, Any]:
@@ -208,75 +208,6 @@ async def test_a_task_is_asked_for_where_it_is_known() -> None:
     assert (await found.ask("tasks/cancel", {"taskId": "t"}))["error"]["code"] == -32601
 
 
-async def test_a_call_that_nobody_judged_goes_nowhere() -> None:
-    server = Server(tools_call={"content": []})
-    found = several(one=server)
-    await found.open()
-    refused = await found.ask("tools/call", {"name": "one__pay", "arguments": {}})
-    assert refused["error"]["code"] == -32602
-    modern = await found.modern("tools/call", {"name": "one__pay"}, **{"mcp-name": "one__pay"})
-    assert (await said(modern))["error"]["code"] == -32602
-    assert not server.of("tools/call")
-
-
-async def test_calls_go_by_a_line_in_the_agents_session() -> None:
-    server = Server(tools_call={"content": []})
-    found = several(one=server, two=Server())
-    await found.open()
-    line = found.port.line(found.members["one"])
-    message = {"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {"name": "pay"}}
-    response = await post(line, message, found.session)
-    assert (await said(response))["result"] == {"content": []}
-    sent = server.of("tools/call")[0]
-    assert sent.headers["mcp-session-id"] == "session-1"
-    assert sent.message == message
-    assert (await post(line, message)).status == 400
-    assert (await post(line, message, {"mcp-session-id": "never-was"})).status == 404
-    assert len(server.of("tools/call")) == 1
-
-
-async def test_a_call_is_not_sent_where_no_session_can_be_opened() -> None:
-    one = Server()
-    one.down = "down"
-    found = several(one=one, two=Server())
-    await found.open()
-    line = found.port.line(found.members["one"])
-    message = {"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {"name": "pay"}}
-    with pytest.raises(UpstreamFailed) as failed:
-        await post(line, message, found.session)
-    assert failed.value.sent is False
-    one.down, one.handler = None, _refusing(401)
-    assert (await post(line, message, found.session)).status == 401
-    one.handler = _refusing(503)
-    with pytest.raises(UpstreamFailed) as failed:
-        await post(line, message, found.session)
-    assert failed.value.sent is False
-    assert not one.of("tools/call")
-
-
-def _refusing(status: int) -> Any:
-    async def handler(sent: Sent) -> Any:
-        return refusal(status, "no") if sent.asks == "initialize" else None
-
-    return handler
-
-
-async def test_a_forgotten_session_is_opened_anew_but_no_call_is_sent_twice() -> None:
-    server = Server(tools_call={"content": []}, tools_list=tools("a"))
-    found = several(one=server)
-    await found.open()
-    server.forget()
-    assert (await found.ask("tools/list"))["result"] == tools("one__a")
-    server.forget()
-    line = found.port.line(found.members["one"])
-    message = {"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {"name": "pay"}}
-    with pytest.raises(UpstreamFailed, match="forgotten") as failed:
-        await post(line, message, found.session)
-    assert failed.value.reason == "session_lost"
-    assert len(server.of("tools/call")) == 1
-    assert (await said(await post(line, message, found.session)))["result"] == {"content": []}
-
-
 async def test_a_session_that_was_never_opened_or_has_ended() -> None:
     server = Server()
     found = several(one=server)
@@ -396,60 +327,3 @@ async def test_what_comes_before_a_merged_answer_reaches_the_agent() -> None:
     last = json.loads((await anext(chunks)).split(b"data: ")[1])
     assert last["result"] == tools("one__a", "two__b")
     assert one.of("response")[0].message == {"jsonrpc": "2.0", "id": 1, "result": {"roots": []}}
-
-
-# 2026-07-28
-
-
-async def test_discovery_is_of_all() -> None:
-    described = {
-        "resultType": "complete",
-        "supportedVersions": [MODERN],
-        "capabilities": {"tools": {}},
-        "ttlMs": 90,
-        "cacheScope": "public",
-        "instructions": "Do.",
-    }
-    two = {**described, "capabilities": {"prompts": {}}, "ttlMs": 60, "instructions": "Go."}
-    servers = [Server(server_discover=each) for each in (described, two)]
-    found = several(one=servers[0], two=servers[1])
-    told = (await said(await found.modern("server/discover")))["result"]
-    assert told["supportedVersions"][0] == MODERN
-    assert (told["ttlMs"], told["cacheScope"]) == (60, "public")
-    assert told["capabilities"].keys() == {"tools", "prompts"}
-    assert told["instructions"] == "# one\n\nDo.\n\n# two\n\nGo."
-    servers[1].down = "down"
-    told = (await said(await found.modern("server/discover")))["result"]
-    assert (told["ttlMs"], told["cacheScope"]) == (0, "private")
-    assert told["capabilities"].keys() == {"tools", "prompts"}
-    assert told["instructions"] == "# one\n\nDo."
-
-
-async def test_lists_of_2026_07_28_hold_as_long_as_all_do() -> None:
-    one = Server(tools_list=tools("a", ttlMs=90, cacheScope="public"))
-    two = Server(tools_list=tools("b", ttlMs=60, cacheScope="private"))
-    found = several(one=one, two=two)
-    told = (await said(await found.modern("tools/list")))["result"]
-    assert [tool["name"] for tool in told["tools"]] == ["one__a", "two__b"]
-    assert (told["resultType"], told["ttlMs"], told["cacheScope"]) == ("complete", 60, "private")
-    assert one.port.sent[0].headers["mcp-method"] == "tools/list"
-    two.down = "down"
-    told = (await said(await found.modern("tools/list")))["result"]
-    assert ([tool["name"] for tool in told["tools"]], told["ttlMs"]) == (["one__a"], 0)
-
-
-async def test_names_in_headers_follow_those_in_bodies() -> None:
-    server = Server(prompts_get={"messages": []}, resources_read={"contents": []})
-    found = several(one=server)
-    await found.modern("prompts/get", {"name": "one__é"}, **{"mcp-name": "=?base64?unused?="})
-    await found.modern("resources/read", {"uri": "helio://one/a:b"}, **{"mcp-name": "unused"})
-    names = [sent.headers["mcp-name"] for sent in server.port.sent]
-    assert names == ["=?base64?w6k=?=", "a:b"]
-
-
-async def test_2026_07_28_has_no_get_and_its_own_status_for_unknown_methods() -> None:
-    found = several(one=Server())
-    response = await send(found.port, "GET", None, {"mcp-protocol-version": MODERN})
-    assert response.status == 405
-    response = await found.modern("ping")
-    assert (response.status, (await said(response))["error"]["code"]) == (404, -32601)
