@@ -57,7 +57,8 @@ async def test_a_call_is_for_the_upstream_that_its_name_begins_with(targets: Any
     assert (target.upstream.name, message.tool) == ("two", "pay")
     assert target.upstream.request_timeout == 90.0
     assert target.upstream.health is every["two"].upstream.health
-    assert target.governance() is every["two"].governance()
+    assert target.governance().policy is every["two"].governance().policy
+    assert target.governance().catalogue is every["two"].governance().catalogue
     assert every["two"].addressed(call("two__pay"))[1].tool == "two__pay"
 
 

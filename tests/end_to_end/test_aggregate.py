@@ -259,6 +259,38 @@ async def test_limits_and_hiding_know_the_upstreams(
     ]
 
 
+EVIDENCE = """
+policies:
+  rules:
+    - match: { tool: create_payment }
+      action: deny
+      evidence: { requires: [{ tool: orders.lookup, bind: { order_id: order_id } }] }
+"""
+
+
+async def test_what_is_suggested_is_a_name_that_the_agent_knows(
+    tmp_path: Path, demo_upstream: str
+) -> None:
+    upstreams = [{"name": name, "url": demo_upstream} for name in ("first", "second")]
+    process = serve(tmp_path, upstreams, EVIDENCE)
+    payment = {"order_id": 7, "amount": 1}
+    told: list[Any] = []
+
+    async def call(agent: Agent) -> None:
+        blocked = await agent.client.call_tool("second__create_payment", payment)
+        told.append((blocked.meta or {})["helio/blocked"])
+        await agent.start("second__orders.lookup", {"order_id": 7})
+        await agent.start("second__create_payment", payment)
+
+    try:
+        agent = await play(call, process.mcp_url)
+    finally:
+        process.stop()
+    assert told[0]["missing_evidence"] == ["orders.lookup"]
+    assert told[0]["suggestion"].startswith("Call second__orders.lookup with `$.order_id` equal")
+    assert [outcome for _, outcome in agent.calls] == ["answered"] * 2
+
+
 async def test_one_that_is_killed_and_comes_back(tmp_path: Path, demo_upstream: str) -> None:
     log = tmp_path / "second.log"
     second, url = start_demo_upstream(log)

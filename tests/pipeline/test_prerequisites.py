@@ -146,6 +146,13 @@ def test_a_chain_names_what_is_left_of_it() -> None:
     ]
 
 
+def test_the_suggestion_has_the_names_that_agents_have() -> None:
+    house = House(CHAIN, shown=lambda tool: f"shop__{tool}")
+    house.call("refund")
+    assert house.told["missing_dependencies"] == ["lookup", "verify"]
+    assert house.told["suggestion"] == "Call shop__lookup, then shop__verify before retrying."
+
+
 def test_without_requires_success_having_been_called_is_enough() -> None:
     house = House(CHAIN.replace("requires: [", "requires_success: false, requires: ["))
     for tool in ("lookup", "verify"):

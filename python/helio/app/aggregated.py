@@ -4,9 +4,10 @@ Above: `helio.app.governed`. Below: `helio.upstream.aggregate`, `helio.transport
 and recorded as those of the upstream that they are for, by its own name of the tool.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from helio.evaluator import Message
@@ -17,6 +18,7 @@ from helio.protocol.modern import Parameters
 from helio.transport.listing import Judged
 from helio.transport.target import Target
 from helio.upstream.aggregate import Aggregate, Member, by_name
+from helio.upstream.aggregate.names import name_prefix
 from helio.upstream.build import UpstreamSettings
 from helio.upstream.registry import Upstream
 
@@ -48,7 +50,7 @@ class Aggregated:
         ]
         self._port = Aggregate(members, max_sessions=max_sessions)
         self._targets = {
-            member.name: _target(each, one, self._port, member)
+            member.name: _target(each, one, self._port, member, self._named)
             for each, one, member in zip(self._governed.values(), own, members, strict=True)
         }
         self._upstream = Upstream(_of_all(own), _now, port=self._port)
@@ -86,6 +88,15 @@ class Aggregated:
             return None
         return self._governed[found[0]].upstream.parameters_of(found[1])
 
+    def _named(self, upstream: str, tool: str) -> str:
+        """What agents call a tool that a call of this upstream needs: there first, else where it is
+        listed, else as it is."""
+        governed = sorted(self._governed.values(), key=lambda each: each.upstream.name != upstream)
+        for each in governed:
+            if each.catalogue.find(tool) is not None:
+                return f"{name_prefix(each.upstream.name).decode()}{tool}"
+        return tool
+
     def _unserved(self) -> Governance:
         """What a call is governed by that is for no upstream: it goes nowhere."""
         one = next(iter(self._governed.values()))
@@ -107,12 +118,20 @@ def _member(governed: "GovernedUpstream", settings: UpstreamSettings) -> Member:
 
 
 def _target(
-    governed: "GovernedUpstream", settings: UpstreamSettings, port: Aggregate, member: Member
+    governed: "GovernedUpstream",
+    settings: UpstreamSettings,
+    port: Aggregate,
+    member: Member,
+    named: Callable[[str, str], str],
 ) -> Target:
-    """An upstream as calls reach it that came by the aggregate."""
+    """An upstream as calls reach it that came by the aggregate; `named` as `Aggregated._named`."""
     way = Upstream(settings, _now, port=port.line(member), health=governed.upstream.health)
     way.parameters_of = governed.upstream.parameters_of
-    return replace(governed.target, upstream=way)
+
+    def governance() -> Governance:
+        return replace(governed.target.governance(), shown=partial(named, governed.upstream.name))
+
+    return replace(governed.target, upstream=way, governance=governance)
 
 
 def _with_one_authorization(settings: Sequence[UpstreamSettings]) -> list[UpstreamSettings]:

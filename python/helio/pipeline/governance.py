@@ -1,5 +1,6 @@
 """What one call is governed by: the loaded policy and the facts about its upstream. Pure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from helio.evaluator import Evaluator
@@ -10,9 +11,10 @@ from helio.policy.graph import CompiledPolicy, RuleSummary
 class ActivePolicy:
     """A compiled policy ready to decide. A call keeps the one it began with, reloads or not.
 
-    `needs_session`: what a session did before can change a decision. `session_names` are the tools
-    and the evidence that rules ask for, `evidence_names` those that marks may stand for, and of
-    calls of `bound_names` it counts what they were about.
+    `asks`: some rule asks for evidence or earlier calls. `needs_session`: what a session did before
+    can change a decision. `session_names` are the tools and the evidence that rules ask for,
+    `evidence_names` those that marks may stand for, and of calls of `bound_names` it counts what
+    they were about.
     """
 
     def __init__(self, compiled: CompiledPolicy) -> None:
@@ -26,6 +28,7 @@ class ActivePolicy:
         required = {tool for rule in compiled.rules for tool in rule.requires}
         self.evidence_names = frozenset(each.name for each in evidence)
         self.bound_names = frozenset(each.name for each in evidence if each.bind)
+        self.asks = bool(evidence or required)
         self.session_names = compiled.asked_tools | self.evidence_names | required
         self.needs_session = self.evaluator.needs_session_facts or bool(self.session_names)
 
@@ -71,6 +74,7 @@ class Governance:
     allow`).
     `unserved`: no upstream stands behind it, so that whatever is called is unknown.
     `max_record`: bytes of a body that a record keeps; a larger one is kept by hash and head.
+    `shown`: what agents call the tool of a name, where several upstreams are served as one.
     """
 
     policy: ActivePolicy
@@ -81,3 +85,4 @@ class Governance:
     include_responses: bool = True
     unserved: bool = False
     max_record: int = field(default=256 * 1024)
+    shown: Callable[[str], str] = str

@@ -20,7 +20,7 @@ from helio.governance.evidence import SessionFacts
 from helio.governance.feedback import Block
 from helio.pipeline import record, verdict
 from helio.pipeline.events import CallReceived, Moment
-from helio.pipeline.governance import Governance
+from helio.pipeline.governance import ActivePolicy, Governance
 from helio.pipeline.prerequisites import evidence_chain, unmet
 
 
@@ -59,7 +59,7 @@ def judge(
         views = (0 if known is None else known.hints,)
     found = [_under(hints, received, governance, facts) for hints in views]
     decision, block = found[0] if len(found) == 1 else _strictest(found)
-    labels = tuple(dict.fromkeys(label for each, _ in found for label in policy.labels(each.rule)))
+    labels = policy.labels(decision.rule) if len(found) == 1 else _labels(found, policy)
     chain = evidence_chain(decision, received, policy, facts)
     destructive = settings.flag_destructive != "off" and any(map(is_destructive, views))
     guard = None
@@ -120,10 +120,16 @@ def _under(
     destructive = policy.settings.flag_destructive != "off" and is_destructive(hints)
     block = (
         verdict.decided_block(decision, governance, destructive=destructive)
-        or unmet(decision, received, policy, facts)
+        or unmet(decision, received, governance, facts)
         or verdict.limits_fault(decision, received, policy)
     )
     return decision, block
+
+
+def _labels(views: Sequence[_View], policy: ActivePolicy) -> tuple[str, ...]:
+    """What the call puts on its session under any view."""
+    labels = (label for decision, _ in views for label in policy.labels(decision.rule))
+    return tuple(dict.fromkeys(labels))
 
 
 def _strictest(views: Sequence[_View]) -> _View:

@@ -5,7 +5,7 @@ Above: `helio.pipeline.judgement`. Below: `helio.governance.evidence`, `helio.pi
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -14,8 +14,11 @@ from helio.governance.evidence import SessionFacts, find_call, find_evidence, si
 from helio.governance.feedback import Block
 from helio.pipeline import verdict
 from helio.pipeline.events import CallReceived
-from helio.pipeline.governance import ActivePolicy
+from helio.pipeline.governance import ActivePolicy, Governance
 from helio.policy.graph import Requirement, RuleSummary
+
+Shown = Callable[[str], str]
+"""`Governance.shown`."""
 
 _NAMES: Final = re.compile(r"\['([A-Za-z_][A-Za-z0-9_]*)'\]")
 """Steps of a normalised path that people write with a dot."""
@@ -58,12 +61,12 @@ class Prerequisites:
         return "evidence_expired" if self.expired else "dependency_missing"
 
 
-def asked(decision: Decision, policy: ActivePolicy) -> Iterator[RuleSummary]:
+def asked(decision: Decision, policy: ActivePolicy) -> list[RuleSummary]:
     """The rules of a decision that ask for something, those that only restrict it first."""
-    for index in (*decision.restricting, decision.rule):
-        rule = policy.rule(index)
-        if rule is not None and (rule.evidence or rule.requires):
-            yield rule
+    if not policy.asks:
+        return []
+    rules = map(policy.rule, (*decision.restricting, decision.rule))
+    return [rule for rule in rules if rule is not None and (rule.evidence or rule.requires)]
 
 
 def examine(rule: RuleSummary, arguments: bytes, facts: SessionFacts) -> Prerequisites:
@@ -93,13 +96,14 @@ def examine(rule: RuleSummary, arguments: bytes, facts: SessionFacts) -> Prerequ
 
 
 def unmet(
-    decision: Decision, received: CallReceived, policy: ActivePolicy, facts: SessionFacts | None
+    decision: Decision, received: CallReceived, governance: Governance, facts: SessionFacts | None
 ) -> Block | None:
     """Why a call that the rules let through is blocked all the same; None when it has all it needs.
 
     `facts` None: the session is unknown, and nothing is proven in it.
     """
-    rules = list(asked(decision, policy))
+    policy = governance.policy
+    rules = asked(decision, policy)
     if not rules:
         return None
     if facts is None:
@@ -107,21 +111,21 @@ def unmet(
         return verdict.faulty(fault, received, policy, decision.action)
     arguments = received.message.canonical_arguments()
     lacking = [each for each in (examine(rule, arguments, facts) for rule in rules) if not each.met]
-    return _block(lacking, arguments) if lacking else None
+    return _block(lacking, arguments, governance.shown) if lacking else None
 
 
 def evidence_chain(
     decision: Decision, received: CallReceived, policy: ActivePolicy, facts: SessionFacts | None
 ) -> list[dict[str, object]]:
     """What the call's evidence rests on, as far as it is there."""
-    rules = list(asked(decision, policy))
+    rules = asked(decision, policy)
     if facts is None or not rules:
         return []
     arguments = received.message.canonical_arguments()
     return [link for rule in rules for link in examine(rule, arguments, facts).chain]
 
 
-def _block(lacking: Sequence[Prerequisites], arguments: bytes) -> Block:
+def _block(lacking: Sequence[Prerequisites], arguments: bytes, shown: Shown) -> Block:
     """The block of a call that lacks all of these. The first rule is the one that is named."""
     rule = lacking[0].rule
     whole = Prerequisites(
@@ -137,7 +141,7 @@ def _block(lacking: Sequence[Prerequisites], arguments: bytes) -> Block:
         decision="deny",
         action=rule.action,
         message=rule.message or _message(whole),
-        suggestion=rule.suggestion or _suggestion(whole, unsent),
+        suggestion=rule.suggestion or _suggestion(whole, unsent, shown),
         rule=rule.label,
         rule_index=rule.index,
         retry_allowed=not unsent,
@@ -168,29 +172,24 @@ def _message(lacking: Prerequisites) -> str:
     return ". ".join(f"{texts[name]}: {', '.join(names)}" for name, names in details.items())
 
 
-def _suggestion(lacking: Prerequisites, unsent: Sequence[str]) -> str:
-    """What the agent is to do, in order."""
-    steps = dict.fromkeys(
-        [_repair(each) for each in (*lacking.missing, *lacking.expired)]
-        + [
-            tool
-            for tool in lacking.uncalled
-            if not any(each.name == tool for each in (*lacking.missing, *lacking.expired))
-        ]
-    )
+def _suggestion(lacking: Prerequisites, unsent: Sequence[str], shown: Shown) -> str:
+    """What the agent is to do, in order, in the names that it has for tools."""
+    evidence = (*lacking.missing, *lacking.expired)
+    looked_up = {each.name for each in evidence}
+    steps = [_repair(each, shown) for each in evidence]
+    steps += [shown(tool) for tool in lacking.uncalled if tool not in looked_up]
     advice = f"Call {', then '.join(steps)} before retrying."
     if not unsent:
         return advice
-    return f"Send {', '.join(map(_shown, dict.fromkeys(unsent)))} in this call. {advice}"
+    return f"Send {', '.join(map(_path, dict.fromkeys(unsent)))} in this call. {advice}"
 
 
-def _repair(required: Requirement) -> str:
-    pairs = [
-        f"{_shown(there)} equal to this call's {_shown(here)}" for here, there in required.bind
-    ]
-    return f"{required.name} with {' and '.join(pairs)}" if pairs else required.name
+def _repair(required: Requirement, shown: Shown) -> str:
+    pairs = [f"{_path(there)} equal to this call's {_path(here)}" for here, there in required.bind]
+    tool = shown(required.name)
+    return f"{tool} with {' and '.join(pairs)}" if pairs else tool
 
 
-def _shown(path: str) -> str:
+def _path(path: str) -> str:
     written = _NAMES.sub(r".\1", path)
     return f"`{written}`"
