@@ -33,6 +33,7 @@ class GraphBuilder:
         self.settings = SETTINGS | settings
         self.nodes: list[dict[str, Any]] = []
         self.rules: list[int] = []
+        self.budgets: list[int] = []
         self.indices: dict[str, int] = {}
 
     def add(self, node: str, **fields: Any) -> int:
@@ -125,6 +126,30 @@ class GraphBuilder:
         self.rules.append(index)
         return index
 
+    def contributor(self, conditions: Iterable[int], price: str) -> int:
+        """Add what a budget counts: a fixed price, or one at a path."""
+        worth: dict[str, Any] = {"amount": price}
+        if price.startswith("$"):
+            worth = {"path": self.add("path", path=price)}
+        return self.add("contributor", conditions=list(conditions), **worth)
+
+    def budget(self, name: str, contributors: Iterable[int], **fields: Any) -> int:
+        """Add the next budget in file order; `fields` replace the defaults of its fields."""
+        content: dict[str, Any] = {
+            "id": f"budget:{name}",
+            "name": name,
+            "maximum": "5",
+            "currency": "GBP",
+            "window_ms": 1000,
+            "idle_ttl_ms": None,
+            "key": ["global"],
+            "on_exceed": "deny",
+            "approval": None,
+            "contributors": list(contributors),
+        } | fields
+        self.budgets.append(self.add("budget", **content))
+        return self.budgets[-1]
+
     def written_out(self, rule: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a rule means: without name, index and feedback, its nodes written out."""
         meaning = {k: v for k, v in rule.items() if k not in ("name", "index", "feedback")}
@@ -134,11 +159,13 @@ class GraphBuilder:
 
     def text(self) -> bytes:
         """Return the graph with a source whose spans are all the first character."""
-        document = {
+        document: dict[str, Any] = {
             "helio_graph": 1,
             "settings": self.settings,
             "nodes": self.nodes,
             "rules": self.rules,
             "source": {"files": ["helio.yaml"], "spans": [[0, 1, 1, 1, 2] for _ in self.nodes]},
         }
+        if self.budgets:
+            document["budgets"] = self.budgets
         return canonical(document).encode()

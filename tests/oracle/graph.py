@@ -1,8 +1,8 @@
 """A plain interpreter of the rule graph: the oracle for the evaluator in Rust.
 
 It reads the graph of docs/architecture.md ("The rule graph") as JSON and walks the rules from the
-first to the last, judging every condition anew. Above it the tests; below it `compare`, `demands`,
-`globs` and `jsonpath`. Pure, slow and plain.
+first to the last, judging every condition anew. Above it the tests; below it `budgets`, `compare`,
+`demands`, `globs` and `jsonpath`. Pure, slow and plain.
 """
 
 import hashlib
@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from oracle import globs
+from oracle import budgets, globs
+from oracle.budgets import BudgetDemand, BudgetFault
 from oracle.compare import Truth, every, judge_selection, truth
 from oracle.demands import Caller, Demand, Fault, Limit, demand_of
 from oracle.jsonpath import Segment, parse_path, select
@@ -58,6 +59,8 @@ class Decision:
     demands: list[Demand] = field(default_factory=list)
     fault: Fault | None = None
     shadow_faults: list[Fault] = field(default_factory=list)
+    budgets: list[BudgetDemand] = field(default_factory=list)
+    budget_fault: BudgetFault | None = None
 
 
 class Graph:
@@ -67,7 +70,9 @@ class Graph:
         self.document: dict[str, Any] = json.loads(text)
         self.nodes: list[dict[str, Any]] = self.document["nodes"]
         self.rules = [self.nodes[index] for index in self.document["rules"]]
+        self.budgets = [self.nodes[index] for index in self.document.get("budgets", [])]
         self.settings: dict[str, Any] = self.document["settings"]
+        self.rules_by_index = {rule["index"]: rule for rule in self.rules}
         self.paths: dict[int, list[Segment]] = {}
 
     def digest(self) -> str:
@@ -99,7 +104,25 @@ class Graph:
                 applying.append(rule)
         decision.assumed_hints = self.assumed(applying, facts)
         self.demand(decision, applying + shadows, facts)
+        decides = self.rules_by_index[decision.rule] if decision.rule >= 0 else {"until": False}
+        if decision.action != "deny" or decides["until"]:
+            self.spend(decision, facts)
         return decision
+
+    def spend(self, decision: Decision, facts: Facts) -> None:
+        """Add what the call takes from budgets, or why the first of them cannot be known."""
+        for budget in self.budgets:
+            taken = budgets.demand_of(
+                budget,
+                self.nodes,
+                lambda index: self.condition(index, facts),
+                facts.caller,
+                facts.arguments,
+            )
+            if isinstance(taken, BudgetDemand):
+                decision.budgets.append(taken)
+            elif taken is not None and decision.budget_fault is None:
+                decision.budget_fault = taken
 
     def demand(self, decision: Decision, rules: list[dict[str, Any]], facts: Facts) -> None:
         """Add what the limits of the given rules demand, in rule order, or why it is not known."""

@@ -128,11 +128,36 @@ def rules(draw: st.DrawFn, builder: GraphBuilder) -> None:
 
 
 @st.composite
+def budgets(draw: st.DrawFn, builder: GraphBuilder) -> None:
+    """Draw one budget and add it to the graph."""
+    contributors = []
+    for _ in range(draw(st.integers(1, 3))):
+        judged = [builder.named("tool", draw(some_of(words.TOOL_GLOBS)))]
+        if draw(st.booleans()):
+            path = normalized(draw(st.sampled_from(words.PATHS)))
+            judged.append(builder.selecting("input", path, [draw(tests_of_values())]))
+        fixed = st.sampled_from(["1", "2.5", "0.1"])
+        price = draw(fixed | st.sampled_from(AMOUNT_PATHS).map(normalized))
+        contributors.append(builder.contributor(judged, price))
+    pot = draw(st.booleans())
+    builder.budget(
+        f"b{len(builder.budgets)}",
+        contributors,
+        window_ms=None if pot else 1000,
+        idle_ttl_ms=1000 if pot else None,
+        key=draw(some_of(["session", "agent", "sender_id", "global"])),
+        on_exceed=draw(st.sampled_from(["deny", "require_approval"])),
+    )
+
+
+@st.composite
 def graphs(draw: st.DrawFn, max_rules: int = 8) -> bytes:
     """Draw a rule graph as canonical JSON."""
     builder = GraphBuilder(default=draw(st.sampled_from(["allow", "deny"])))
     for _ in range(draw(st.integers(0, max_rules))):
         draw(rules(builder))
+    for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
+        draw(budgets(builder))
     return builder.text()
 
 

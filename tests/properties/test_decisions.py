@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helio import evaluator
+from oracle.budgets import BudgetDemand, BudgetFault
 from oracle.demands import Demand, Fault
 from oracle.graph import Decision, Graph
 from oracle.numbers import Number, amount_text
@@ -18,6 +19,7 @@ def as_oracle(decision: evaluator.Decision) -> Decision:
     """Return a native decision as the oracle would write it."""
     assert decision.panicked is None
     assert decision.has_demands == bool(decision.demands)
+    assert decision.has_budgets == bool(decision.budgets)
     return Decision(
         rule=decision.rule,
         action=decision.action,
@@ -28,7 +30,23 @@ def as_oracle(decision: evaluator.Decision) -> Decision:
         demands=[demand_as_oracle(demand) for demand in decision.demands],
         fault=None if decision.fault is None else fault_as_oracle(decision.fault),
         shadow_faults=[fault_as_oracle(fault) for fault in decision.shadow_faults],
+        budgets=[budget_as_oracle(demand) for demand in decision.budgets],
+        budget_fault=None
+        if decision.budget_fault is None
+        else budget_fault_as_oracle(decision.budget_fault),
     )
+
+
+def budget_as_oracle(demand: evaluator.BudgetDemand) -> BudgetDemand:
+    return BudgetDemand(
+        **{each: getattr(demand, each) for each in BudgetDemand.__dataclass_fields__}
+    )
+
+
+def budget_fault_as_oracle(fault: tuple[str, str, str, str]) -> BudgetFault:
+    kind, budget, field, found = fault
+    field = evaluator.normalize_path(field) if kind == "invalid_amount" else field
+    return BudgetFault(kind, budget, field, found)
 
 
 def fault_as_oracle(fault: tuple[str, int, str, str]) -> Fault:
@@ -90,3 +108,4 @@ def test_a_graph_tells_what_it_holds(graph: bytes) -> None:
     needs = {"labels", "called", "not_called"}
     asks = any(plain.nodes[c]["node"] in needs for rule in plain.rules for c in rule["conditions"])
     assert fast.needs_session_facts == asks
+    assert fast.has_budgets == bool(plain.budgets)

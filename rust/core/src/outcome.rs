@@ -231,8 +231,8 @@ pub struct Decision {
     pub shadow_faults: Vec<Fault>,
     /// What the call takes from budgets, in their order; of a `deny` that nothing lifts, nothing.
     pub budgets: Vec<BudgetDemand>,
-    /// The first budget whose demand could not be computed.
-    pub budget_fault: Option<BudgetFault>,
+    /// The first budget whose demand could not be computed; on the heap, because it hardly ever is there.
+    pub budget_fault: Option<Box<BudgetFault>>,
 }
 
 impl Decision {

@@ -27,9 +27,8 @@ pub(super) fn ask<'a>(
             // The first one blocks; the others would say nothing more.
             Err(cause) => {
                 let budget = budget.name.clone();
-                decision
-                    .budget_fault
-                    .get_or_insert(BudgetFault { budget, cause });
+                let fault = || Box::new(BudgetFault { budget, cause });
+                decision.budget_fault.get_or_insert_with(fault);
             }
         }
     }
