@@ -274,6 +274,13 @@ def test_arguments_are_kept_only_where_a_rule_binds_them() -> None:
         assert (leave.result, leave.arguments) == ("succeeded", kept)
 
 
+def test_long_arguments_are_not_written_twice() -> None:
+    house = House(BOUND)
+    house.call("lookup", b'{"id": "%b"}' % (b"x" * 5000))
+    (outcome,) = [each for each in house.commands if isinstance(each, RecordOutcome)]
+    assert outcome.data["facts"] == {"arguments": None}
+
+
 def test_facts_that_cannot_be_asked_block() -> None:
     for policies, recorded in (
         (REFUNDS, RecordBlocked),

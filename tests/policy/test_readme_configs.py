@@ -5,13 +5,16 @@ They lie in a folder `shared` beside the project, or where `HELIO_SHARED` says.
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from helio.evaluator import Evaluator, tool_call
+from helio.pipeline.governance import ActivePolicy
 from helio.policy import Compiled, compile_text
 from helio.policy.graph import Requirement
+from pipeline.session_play import House
 
 PROJECT = Path(__file__).resolve().parents[2]
 EXAMPLES = Path(os.environ.get("HELIO_SHARED", PROJECT.parent / "shared")) / "readme-configs.yaml"
@@ -89,6 +92,30 @@ def test_a_refund_is_denied_until_its_order_was_looked_up() -> None:
     (rule,) = result.policy.rules
     assert (rule.until, rule.evidence) == (True, (Requirement("orders.lookup"),))
     assert [each.code for each in result.diagnostics] == ["HL417"]
+
+
+def house(number: int) -> House:
+    """Calls of one session under an example."""
+    policy = compiled(number, []).policy
+    assert policy is not None
+    played = House("{}")
+    played.governance = replace(played.governance, policy=ActivePolicy(policy))
+    return played
+
+
+def test_the_refund_passes_when_its_order_was_looked_up() -> None:
+    played = house(3)
+    assert played.call("process_refund")["block_reason"] == "evidence_missing"
+    played.call("orders.lookup")
+    assert played.call("process_refund")["policy_decision"] == "allow"
+
+
+def test_the_refund_passes_when_both_tools_succeeded() -> None:
+    played = house(4)
+    for tool in ("orders.lookup", "customer.verify"):
+        assert played.call("process_refund")["block_reason"] == "dependency_missing"
+        played.call(tool)
+    assert played.call("process_refund")["policy_decision"] == "allow"
 
 
 def test_without_an_action_a_rule_with_requires_allows() -> None:

@@ -7,7 +7,7 @@ asks nothing and leaves nothing.
 from typing import cast
 
 from helio.governance.session_journal import outcome_facts, visit_data
-from helio.governance.sessions import Result, Visit
+from helio.governance.sessions import MAX_DOCUMENT, Result, Visit
 from helio.pipeline.commands import Command, EnterSession, LeaveSession, LoadFacts
 from helio.pipeline.events import CallReceived, UpstreamAnswered
 from helio.pipeline.governance import ActivePolicy
@@ -56,10 +56,16 @@ class SessionVisit:
             return []
         if event.error is not None or event.asks is not None:
             return self.leave("failed")
-        bound = self._visit.tool in self._policy.bound_names
-        arguments = self._arguments() if bound else None
+        arguments = self._looked_up()
         outcome["facts"] = outcome_facts(arguments)
         return [LeaveSession(self._visit, "succeeded", arguments)]
+
+    def _looked_up(self) -> bytes | None:
+        """What the call was about, where a rule may ask, and as far as it is kept."""
+        if self._visit is None or self._visit.tool not in self._policy.bound_names:
+            return None
+        arguments = self._arguments()
+        return arguments if len(arguments) <= MAX_DOCUMENT else None
 
     def leave(self, result: Result) -> list[Command]:
         """The call did not succeed, as far as anybody knows, or nobody got it."""
