@@ -1,6 +1,7 @@
 """Changed tool definitions: before the rules, and again before the call is forwarded."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -290,3 +291,22 @@ def test_an_unrecorded_call_is_checked_too() -> None:
     (command,) = play.send(RecordingFailed("full"))
     assert isinstance(command, RecordOutcome)
     assert command.data["status"] == "not_forwarded"
+
+
+@pytest.mark.parametrize(
+    "policies",
+    ["{ default: allow }", "{ shadow: true }", "{ default: deny }"],
+)
+def test_a_call_for_no_upstream_is_unknown_whatever_the_rules_say(policies: str) -> None:
+    governance = replace(govern(policies), unserved=True)
+    told, data = blocked(governance)
+    assert (told["reason"], told["retry_allowed"]) == ("unknown_tool", False)
+    assert data["policy_decision"] == "deny"
+
+
+def test_a_rehearsed_call_for_no_upstream_would_not_be_forwarded() -> None:
+    play = Play(replace(govern("{ dry_run: true }"), unserved=True))
+    (command,) = play.send(call("pay"))
+    assert isinstance(command, RecordBlocked)
+    assert command.data["would_forward"] is False
+    assert command.data["block_reason"] == "unknown_tool"

@@ -144,6 +144,9 @@ async def test_a_silent_one_keeps_nobody_waiting_twice() -> None:
     assert asked
     assert (await found.ask("tools/list"))["result"] == tools("two__b")
     assert len(silent.port.sent) == asked
+    with pytest.raises(UpstreamFailed, match="a moment ago"):
+        await found.ask("resources/read", {"uri": "ui://x"})
+    assert len(silent.port.sent) == asked
     with pytest.raises(UpstreamFailed):
         await found.ask("prompts/get", {"name": "silent__p"})
     assert len(silent.port.sent) > asked
@@ -199,6 +202,15 @@ async def test_a_uri_without_a_prefix_is_for_the_first_that_knows_it() -> None:
     assert read["result"]["contents"] == [{"uri": "ui://x", "text": "y"}]
     knows.down = "down"
     assert (await found.ask("resources/read", {"uri": "ui://x"}))["result"] == {"contents": []}
+
+
+async def test_what_nobody_knows_is_refused_unless_one_could_not_be_asked() -> None:
+    found = several(one=Server(), two=Server())
+    await found.open()
+    assert (await found.ask("resources/read", {"uri": "ui://x"}))["error"]["code"] == -32601
+    found.servers["two"].down = "down"
+    with pytest.raises(UpstreamFailed, match="down"):
+        await found.ask("resources/read", {"uri": "ui://x"})
 
 
 async def test_a_task_is_asked_for_where_it_is_known() -> None:

@@ -108,6 +108,19 @@ async def test_one_that_was_down_from_the_start_joins() -> None:
     await found.port.aclose()
 
 
+async def test_one_that_came_before_the_stream_is_told_of_too() -> None:
+    one, two = Server(tools_list={"tools": []}), Server(tools_list={"tools": []})
+    one.down = "down"
+    found = several(one=one, two=two)
+    await found.open()
+    await found.ask("tools/list")
+    one.down = None
+    heard = await found.stand()
+    assert await heard.next() == CHANGED
+    await heard.leave()
+    await found.port.aclose()
+
+
 async def test_who_has_no_stream_is_not_asked_again(pair: Several) -> None:
     pair.servers["one"].has_streams = False
     await pair.open()

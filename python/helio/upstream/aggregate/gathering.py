@@ -53,11 +53,8 @@ async def gather(
 ) -> Gathered[Found]:
     """Asks all members at once, each within its patience. `ask` may raise `UpstreamFailed` and
     `Refused`."""
-    now = asyncio.get_running_loop().time()
-    tasks = [
-        asyncio.ensure_future(_patiently(member, ask, now, alone=len(members) == 1))
-        for member in members
-    ]
+    others = len(members) > 1
+    tasks = [asyncio.ensure_future(patiently(member, ask, others=others)) for member in members]
     try:
         results = await asyncio.gather(*tasks, return_exceptions=True)
     finally:
@@ -77,10 +74,13 @@ async def gather(
     return gathered
 
 
-async def _patiently(
-    member: Member, ask: Callable[[Member], Awaitable[Found]], now: float, *, alone: bool
+async def patiently(
+    member: Member, ask: Callable[[Member], Awaitable[Found]], *, others: bool
 ) -> Found:
-    if now < member.resting_until and not alone:
+    """What one member answers within its patience. `others`: there are some to ask as well, so that
+    nobody waits for one that was silent a moment ago. Raises `UpstreamFailed` and `Refused`.
+    """
+    if others and asyncio.get_running_loop().time() < member.resting_until:
         detail = "it was silent a moment ago, and others do not wait for it"
         raise UpstreamFailed("timeout", sent=False, detail=detail)
     try:

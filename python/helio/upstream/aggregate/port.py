@@ -150,7 +150,13 @@ class Aggregate:
         def over() -> None:
             session.end_standing = None
 
-        standing = Standing(self._members, opens, plain_uris=session.plain_uris, on_over=over)
+        standing = Standing(
+            self._members,
+            opens,
+            plain_uris=session.plain_uris,
+            away={member.name for member in self._members} - session.opened.keys(),
+            on_over=over,
+        )
         session.end_standing = standing.finish
         await standing.begin()
         return standing.stream

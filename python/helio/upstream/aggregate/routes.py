@@ -20,7 +20,7 @@ from helio.protocol.modern import renamed
 from helio.protocol.modern.document import raw, text
 from helio.protocol.splice import replaced, with_member
 from helio.upstream.aggregate import merge
-from helio.upstream.aggregate.gathering import Gathering, Tell, answer_of, gather
+from helio.upstream.aggregate.gathering import Gathering, Tell, answer_of, gather, patiently
 from helio.upstream.aggregate.member import Member, Translated, headers_of
 from helio.upstream.aggregate.names import Names
 from helio.upstream.aggregate.sessions import Refused, Session, Sessions
@@ -287,18 +287,20 @@ class Routes:
         refused: list[Refused] = []
         failed: list[UpstreamFailed] = []
         empty: Asked | None = None
+
+        def ask(member: Member) -> Awaitable[Asked]:
+            return self._ask(asking, member, message, tell)
+
         for member in self._members:
-            patience = None if message.method in _TAKES_LONG else member.patience
             try:
-                async with asyncio.timeout(patience):
-                    asked = await self._ask(asking, member, message, tell)
+                if message.method in _TAKES_LONG:
+                    asked = await ask(member)
+                else:
+                    asked = await patiently(member, ask, others=len(self._members) > 1)
             except Refused as refusal:
                 refused.append(refusal)
             except UpstreamFailed as failure:
                 failed.append(failure)
-            except TimeoutError:
-                detail = f"no answer within {member.patience} s"
-                failed.append(UpstreamFailed("timeout", sent=True, detail=detail))
             else:
                 if message.method != "resources/read" or _has_contents(asked):
                     return WholeResponse(200, asked.body)

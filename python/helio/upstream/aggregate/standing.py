@@ -9,7 +9,7 @@ import contextlib
 import json
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Final
 
 from helio.errors import UpstreamFailed
@@ -51,7 +51,7 @@ Open = Callable[[Member, bytes | None], Awaitable[Response]]
 
 class Standing:
     """The stream of one agent: `stream` is what it reads. `plain_uris` are those that it subscribed
-    to without a prefix.
+    to without a prefix; `away` are the members of whose lists it may know nothing yet.
 
     `on_over` is called once, when the agent left it.
     """
@@ -62,11 +62,13 @@ class Standing:
         opens: Open,
         *,
         plain_uris: set[str],
+        away: Collection[str] = (),
         on_over: Callable[[], None] = lambda: None,
     ) -> None:
         self._members = members
         self._opens = opens
         self._plain_uris = plain_uris
+        self._away = away
         self.on_over = on_over
         self._tasks: list[asyncio.Task[None]] = []
         self.failures: deque[UpstreamFailed | Refused] = deque(maxlen=len(members))
@@ -129,7 +131,7 @@ class Standing:
 
     async def _follow(self, member: Member, ready: asyncio.Event) -> None:
         """Keeps a member's stream open until the agent leaves, or the member has none."""
-        pause, place, away = LEAST_PAUSE, None, False
+        pause, place, away = LEAST_PAUSE, None, member.name in self._away
         while not self.stream.closed:
             try:
                 response = await self._opens(member, place)
