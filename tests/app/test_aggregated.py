@@ -14,6 +14,7 @@ from helio.pipeline.governance import ActivePolicy
 from helio.policy.compiler import compile_loaded
 from helio.runtime.drift import DriftRecords
 from helio.transport.target import Target
+from pipeline.playbook import listed
 
 HEAD = "version: '1'\naggregate: true\nupstreams:\n"
 PLAIN = """
@@ -60,6 +61,18 @@ async def test_a_call_is_for_the_upstream_that_its_name_begins_with(targets: Any
     assert target.governance().policy is every["two"].governance().policy
     assert target.governance().catalogue is every["two"].governance().catalogue
     assert every["two"].addressed(call("two__pay"))[1].tool == "two__pay"
+
+
+async def test_a_tool_is_suggested_where_it_is_listed(targets: Any) -> None:
+    every = targets(PLAIN)
+    target, _ = every[None].addressed(call("one__pay"))
+    tool = {"name": "lookup", "inputSchema": {"type": "object"}}
+    assert target.governance().shown("lookup") == "lookup"
+    every["two"].governance().catalogue.replace(listed(tool))
+    assert target.governance().shown("lookup") == "two__lookup"
+    every["one"].governance().catalogue.replace(listed(tool))
+    assert target.governance().shown("lookup") == "one__lookup"
+    assert every["one"].governance().shown("lookup") == "lookup"
 
 
 @pytest.mark.parametrize("name", ["pay", "three__pay", "one__"])

@@ -92,6 +92,12 @@ async def test_sessions_of_several_agents_are_told_apart(port: Port) -> None:
     assert (await port.get("s1?agent=c"))[0] == 404
 
 
+async def test_an_id_may_hold_any_sign_that_sessions_may(port: Port) -> None:
+    lookup(port.sessions, "a/b?c%d", "c1")
+    status, text = await port.get("a%2Fb%3Fc%25d")
+    assert (status, json.loads(text)["data"]["session_id"]) == (200, "a/b?c%d")
+
+
 async def test_what_is_over_or_foreign_is_not_shown(port: Port) -> None:
     lookup(port.sessions, "s1", "c1")
     assert (await port.get("s1", operator="x"))[0] == 401

@@ -11,6 +11,7 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -285,7 +286,7 @@ class Application:
     # state
 
     def _restore(self) -> None:
-        """What counted when the last process ended: the checkpoint, then the charges after it."""
+        """What counted when the last process ended: the checkpoint, then what came after it."""
         recovered = self._journal.recovered
         now = clock.now()
         if recovered.state is not None:
@@ -298,6 +299,8 @@ class Application:
         for fact in recovered.facts:
             age = max(0, now.wall - fact.at)
             replay(self._sessions, fact._replace(at=now.monotonic - age))
+        # A segment's worth of the past, which nobody asks for again.
+        self._journal.recovered = replace(recovered, state=None, charges=(), facts=())
 
     def _counted(self) -> set[str]:
         """The identities of what counts now, whether the policy knows it or not."""
