@@ -8,9 +8,6 @@ from helio.config.availability import UNAVAILABLE
 SMALLEST = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\n"
 
 ASKED_FOR = {
-    "budgets": (
-        "budgets: [{ name: a, limit: 1, currency: GBP, window: 1d, contributors: [{ amount: 1 }] }]"
-    ),
     "approval.channels[].type": (
         "approval: { channels: [{ type: webhook, url: 'https://a.example', secret: a }] }"
     ),
@@ -44,7 +41,7 @@ def test_refused(path: str) -> None:
         "aggregate: false",
         "upstreams: [{ name: a, url: 'http://localhost:1/mcp' }]\naggregate: true",
         "auth: { mode: none, tokens: [] }",
-        "budgets: []",
+        "budgets: [{ name: a, limit: 1, currency: £, window: 1d, contributors: [{ amount: 1 }] }]",
         "approval: { channels: [{ type: dashboard, name: desk }], mode: return }",
         "upstream: { protocol_version: '2026-07-28', url: 'http://localhost:1/mcp' }",
         "state: { backend: local }",

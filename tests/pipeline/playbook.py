@@ -25,10 +25,17 @@ def at(seconds: float) -> Moment:
 
 
 def govern(
-    policies: str, tools: list[dict[str, object]] | None = None, **facts: object
+    policies: str,
+    tools: list[dict[str, object]] | None = None,
+    budgets: str = "[]",
+    **facts: object,
 ) -> Governance:
-    """What a configuration with these `policies` (YAML, flow style) governs calls by."""
-    text = f"version: '1'\nupstream: {{ url: 'http://127.0.0.1:1/mcp' }}\npolicies: {policies}\n"
+    """What a configuration with these `policies` and `budgets` (YAML, flow style) governs calls
+    by."""
+    text = (
+        "version: '1'\nupstream: { url: 'http://127.0.0.1:1/mcp' }\n"
+        f"policies: {policies}\nbudgets: {budgets}\n"
+    )
     compiled = compile_text(text)
     assert compiled.policy is not None, [str(each) for each in compiled.diagnostics]
     catalogue = Catalogue()

@@ -5,7 +5,6 @@ from typing import Any
 import orjson
 import pytest
 
-from helio.config import availability
 from helio.diagnostics import Span
 from helio.evaluator import Evaluator, tool_call
 from helio.policy import BudgetSummary, Compiled, CompiledPolicy, compile_text
@@ -14,13 +13,6 @@ HEAD = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\nbudgets:\n
 BUDGET = "{ name: spend, limit: 500.50, currency: GBP, window: 24h, contributors: [" + (
     "{ match: { tool: pay }, field: amount }, { match: { tool: 'send_*' }, amount: 1.20 }] }"
 )
-
-
-@pytest.fixture(autouse=True)
-def budgets_are_available(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The compiler's part of budgets, whether or not calls are held against them yet."""
-    kept = tuple(each for each in availability.UNAVAILABLE if each.path != "budgets")
-    monkeypatch.setattr(availability, "UNAVAILABLE", kept)
 
 
 def compiled(*budgets: str) -> Compiled:

@@ -75,10 +75,11 @@ COLUMNS: tuple[Column, ...] = (
     Column("outcome", "VARCHAR", "made"),
     Column("feedback", "VARCHAR", "call", json=True),
     Column("assumed_annotations", "VARCHAR", "call", json=True),
+    Column("budgets", "VARCHAR", "call", json=True),
 )
 """Every column, in the order of exports. `outcome` is answered, upstream_error, indeterminate or
 not_forwarded, and nothing for what was never to be forwarded; `shadow` lists what shadow rules, or
-a policy in shadow, would have done."""
+a policy in shadow, would have done; `budgets` what the call took from each, if it was forwarded."""
 
 CALL_KINDS = ("intent", "blocked", "rejected")
 """The kinds of records that are calls; the others are rows of a kind named like themselves."""

@@ -64,7 +64,6 @@ class Unavailable:
 
 
 UNAVAILABLE = (
-    Unavailable("budgets", not_empty, "`budgets`"),
     Unavailable(
         "approval.channels[].type", one_of("webhook", "slack"), "a webhook or Slack channel"
     ),

@@ -4,10 +4,9 @@ Above: `helio.pipeline.machine`. Below: `helio.governance.feedback`. An answer h
 revision that the call was sent in.
 """
 
-from collections.abc import Sequence
 from typing import cast
 
-from helio.evaluator import Breach, Decision
+from helio.evaluator import Decision
 from helio.governance.feedback import (
     Block,
     blocked_answer,
@@ -15,8 +14,9 @@ from helio.governance.feedback import (
     upstream_failure_answer,
 )
 from helio.pipeline import verdict
+from helio.pipeline.budgets import budgets_told
 from helio.pipeline.commands import Answer
-from helio.pipeline.events import CallReceived, UpstreamFailed
+from helio.pipeline.events import CallReceived, RoomChecked, UpstreamFailed
 from helio.pipeline.governance import Governance
 from helio.protocol.revisions import is_modern
 
@@ -42,10 +42,10 @@ def rehearsed(
     received: CallReceived,
     block: Block | None,
     decision: Decision,
-    breaches: Sequence[Breach],
+    checked: RoomChecked,
     governance: Governance,
 ) -> Answer:
-    """What would have happened; `breaches` are the enforced limits without room."""
+    """What would have happened; `checked` are the limits and budgets without room."""
     label = governance.policy.label
     told: dict[str, object] = {
         "dry_run": True,
@@ -55,8 +55,8 @@ def rehearsed(
         "rule": label(decision.rule) if block is None else block.rule,
         "message": None if block is None else block.message,
         # What goes on from an earlier round is not charged again.
-        "limits": [] if received.continues else verdict.limits_told(decision, breaches),
-        "budgets": [],
+        "limits": [] if received.continues else verdict.limits_told(decision, checked.breaches),
+        "budgets": [] if received.continues else budgets_told(decision, checked.budgets),
         "approval": None,
         "call_id": received.call_id,
         "policy": governance.policy.digest,

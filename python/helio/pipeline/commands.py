@@ -1,8 +1,8 @@
 """What is to be done for a call, in the imperative. A driver carries them out in order. Pure.
 
-`LoadFacts`, `Reserve`, `CheckRoom`, `RecordBlocked`, `RecordIntent`, `Forward` and `RecordOutcome`
-are each answered by one event; they come last in a batch. `Commit`, `Release`, `EnterSession`,
-`LeaveSession`, `Answer` and `Deliver` are answered by none.
+`LoadFacts`, `Reserve`, `ReserveBudgets`, `CheckRoom`, `RecordBlocked`, `RecordIntent`, `Forward`
+and `RecordOutcome` are each answered by one event; they come last in a batch. `Commit`, `Release`,
+`EnterSession`, `LeaveSession`, `Answer` and `Deliver` are answered by none.
 """
 
 from collections.abc import Mapping
@@ -29,8 +29,16 @@ class Reserve:
 
 
 @dataclass(frozen=True, slots=True)
+class ReserveBudgets:
+    """Hold what the decision takes from every budget; `enforce` False counts and reports only."""
+
+    decision: Decision
+    enforce: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CheckRoom:
-    """Say which limits have no room, and hold nothing."""
+    """Say which limits and budgets have no room, and hold nothing."""
 
     decision: Decision
 
@@ -107,6 +115,7 @@ class Deliver:
 Command = (
     LoadFacts
     | Reserve
+    | ReserveBudgets
     | CheckRoom
     | RecordBlocked
     | RecordIntent

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from helio.evaluator import Breach, Message
+from helio.evaluator import Breach, BudgetBreach, Message
 from helio.governance.evidence import SessionFacts
 from helio.governance.identity import SessionIdentity
-from helio.governance.store import Refusal, Reservation
+from helio.governance.store import BudgetRefusal, BudgetReservation, Refusal, Reservation
 from helio.protocol.modern import Round
 
 
@@ -62,10 +62,25 @@ class RoomRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetsReserved:
+    """Every budget had room, and holds it."""
+
+    reservation: BudgetReservation
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetsRefused:
+    """At least one budget had no room; none holds anything for this call."""
+
+    refusal: BudgetRefusal
+
+
+@dataclass(frozen=True, slots=True)
 class RoomChecked:
-    """What a dry run found: the limits without room, shadow rules' included."""
+    """What a dry run found: the limits without room, shadow rules' included, and the budgets."""
 
     breaches: tuple[Breach, ...]
+    budgets: tuple[BudgetBreach, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +144,8 @@ Event = (
     | FactsLoaded
     | RoomReserved
     | RoomRefused
+    | BudgetsReserved
+    | BudgetsRefused
     | RoomChecked
     | StateFailed
     | Recorded

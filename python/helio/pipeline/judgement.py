@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from helio.evaluator import Decision, Demand
+from helio.evaluator import BudgetDemand, Decision, Demand
 from helio.governance.catalogue import Standing
 from helio.governance.definitions import is_destructive
 from helio.governance.evidence import SessionFacts
 from helio.governance.feedback import Block
 from helio.pipeline import record, verdict
+from helio.pipeline.budgets import budgets_fault
 from helio.pipeline.events import CallReceived, Moment
 from helio.pipeline.governance import ActivePolicy, Governance
 from helio.pipeline.prerequisites import evidence_chain, unmet
@@ -122,6 +123,7 @@ def _under(
         verdict.decided_block(decision, governance, destructive=destructive)
         or unmet(decision, received, governance, facts)
         or verdict.limits_fault(decision, received, policy)
+        or budgets_fault(decision, received, policy)
     )
     return decision, block
 
@@ -158,8 +160,13 @@ def _rank(view: _View) -> int:
 
 
 def _charges(decision: Decision) -> set[tuple[object, ...]]:
-    return {_charge(demand) for demand in decision.demands if demand.enforced}
+    limits = {_charge(demand) for demand in decision.demands if demand.enforced}
+    return limits | {_budget_charge(demand) for demand in decision.budgets}
 
 
 def _charge(demand: Demand) -> tuple[object, ...]:
     return (demand.limit, demand.key, demand.window_ms, demand.maximum, demand.amount)
+
+
+def _budget_charge(demand: BudgetDemand) -> tuple[object, ...]:
+    return (demand.id, demand.key, demand.window_ms, demand.limit, demand.amount)

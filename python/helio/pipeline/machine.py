@@ -10,26 +10,26 @@ from enum import Enum, auto
 from typing import cast
 
 from helio.errors import ProgrammingError
-from helio.evaluator import Breach
 from helio.governance.evidence import SessionFacts
 from helio.governance.feedback import Block
-from helio.governance.store import Reservation
 from helio.pipeline import answers, record, verdict
+from helio.pipeline.budgets import budgets_exceeded
 from helio.pipeline.commands import (
     Answer,
     CheckRoom,
     Command,
-    Commit,
     Deliver,
     Forward,
     RecordBlocked,
     RecordIntent,
     RecordOutcome,
-    Release,
     Reserve,
+    ReserveBudgets,
 )
 from helio.pipeline.events import (
     Abandoned,
+    BudgetsRefused,
+    BudgetsReserved,
     CallReceived,
     Event,
     FactsLoaded,
@@ -45,6 +45,7 @@ from helio.pipeline.events import (
 )
 from helio.pipeline.governance import Governance
 from helio.pipeline.judgement import Judgement, judge, judgement_data, overtaken
+from helio.pipeline.room import CallRoom
 from helio.pipeline.shadow import ShadowNotes
 from helio.pipeline.visit import SessionVisit
 
@@ -55,6 +56,7 @@ class State(Enum):
     NEW = auto()
     LOADING = auto()
     RESERVING = auto()
+    RESERVING_BUDGETS = auto()
     CHECKING = auto()
     RECORDING_BLOCK = auto()
     RECORDING_INTENT = auto()
@@ -72,14 +74,13 @@ class CallMachine:
 
     __slots__ = (
         "_answer",
-        "_block",
         "_data",
         "_decision",
         "_forwarded_at",
         "_governance",
         "_judgement",
         "_received",
-        "_reservation",
+        "_room",
         "_sent",
         "_shadow",
         "_started",
@@ -91,8 +92,6 @@ class CallMachine:
         self._governance = governance
         self._state = State.NEW
         self._shadow = ShadowNotes(governance.policy)
-        self._reservation: Reservation | None = None
-        self._block: Block | None = None
         self._answer: Command | None = None
         self._sent = False
 
@@ -151,6 +150,8 @@ class CallMachine:
         self._data = judgement_data(judgement, self._received, self._started, governance)
         self._shadow.rules(decision, self._received, facts)
         self._visit.bear(judgement.labels)
+        continues = self._received.continues is not None
+        self._room = CallRoom(decision, continues=continues)
 
         block = judgement.block
         if settings.dry_run or decision.action == "dry_run":
@@ -159,18 +160,18 @@ class CallMachine:
             if judgement.guarded or not settings.shadow:
                 return self._refuse(block, now)
             self._shadow.block(block)
-        if self._has_charges:
+        if self._room.wants_limits:
             self._state = State.RESERVING
             return [Reserve(decision, enforce=not settings.shadow)]
-        return self._intend()
+        return self._reserve_budgets()
 
     # RESERVING
 
     def _reserved(self, event: RoomReserved, now: Moment) -> list[Command]:
-        self._reservation = event.reservation
+        self._room.hold(event.reservation)
         for breach in event.reservation.breaches:
             self._shadow.breach(breach)
-        return self._intend()
+        return self._reserve_budgets()
 
     def _no_room(self, event: RoomRefused, now: Moment) -> list[Command]:
         decision = self._decision
@@ -184,51 +185,61 @@ class CallMachine:
         if self._governance.policy.settings.shadow:
             self._shadow.block(block)
             return self._intend()
-        return self._refuse(block, now)
+        return self._room.release() + self._refuse(block, now)
+
+    # RESERVING_BUDGETS
+
+    def _reserve_budgets(self) -> list[Command]:
+        if not self._room.wants_budgets:
+            return self._intend()
+        self._state = State.RESERVING_BUDGETS
+        enforce = not self._governance.policy.settings.shadow
+        return [ReserveBudgets(self._decision, enforce)]
+
+    def _budgets_reserved(self, event: BudgetsReserved, _now: Moment) -> list[Command]:
+        self._room.hold(event.reservation)
+        for breach in event.reservation.breaches:
+            self._shadow.budget(breach)
+        return self._intend()
+
+    def _budgets_refused(self, event: BudgetsRefused, now: Moment) -> list[Command]:
+        policy = self._governance.policy
+        block = budgets_exceeded(event.refusal.breaches, self._decision, policy, now)
+        return self._room.release() + self._refuse(block, now)
 
     # CHECKING (a dry run)
 
     def _rehearse(self, block: Block | None, now: Moment) -> list[Command]:
-        self._block = block
-        if block is None and self._has_charges:
+        if block is None and (self._room.wants_limits or self._room.wants_budgets):
             self._state = State.CHECKING
             return [CheckRoom(self._decision)]
-        return self._rehearsed((), now)
+        return self._rehearsed(block, RoomChecked(()), now)
 
     def _checked(self, event: RoomChecked, now: Moment) -> list[Command]:
-        enforced = tuple(breach for breach in event.breaches if breach.demand.enforced)
         for breach in event.breaches:
             if not breach.demand.enforced:
                 self._shadow.breach(breach)
+        policy, block = self._governance.policy, None
+        enforced = [breach for breach in event.breaches if breach.demand.enforced]
         if enforced:
-            policy = self._governance.policy
-            self._block = verdict.no_room(enforced, policy, self._decision.action, now)
-        return self._rehearsed(enforced, now)
+            block = verdict.no_room(enforced, policy, self._decision.action, now)
+        elif event.budgets:
+            block = budgets_exceeded(event.budgets, self._decision, policy, now)
+        return self._rehearsed(block, event, now)
 
     def _check_failed(self, _event: StateFailed, now: Moment) -> list[Command]:
-        self._block = verdict.state_unavailable(self._governance.policy, self._decision)
-        return self._rehearsed((), now)
+        block = verdict.state_unavailable(self._governance.policy, self._decision)
+        return self._rehearsed(block, RoomChecked(()), now)
 
-    def _rehearsed(self, breaches: tuple[Breach, ...], now: Moment) -> list[Command]:
-        block = self._block
-        self._data |= {
-            "policy_decision": "dry_run",
-            "block_reason": None if block is None else block.reason,
-            "dry_run": True,
-            "would_forward": block is None,
-        }
-        answer = answers.rehearsed(
-            self._received, block, self._decision, breaches, self._governance
-        )
+    def _rehearsed(self, block: Block | None, checked: RoomChecked, now: Moment) -> list[Command]:
+        self._data |= record.rehearsal_data(block)
+        answer = answers.rehearsed(self._received, block, self._decision, checked, self._governance)
         return self._record_end(answer, now)
 
     # RECORDING_BLOCK
 
     def _refuse(self, block: Block, now: Moment) -> list[Command]:
         self._data |= record.block_data(block)
-        if block.rule_index is not None:
-            # The rule whose limit is full need not be the one that decided.
-            self._data |= {"matched_rule": block.rule, "matched_rule_index": block.rule_index}
         return self._record_end(self._blocked(block), now)
 
     def _record_end(self, answer: Answer, now: Moment) -> list[Command]:
@@ -254,8 +265,7 @@ class CallMachine:
 
     def _intend(self) -> list[Command]:
         self._data["policy_decision"] = "allow"
-        if self._reservation is not None and self._reservation.charges:
-            self._data["charges"] = record.charge_data(self._reservation.charges)
+        self._data |= self._room.intent()
         if self._shadow.notes:
             self._data["shadow"] = self._shadow.notes
         self._data |= self._visit.intent()
@@ -275,7 +285,7 @@ class CallMachine:
         if self._governance.allow_unrecorded:
             return self._intent_recorded(Recorded(), now)
         self._answer = self._blocked(self._audit_unavailable())
-        return self._release() + self._finish()
+        return self._room.release() + self._finish()
 
     def _overtaken(self, block: Block, now: Moment) -> list[Command]:
         self._answer = self._blocked(block)
@@ -302,48 +312,42 @@ class CallMachine:
 
     def _conclude(self, data: dict[str, object], *, forwarded: bool) -> list[Command]:
         self._state = State.RECORDING_OUTCOME
-        return [*(self._commit() if forwarded else self._release()), RecordOutcome(data)]
+        room = self._room
+        settled = room.commit(self._forwarded_at) if forwarded else room.release()
+        return [*settled, RecordOutcome(data)]
 
     # RECORDING_OUTCOME
 
-    def _outcome_recorded(self, _event: Recorded, _now: Moment) -> list[Command]:
-        return self._finish()
-
-    def _outcome_not_recorded(self, _event: RecordingFailed, _now: Moment) -> list[Command]:
-        # The call ran and its intent is kept: withholding the answer would make the agent repeat
-        # it.
+    def _concluded(self, _event: Recorded | RecordingFailed, _now: Moment) -> list[Command]:
+        # Recorded or not: the call ran and its intent is kept, and withholding the answer would
+        # make the agent repeat it.
         return self._finish()
 
     # any state: the driver gives the call up
 
     def _abandon_unsent(self, _event: Abandoned, _now: Moment) -> list[Command]:
-        commands = self._release()
         self._state = State.DONE
-        return commands
+        return self._room.release()
 
     def _abandon_intent(self, event: Abandoned, now: Moment) -> list[Command]:
         # The intent may already be on disk: without this outcome a restart would keep its charge.
         failure = UpstreamFailed("abandoned", event.detail, sent=False, latency=0)
         data = record.failed_data(self._received.call_id, failure, self._started, now)
         self._state = State.DONE
-        return [*self._release(), RecordOutcome(data)]
+        return [*self._room.release(), RecordOutcome(data)]
 
     def _abandon_sent(self, event: Abandoned, now: Moment) -> list[Command]:
         failure = UpstreamFailed("abandoned", event.detail, sent=True, latency=0)
         data = record.failed_data(self._received.call_id, failure, self._started, now)
         self._state = State.DONE
-        return [*self._visit.leave("failed"), *self._commit(), RecordOutcome(data)]
+        left = self._visit.leave("failed")
+        return [*left, *self._room.commit(self._forwarded_at), RecordOutcome(data)]
 
     def _abandon_ended(self, _event: Abandoned, _now: Moment) -> list[Command]:
         self._state = State.DONE
         return []
 
     # shared
-
-    @property
-    def _has_charges(self) -> bool:
-        """Whether limits must have room. A call that goes on from an earlier round has its room."""
-        return self._decision.has_demands and self._received.continues is None
 
     def _blocked(self, block: Block) -> Answer:
         return answers.blocked(self._received, block, self._governance)
@@ -354,14 +358,6 @@ class CallMachine:
     def _finish(self) -> list[Command]:
         self._state = State.DONE
         return [cast("Command", self._answer)]
-
-    def _commit(self) -> list[Command]:
-        if self._reservation is None:
-            return []
-        return [Commit(self._reservation.id, self._forwarded_at)]
-
-    def _release(self) -> list[Command]:
-        return [] if self._reservation is None else [Release(self._reservation.id)]
 
 
 Transition = Callable[[CallMachine, Event, Moment], list[Command]]
@@ -375,6 +371,9 @@ TABLE: dict[tuple[State, type[Event]], Transition] = cast(
         (State.RESERVING, RoomReserved): CallMachine._reserved,
         (State.RESERVING, RoomRefused): CallMachine._no_room,
         (State.RESERVING, StateFailed): CallMachine._no_state,
+        (State.RESERVING_BUDGETS, BudgetsReserved): CallMachine._budgets_reserved,
+        (State.RESERVING_BUDGETS, BudgetsRefused): CallMachine._budgets_refused,
+        (State.RESERVING_BUDGETS, StateFailed): CallMachine._no_state,
         (State.CHECKING, RoomChecked): CallMachine._checked,
         (State.CHECKING, StateFailed): CallMachine._check_failed,
         (State.RECORDING_BLOCK, Recorded): CallMachine._end_recorded,
@@ -383,11 +382,12 @@ TABLE: dict[tuple[State, type[Event]], Transition] = cast(
         (State.RECORDING_INTENT, RecordingFailed): CallMachine._intent_not_recorded,
         (State.FORWARDED, UpstreamAnswered): CallMachine._answered,
         (State.FORWARDED, UpstreamFailed): CallMachine._failed,
-        (State.RECORDING_OUTCOME, Recorded): CallMachine._outcome_recorded,
-        (State.RECORDING_OUTCOME, RecordingFailed): CallMachine._outcome_not_recorded,
+        (State.RECORDING_OUTCOME, Recorded): CallMachine._concluded,
+        (State.RECORDING_OUTCOME, RecordingFailed): CallMachine._concluded,
         (State.NEW, Abandoned): CallMachine._abandon_ended,
         (State.LOADING, Abandoned): CallMachine._abandon_ended,
         (State.RESERVING, Abandoned): CallMachine._abandon_unsent,
+        (State.RESERVING_BUDGETS, Abandoned): CallMachine._abandon_unsent,
         (State.CHECKING, Abandoned): CallMachine._abandon_unsent,
         (State.RECORDING_BLOCK, Abandoned): CallMachine._abandon_unsent,
         (State.RECORDING_INTENT, Abandoned): CallMachine._abandon_intent,

@@ -6,6 +6,7 @@ Bodies up to `max_record` bytes are kept as they are; larger ones as `{"sha256",
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 from helio.evaluator import Decision
 from helio.governance.catalogue import Drift
@@ -82,16 +83,47 @@ def not_judged(decision: Decision, governance: Governance) -> list[dict[str, obj
 
 def block_data(block: Block) -> dict[str, object]:
     """A block's own part of a record."""
-    return {
+    data: dict[str, object] = {
         "policy_decision": block.decision,
         "block_reason": block.reason,
         "feedback": {"message": block.message, "suggestion": block.suggestion, **block.details},
     }
+    if block.rule_index is not None:
+        # The rule whose limit is full need not be the one that decided.
+        data |= {"matched_rule": block.rule, "matched_rule_index": block.rule_index}
+    return data
 
 
-def charge_data(charges: tuple[Charge, ...]) -> list[list[object]]:
+def rehearsal_data(block: Block | None) -> dict[str, object]:
+    """A dry run's own part of a record; `block` is what would have kept the call back."""
+    return {
+        "policy_decision": "dry_run",
+        "block_reason": None if block is None else block.reason,
+        "dry_run": True,
+        "would_forward": block is None,
+    }
+
+
+def charge_data(charges: Sequence[Charge]) -> list[list[object]]:
     """What the call charges, for the fold over the journal."""
     return [list(charge) for charge in charges]
+
+
+def budget_data(decision: Decision, charges: Sequence[Charge]) -> list[dict[str, object]]:
+    """What of the `charges` budgets are charged, for their ledgers: `[{budget, key, amount,
+    currency, contributor}]`, the amount as a decimal text."""
+    charged = {(charge.limit, charge.key) for charge in charges}
+    return [
+        {
+            "budget": demand.budget,
+            "key": demand.key,
+            "amount": demand.amount,
+            "currency": demand.currency,
+            "contributor": demand.contributor,
+        }
+        for demand in decision.budgets
+        if (demand.id, demand.key) in charged
+    ]
 
 
 def answered_data(

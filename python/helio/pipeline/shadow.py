@@ -3,7 +3,7 @@
 Above: `helio.pipeline.machine`. Below: `helio.governance.feedback`.
 """
 
-from helio.evaluator import Breach, Decision
+from helio.evaluator import Breach, BudgetBreach, Decision
 from helio.governance.evidence import SessionFacts
 from helio.governance.feedback import Block, key_names
 from helio.pipeline.events import CallReceived
@@ -14,8 +14,8 @@ from helio.pipeline.prerequisites import examine
 class ShadowNotes:
     """The notes of one call, in the order in which they were found.
 
-    Every note has `rule` and `rule_index`; beside them what the rule's `action` is, or for what
-    `reason` it would have blocked.
+    Every note has `rule` and `rule_index`, or `budget`; beside them what the rule's `action` is, or
+    for what `reason` it would have blocked.
     """
 
     def __init__(self, policy: ActivePolicy) -> None:
@@ -54,6 +54,20 @@ class ShadowNotes:
             key=key_names(demand.key),
             maximum=demand.maximum,
             current=breach.current,
+        )
+
+    def budget(self, breach: BudgetBreach) -> None:
+        """A budget without room that blocks nothing."""
+        demand = breach.demand
+        self.notes.append(
+            {
+                "budget": demand.budget,
+                "reason": "budget_exceeded",
+                "key": key_names(demand.key),
+                "maximum": demand.limit,
+                "current": breach.current,
+                "amount": demand.amount,
+            }
         )
 
     def _note(self, rule: int, **found: object) -> None:

@@ -11,9 +11,10 @@ from typing import Protocol
 
 from helio.audit.journal import Journal
 from helio.errors import JournalUnavailable, ProgrammingError
+from helio.evaluator import Decision
 from helio.governance.continuations import Continuations
 from helio.governance.sessions import Sessions
-from helio.governance.store import LocalStore, Refusal
+from helio.governance.store import BudgetRefusal, LocalStore, Refusal
 from helio.pipeline import commands, events
 from helio.pipeline.commands import Command
 from helio.pipeline.events import Event
@@ -92,9 +93,10 @@ class Driver:
                     event = events.FactsLoaded(facts)
                 case commands.Reserve():
                     event = self._reserve(command)
+                case commands.ReserveBudgets():
+                    event = self._reserve_budgets(command)
                 case commands.CheckRoom():
-                    breaches = self._store.check(command.decision, clock.now().monotonic)
-                    event = events.RoomChecked(breaches)
+                    event = self._check(command.decision)
                 case commands.RecordIntent():
                     event = await self._record(self._journal.append_intent, command.data)
                 case commands.Forward():
@@ -118,6 +120,20 @@ class Driver:
         if isinstance(found, Refusal):
             return events.RoomRefused(found)
         return events.RoomReserved(found)
+
+    def _reserve_budgets(self, command: commands.ReserveBudgets) -> Event:
+        found = self._store.reserve_budgets(
+            command.decision, clock.now().monotonic, enforce=command.enforce
+        )
+        if isinstance(found, BudgetRefusal):
+            return events.BudgetsRefused(found)
+        return events.BudgetsReserved(found)
+
+    def _check(self, decision: Decision) -> Event:
+        now = clock.now().monotonic
+        return events.RoomChecked(
+            self._store.check(decision, now), self._store.check_budgets(decision, now)
+        )
 
     def _settle(self, command: Settlement) -> None:
         """What no event answers and nobody waits for."""
