@@ -1,4 +1,4 @@
-"""docs/configuration.md, docs/diagnostics.md and docs/evidence.md say what is so."""
+"""docs/configuration.md, diagnostics.md, evidence.md and limits.md say what is so."""
 
 import re
 from collections.abc import Iterator
@@ -22,6 +22,7 @@ CONFIGURATION = (DOCS / "configuration.md").read_text("utf-8")
 DIAGNOSTICS = (DOCS / "diagnostics.md").read_text("utf-8")
 BLOCKS = re.findall(r"```yaml\n(.*?)```", CONFIGURATION, re.DOTALL)
 EVIDENCE = re.findall(r"```yaml\n(.*?)```", (DOCS / "evidence.md").read_text("utf-8"), re.DOTALL)
+LIMITS = re.findall(r"```yaml\n(.*?)```", (DOCS / "limits.md").read_text("utf-8"), re.DOTALL)
 HEADS = {
     "version": "version: '1'\n",
     "upstream": "upstream: { url: 'http://localhost:8080/mcp' }\n",
@@ -34,7 +35,9 @@ def whole(block: str) -> str:
     return "".join(missing) + block
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.strip().splitlines()[-1].strip())
+@pytest.mark.parametrize(
+    "block", [*BLOCKS, *LIMITS], ids=lambda block: block.strip().splitlines()[-1].strip()
+)
 def test_every_block_compiles_without_a_finding(block: str) -> None:
     result = compile_text(whole(block))
     assert [each.message for each in result.diagnostics] == []
@@ -52,7 +55,7 @@ def test_every_block_about_evidence_compiles(block: str) -> None:
 
 
 def test_there_are_blocks() -> None:
-    assert len(EVIDENCE) == 3
+    assert (len(EVIDENCE), len(LIMITS)) == (3, 3)
     assert len(BLOCKS) >= 10
 
 
