@@ -17,6 +17,7 @@ from mcp.shared.exceptions import MCPError
 
 from end_to_end import sdk_server
 from end_to_end import test_official_client as official
+from end_to_end import test_server_everything as others
 from end_to_end.agent import Agent, Scenario, connected, outcome_of, play, play_over
 from end_to_end.pairs import running_sdk_server
 from end_to_end.prefixed import Prefixed
@@ -113,6 +114,21 @@ async def test_each_is_used_as_if_it_were_alone(
     through = await several.through(scenario, upstream)
     assert seen(through) == seen(direct)
     assert set(through.calls) == set(direct.calls)
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [others.calls, others.progress, others.questions],
+    ids=lambda scenario: scenario.__name__,
+)
+async def test_a_server_of_others_is_used_as_if_it_were_alone(
+    several: Several, everything_server: str, scenario: Scenario
+) -> None:
+    direct = await play(scenario, everything_server)
+    through = await several.through(scenario, "everything")
+    assert seen(through)["results"] == seen(direct)["results"]
+    assert through.asked == direct.asked
+    assert through.progress == direct.progress
 
 
 RESUMED = [
