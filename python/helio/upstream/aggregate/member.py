@@ -7,16 +7,19 @@ Above: the rest of this room, and `helio.app`, which makes the members. Below:
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from helio.errors import UpstreamFailed
 from helio.protocol.headers import ForwardRules, Header
 from helio.protocol.sse import Event, EventStreamParser, EventTooLarge, encode_event
 from helio.upstream.aggregate.names import placed
+from helio.upstream.aggregate.wording import TOOLS_CHANGED, for_agent
 from helio.upstream.made import find
 from helio.upstream.messages import MESSAGE_LIMIT, SESSION_ID, is_event_stream
 from helio.upstream.port import Response
 from helio.upstream.registry import Upstream
+
+_TOOLS_CHANGED: Final = TOOLS_CHANGED.encode()
 
 Reword = Callable[[bytes], bytes]
 """Makes of a message of an upstream what the agent gets."""
@@ -121,6 +124,19 @@ class Translated:
             return encode_event(data, event=event.event, identifier=place, retry=event.retry)
         retry = b"" if event.retry is None else b"retry: %d\n" % event.retry
         return b"id: %b\n%b\n" % (place or b"", retry)
+
+
+def translated(
+    member: Member, response: Response, session_id: bytes | None, *, prefix_contents: bool = False
+) -> Translated:
+    """A member's answer as the agent gets it, in its session (None: it has none)."""
+
+    def reword(body: bytes) -> bytes:
+        if _TOOLS_CHANGED in body:
+            member.on_tools_changed()
+        return for_agent(member.name, body, prefix_contents=prefix_contents)
+
+    return Translated(response, member.name, reword, session_id)
 
 
 def headers_of(

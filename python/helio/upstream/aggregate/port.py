@@ -19,9 +19,9 @@ from helio.protocol.revisions import LATEST_LEGACY, LEGACY, is_legacy
 from helio.protocol.splice import with_member, without_member
 from helio.upstream.aggregate import merge
 from helio.upstream.aggregate.gathering import gather
-from helio.upstream.aggregate.member import Member
+from helio.upstream.aggregate.member import Member, translated
 from helio.upstream.aggregate.names import Names
-from helio.upstream.aggregate.routes import Asking, Routes, described, translated
+from helio.upstream.aggregate.routes import Asking, Routes, described
 from helio.upstream.aggregate.sessions import MAX_SESSIONS, Refused, Session, Sessions
 from helio.upstream.aggregate.standing import Standing, Subscription
 from helio.upstream.bridge.envelope import legacy_refusal
@@ -236,7 +236,7 @@ class _Line:
                 return legacy_refusal(refused.asked, _id_of(message))
             detail = f"the upstream opened no session: {refused}"
             raise UpstreamFailed("protocol_error", sent=False, detail=detail) from None
-        return translated(asking, self._member, response)
+        return translated(self._member, response, asking.session_id)
 
     async def aclose(self) -> None:
         """Nothing is the line's own."""

@@ -6,6 +6,7 @@ a tool's result named, a task) is for the first that knows it.
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,18 +22,16 @@ from helio.protocol.modern.document import raw, text
 from helio.protocol.splice import replaced, with_member
 from helio.upstream.aggregate import merge
 from helio.upstream.aggregate.gathering import Gathering, Tell, answer_of, gather, patiently
-from helio.upstream.aggregate.member import Member, Translated, headers_of
+from helio.upstream.aggregate.member import Member, headers_of, translated
 from helio.upstream.aggregate.names import Names
 from helio.upstream.aggregate.sessions import Refused, Session, Sessions
 from helio.upstream.aggregate.wording import (
     CANCELLED,
     PROGRESS,
-    TOOLS_CHANGED,
     Addressed,
     by_mark,
     by_name,
     by_uri,
-    for_agent,
 )
 from helio.upstream.bridge.envelope import legacy_refusal, relayed
 from helio.upstream.made import WholeResponse
@@ -45,8 +44,8 @@ PAGE_LIMIT: Final = 1000
 LIST_LIMIT: Final = 64 * 1024 * 1024
 """The most pages of one member's list, and the most bytes of its items."""
 MAX_PLAIN_URIS: Final = 1000
+_NO_CONTENT: Final = 64 * 1024
 
-_TOOLS_CHANGED: Final = TOOLS_CHANGED.encode()
 _INITIALIZED: Final = "notifications/initialized"
 _TAKES_LONG: Final = frozenset(("tasks/result",))
 _RESOURCE: Final = frozenset(("resources/read", "resources/subscribe", "resources/unsubscribe"))
@@ -160,7 +159,7 @@ class Routes:
             response = await self.send(asking, member, "POST", found.message)
         except Refused as refused:
             return _refusal(asking, refused.asked, identifier)
-        return translated(asking, member, response, prefix_contents=prefix_contents)
+        return translated(member, response, asking.session_id, prefix_contents=prefix_contents)
 
     async def _tell_one(self, asking: Asking, found: Addressed | None) -> None:
         if found is None:
@@ -178,8 +177,9 @@ class Routes:
     async def _tell_quietly(self, asking: Asking, member: Member, message: Message) -> None:
         try:
             async with asyncio.timeout(member.patience):
-                response = await self.send(asking, member, "POST", message)
-                response.close()
+                sending = self.send(asking, member, "POST", message)
+                with contextlib.closing(await sending) as response:
+                    await response.read(_NO_CONTENT)
         except (UpstreamFailed, Refused, TimeoutError) as failure:
             logger.info("a message to %s was lost: %r", member.name, failure)
 
@@ -320,19 +320,6 @@ class Routes:
 
 
 _Work = Callable[[Asking, Message, bytes, Tell], Awaitable[WholeResponse]]
-
-
-def translated(
-    asking: Asking, member: Member, response: Response, *, prefix_contents: bool = False
-) -> Translated:
-    """A member's answer as the agent gets it."""
-
-    def reword(body: bytes) -> bytes:
-        if _TOOLS_CHANGED in body:
-            member.on_tools_changed()
-        return for_agent(member.name, body, prefix_contents=prefix_contents)
-
-    return Translated(response, member.name, reword, asking.session_id)
 
 
 def described(

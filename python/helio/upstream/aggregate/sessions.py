@@ -6,6 +6,7 @@ is opened the same way when it is needed.
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections import OrderedDict
@@ -39,6 +40,8 @@ FAREWELL_SECONDS: Final = 5.0
 REMEMBERED: Final = 256
 """How many requests of a session are remembered by the member that got them, for cancellations."""
 
+_NO_CONTENT: Final = 64 * 1024
+"""The most bytes that are read of an answer nobody needs."""
 _INITIALIZED: Final = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
 _NO_HEADER: Final = b"2024-11-05"
 """The revision whose requests do not name it."""
@@ -248,10 +251,9 @@ class Sessions:
             return
         try:
             async with asyncio.timeout(FAREWELL_SECONDS):
-                response = await member.upstream.send(
-                    "DELETE", headers, None, timeout=FAREWELL_SECONDS
-                )
-                response.close()
+                sending = member.upstream.send("DELETE", headers, None, timeout=FAREWELL_SECONDS)
+                with contextlib.closing(await sending) as response:
+                    await response.read(_NO_CONTENT)
         except (TimeoutError, UpstreamFailed) as failure:
             logger.info("a session at %s was left to expire: %r", member.name, failure)
 

@@ -134,25 +134,18 @@ class Standing:
         pause, place, away = LEAST_PAUSE, None, member.name in self._away
         while not self.stream.closed:
             try:
-                response = await self._opens(member, place)
-                if response.status in _HAS_NONE:
-                    response.close()
-                    return
-                if not is_event_stream(response):
-                    response.close()
-                    detail = f"HTTP {response.status} in place of a stream"
-                    raise UpstreamFailed("protocol_error", sent=True, detail=detail)
-                await self.opened(ready)
-                if away:
+                with contextlib.closing(await self._opens(member, place)) as response:
+                    if response.status in _HAS_NONE:
+                        return
+                    await self._begin(member, response, ready, away=away)
                     away = False
-                    await self.missed(member)
-                async with contextlib.aclosing(events(response)) as received:
-                    async for event in received:
-                        pause = LEAST_PAUSE
-                        place = event.id if event.id is not None else place
-                        message = inspect_answer(event.data) if event.data else None
-                        if message is not None:
-                            await self.hear(member, message, ready)
+                    async with contextlib.aclosing(events(response)) as received:
+                        async for event in received:
+                            pause = LEAST_PAUSE
+                            place = event.id if event.id is not None else place
+                            message = inspect_answer(event.data) if event.data else None
+                            if message is not None:
+                                await self.hear(member, message, ready)
             except (UpstreamFailed, Refused) as failure:
                 logger.info("the stream of %s broke, or was not opened: %s", member.name, failure)
                 self.failures.append(failure)
@@ -161,6 +154,16 @@ class Standing:
                 ready.set()
             await asyncio.sleep(pause)
             pause = min(2 * pause, MOST_PAUSE)
+
+    async def _begin(
+        self, member: Member, response: Response, ready: asyncio.Event, *, away: bool
+    ) -> None:
+        if not is_event_stream(response):
+            detail = f"HTTP {response.status} in place of a stream"
+            raise UpstreamFailed("protocol_error", sent=True, detail=detail)
+        await self.opened(ready)
+        if away:
+            await self.missed(member)
 
 
 class Subscription(Standing):
