@@ -1,9 +1,9 @@
 """The journal: what happened, in order, on disk before it is acted on.
 
-Above: `helio.runtime` appends, `helio.app` opens and closes. Below: `writer` (the thread),
-`segment`, `recovery`, `lock`. Lives on one event loop. All thinking is done here, on the loop:
-numbering, the chain, rotation, checkpoints, what follows a failure; the thread only writes. A
-record costs the loop a few µs, and one hand-over for all records of one turn of the loop.
+Above: `helio.runtime` appends, `helio.app` opens and closes. Below: `writer` (lines to the kernel,
+and by a thread to the disk), `segment`, `recovery`, `lock`. Lives on one event loop. All thinking
+is done here: numbering, the chain, rotation, checkpoints, what follows a failure. Only who waits
+for the disk waits for the thread, once for all records of one turn of the loop.
 
 After a failed write or sync the segment is never written again. Appends fail at once until a new
 segment opens; it goes on behind the last record that is known to be on the disk. Records behind
@@ -24,7 +24,7 @@ from helio.audit.pending import Need, OpenEntry, Pending, Record
 from helio.audit.record import UNKNOWN_OUTCOME
 from helio.audit.recovery import Recovered
 from helio.audit.segment import FORMAT, Encoder, Position, encode_data, path_of
-from helio.audit.writer import Open, Stop, Write, Writer
+from helio.audit.writer import Writer
 from helio.errors import JournalUnavailable
 
 logger = logging.getLogger(__name__)
@@ -34,9 +34,7 @@ State = Callable[[], Mapping[str, object]]
 
 _OUTCOME_NEEDS = {"full": Need.DURABLE, "intent": Need.WRITTEN, "relaxed": Need.WRITTEN}
 _MAX_QUEUED = 65_536
-"""Records that may wait for the writer before appends are refused."""
-_MAX_UNSYNCED = 1024 * 1024
-"""Bytes that may wait for a sync that nobody asked for."""
+"""Records that the disk may not have yet before appends are refused."""
 _FIRST_RETRY = 0.2
 _LAST_RETRY = 2.0
 """Seconds between attempts to open a new segment; the pause doubles."""
@@ -112,12 +110,7 @@ class Journal:
         self._clock = clock
         self._intent_need = Need.WRITTEN if durability == "relaxed" else Need.DURABLE
         self._outcome_need = _OUTCOME_NEEDS[durability]
-        self._writer = Writer(
-            file_system,
-            lambda written, synced: self._tell(self._progress, written, synced),
-            lambda reason: self._tell(self._fail, reason),
-            lambda: self._tell(self._stop),
-        )
+        self._writer = Writer(file_system, self._progress, self._fail)
         self._end = recovered.end
         self._encoder = Encoder(recovered.sequence, recovered.digest)
         self._pending = Pending(Record.recovered(recovered))
@@ -125,17 +118,12 @@ class Journal:
         self._open_calls: dict[str | None, OpenEntry] = {
             call.call_id: OpenEntry(call.at) for call in recovered.open_calls
         }
-        self._outbox: list[bytes] = []
-        self._outbox_scheduled = False
-        self._report_wanted = False
-        self._sync_wanted = False
-        self._unasked_bytes = 0
         self._unavailable: str | None = "the journal is not started"
         self._carried: list[Record] = []
         self._late: list[Record] = []
         self._retry: asyncio.TimerHandle | None = None
         self._pause = _FIRST_RETRY
-        self._stopped: asyncio.Future[None] | None = None
+        self._started = False
         self._closing = False
 
     @property
@@ -164,7 +152,7 @@ class Journal:
         self._state = state
         self._nothing = self._loop.create_future()
         self._nothing.set_result(None)
-        self._stopped = self._loop.create_future()
+        self._started = True
         self._writer.start()
         opened = self._loop.create_future()
         self._open_segment(opened=opened)
@@ -228,8 +216,8 @@ class Journal:
         if self._closing:
             return
         self._closing = True
-        if self._stopped is not None:
-            await self._end_writer(self._stopped)
+        if self._started:
+            await self._end_writer()
         self._unavailable = "the journal is closed"
         self._lock.release()
 
@@ -268,17 +256,9 @@ class Journal:
         return OpenEntry(call.at)
 
     def _put(self, record: Record, *, carried: bool = False) -> None:
-        """Gives the record its line; the lines of one turn of the loop go together."""
+        """Gives the record its line, and the line to the writer."""
         line = self._line(record, carried=carried)
-        self._outbox.append(line)
-        self._unasked_bytes += len(line)
-        if record.need is Need.DURABLE:
-            self._sync_wanted = True
-        elif record.need is Need.WRITTEN:
-            self._report_wanted = True
-        if not self._outbox_scheduled:
-            self._outbox_scheduled = True
-            self._loop.call_soon(self._hand_over)
+        self._writer.put(line, sync=carried or record.need is Need.DURABLE)
 
     def _line(self, record: Record, *, carried: bool = False) -> bytes:
         encoder = self._encoder
@@ -295,21 +275,6 @@ class Journal:
             raise JournalUnavailable("no segment is open")
         return self._end
 
-    def _hand_over(self) -> None:
-        self._outbox_scheduled = False
-        if not self._outbox:
-            return
-        sync = self._sync_wanted or self._unasked_bytes > _MAX_UNSYNCED
-        count = len(self._outbox)
-        self._writer.put(Write(b"".join(self._outbox), count, self._report_wanted, sync))
-        self._forget_outbox()
-        if sync:
-            self._unasked_bytes = 0
-
-    def _forget_outbox(self) -> None:
-        self._outbox.clear()
-        self._sync_wanted = self._report_wanted = False
-
     def _open_segment(
         self,
         ending: Iterable[Record] = (),
@@ -319,7 +284,6 @@ class Journal:
 
         `ending` are records whose lines will follow; the calls they end are open until then.
         """
-        self._hand_over()
         open_calls = self._open_calls | {
             record.call_id: record.ending for record in ending if record.ending is not None
         }
@@ -335,13 +299,9 @@ class Journal:
         )
         line = self._line(header)
         path = path_of(self.directory, header.sequence)
-        self._writer.put(Open(path, line, again=self._unavailable is not None))
+        self._writer.open(path, line, again=self._unavailable is not None)
 
     # what the writer tells
-
-    def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
-        """On the writer's thread: has the loop call back."""
-        self._loop.call_soon_threadsafe(callback, *arguments)
 
     def _progress(self, written: int, synced: int) -> None:
         opened = self._pending.progress(written, synced)
@@ -358,8 +318,6 @@ class Journal:
     def _fail(self, reason: str) -> None:
         """Takes the chain back to what the disk is known to hold; a new segment comes later."""
         self._unavailable = reason
-        self._forget_outbox()
-        self._unasked_bytes = 0
         carried, dropped = self._pending.fail(reason)
         self._carried = carried
         for record in dropped:
@@ -380,20 +338,12 @@ class Journal:
         self._open_segment(carried)
         for record in carried:
             self._put(record, carried=True)
-        self._sync_wanted = bool(carried)
 
-    def _stop(self) -> None:
-        if self._stopped is not None:
-            self._stopped.set_result(None)
-
-    async def _end_writer(self, stopped: asyncio.Future[None]) -> None:
+    async def _end_writer(self) -> None:
         if self._retry is not None:
             # One more attempt, now, at what a failure left to be carried over.
             self._retry.cancel()
             self._reopen()
-        self._hand_over()
-        self._writer.put(Stop())
-        await stopped
-        self._writer.join()
+        await self._writer.stop()
         if self._carried:
             logger.error("%d records could not be written", len(self._carried))

@@ -115,8 +115,8 @@ class Pending:
         self._unsettled = False
 
     def __len__(self) -> int:
-        """How many records the kernel does not have yet."""
-        return len(self._queued)
+        """How many records the disk does not have yet."""
+        return len(self._queued) + len(self._unsynced)
 
     def add(self, record: Record) -> None:
         """The record has its line and waits for the writer."""

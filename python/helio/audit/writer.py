@@ -1,59 +1,42 @@
-"""The writer: one thread that puts the journal's bytes on the disk.
+"""The writer: hands the journal's lines to the kernel, those of one turn of the loop together.
 
 Above: `journal`, which numbers the records, links them and decides what follows a failure. Below:
-`file_system`. The thread knows bytes and files only. It takes everything that queued while the last
-`fdatasync` ran (group commit) and touches Python as little as it can: each return from a system
-call waits for the interpreter, which the event loop holds while it is busy.
+`syncer` (the thread that opens segments and syncs them), `file_system`. Lives on the event loop: to
+write into the kernel's memory takes a few µs, to wake a thread and be woken by it ten times that.
+The price: while the kernel holds writers back, because its disk cannot keep up, it holds back the
+loop.
 
-After a failure it discards what is queued until it is told to open a new segment.
+After a failure everything is discarded until a new segment is opened `again`.
 """
 
+import asyncio
 import errno
-import logging
-import threading
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import NamedTuple, cast
 
 from helio.audit.file_system import FileSystem
+from helio.audit.syncer import Break, Open, Stop, Sync, Syncer
 
-logger = logging.getLogger(__name__)
-
-
-class Open(NamedTuple):
-    """Begin a new segment with its header. `again` ends the state after a failure."""
-
-    path: Path
-    header: bytes
-    again: bool = False
+_MAX_UNSYNCED = 1024 * 1024
+"""Bytes that may wait for a sync that nobody asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Append `count` lines. `report`: someone waits for the write alone; `sync`: for the disk."""
+@dataclass(slots=True)
+class _Lines:
+    """Lines of one segment that nothing came between; `sync`: somebody waits for the disk."""
 
-    lines: bytes
-    count: int
-    report: bool
-    sync: bool
-
-
-class Stop(NamedTuple):
-    """Sync, close the file and end the thread."""
-
-
-Job = Open | Write | Stop
+    lines: list[bytes] = field(default_factory=list)
+    sync: bool = False
 
 
 class Writer:
-    """The thread and its queue.
+    """The lines on their way to the kernel and to the disk.
 
     `progress(written, synced)` tells how many lines were written and synced since the last call;
-    `failed(reason)` that nothing queued until now will be, but for what was told; `stopped()` is
-    last. They are called on the writer's thread.
+    `failed(reason)` that nothing put until now will be, but for what was told. Neither is called
+    from within `put` or `open`.
     """
 
     def __init__(
@@ -61,137 +44,123 @@ class Writer:
         file_system: FileSystem,
         progress: Callable[[int, int], None],
         failed: Callable[[str], None],
-        stopped: Callable[[], None],
     ) -> None:
         self._file_system = file_system
         self._progress = progress
         self._failed = failed
-        self._stopped = stopped
-        self._queue: SimpleQueue[Job] = SimpleQueue()
+        self._queue: deque[_Lines | Open | Stop] = deque()
+        self._scheduled = False
         self._descriptor: int | None = None
-        self._path: Path | None = None
+        self._opening = False
         self._broken = False
-        self._unsynced = 0
-        self._thread = threading.Thread(target=self._run, name="helio-journal", daemon=True)
+        self._written = 0
+        self._synced = 0
+        self._unasked_bytes = 0
 
     def start(self) -> None:
-        """Starts the thread. The first job must be `Open`."""
-        self._thread.start()
+        """Starts the thread; lines will come from the running loop. `open` is the first call."""
+        self._loop = asyncio.get_running_loop()
+        self._end = self._loop.create_future()
+        self._syncer = Syncer(self._file_system, self, self._loop.call_soon_threadsafe)
+        self._syncer.start()
 
-    def put(self, job: Job) -> None:
-        """Queues a job. Never waits."""
-        self._queue.put(job)
+    def put(self, line: bytes, *, sync: bool) -> None:
+        """Writes a line at the end of this turn of the loop; `sync`: it is waited for the disk."""
+        last = self._queue[-1] if self._queue else None
+        if not isinstance(last, _Lines):
+            last = _Lines()
+            self._add(last)
+        last.lines.append(line)
+        last.sync = last.sync or sync
 
-    def join(self) -> None:
-        """Waits for the thread's end, after `Stop`."""
-        self._thread.join()
+    def open(self, path: Path, header: bytes, *, again: bool = False) -> None:
+        """Begins a new segment behind what was put. `again` ends the state after a failure."""
+        self._add(Open(path, header, again))
 
-    def _run(self) -> None:
-        running = True
-        while running:
-            for job in _merged(self._take()):
-                running = running and not isinstance(job, Stop)
-                if self._broken and not (isinstance(job, Open) and job.again):
-                    continue
-                try:
-                    self._do(job)
-                except (OSError, MemoryError) as error:
-                    self._break(error)
-        self._close()
-        self._stopped()
+    async def stop(self) -> None:
+        """Puts all of it on the disk and ends the thread."""
+        self._add(Stop())
+        await self._end
+        self._syncer.join()
 
-    def _take(self) -> list[Job]:
-        """Everything that is queued, at least one job."""
-        jobs = [self._queue.get()]
-        while True:
-            try:
-                jobs.append(self._queue.get_nowait())
-            except Empty:
-                return jobs
+    def _add(self, job: _Lines | Open | Stop) -> None:
+        self._queue.append(job)
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._work)
 
-    def _do(self, job: Job) -> None:
-        match job:
-            case Write():
-                self._write(job)
-            case Open():
-                self._open(job)
-            case Stop():
-                self._sync()
+    def _work(self) -> None:
+        """Does what is queued, up to a segment that must be opened first."""
+        self._scheduled = False
+        while self._queue and not self._opening:
+            job = self._queue.popleft()
+            if isinstance(job, _Lines):
+                if not self._broken:
+                    self._write(job)
+            elif isinstance(job, Stop):
+                self._leave_segment()
+                self._syncer.put(job)
+            elif job.again or not self._broken:
+                self._leave_segment()
+                self._opening, self._broken = True, False
+                self._syncer.put(job)
 
-    def _write(self, job: Write) -> None:
-        self._file_system.write(self._file(), job.lines)
-        self._unsynced += job.count
-        if not job.sync:
-            self._progress(job.count, 0)
-        elif job.report:
-            self._progress(job.count, 0)
-            self._sync()
-        else:
-            self._sync(written=job.count)
-
-    def _sync(self, written: int = 0) -> None:
-        self._file_system.sync(self._file())
-        synced, self._unsynced = self._unsynced, 0
-        self._progress(written, synced)
-
-    def _open(self, job: Open) -> None:
-        self._broken = False
-        if self._descriptor is not None:
-            self._sync()
-            self._close()
-        self._path = job.path
-        self._descriptor = self._file_system.create(job.path)
+    def _write(self, job: _Lines) -> None:
+        lines = job.lines
+        data = lines[0] if len(lines) == 1 else b"".join(lines)
         try:
-            self._file_system.write(self._descriptor, job.header)
-            self._file_system.sync(self._descriptor)
-            self._file_system.sync_directory(job.path.parent)
-        except OSError:
-            # A segment counts from its header on: without one it must not be there.
-            self._close()
-            self._file_system.remove(job.path)
-            raise
-        self._progress(1, 1)
-
-    def _break(self, error: OSError | MemoryError) -> None:
-        """Gives the file up for good: after a failed sync nobody knows what it holds."""
-        logger.error("the journal cannot write: %s", error)
-        self._broken = True
-        self._unsynced = 0
-        self._close()
-        name = "" if self._path is None else f"{self._path.name}: "
-        reason = error.strerror if isinstance(error, OSError) else "out of memory"
-        self._failed(f"{name}{reason or error}")
-
-    def _close(self) -> None:
-        if self._descriptor is None:
+            self._file_system.write(self._open_segment(), data)
+        except (OSError, MemoryError) as error:
+            self._broken = True
+            # It tells `failed` when it has told all that was synced before.
+            self._syncer.put(Break(error))
             return
-        descriptor, self._descriptor = self._descriptor, None
-        try:
-            self._file_system.close(descriptor)
-        except OSError as error:
-            # What counts was synced before; what was not is reported as failed.
-            logger.error("a segment did not close cleanly: %s", error)
+        self._written += len(lines)
+        self._unasked_bytes += len(data)
+        if job.sync or self._unasked_bytes > _MAX_UNSYNCED:
+            self._sync()
+        self._progress(len(lines), 0)
 
-    def _file(self) -> int:
+    def _open_segment(self) -> int:
         if self._descriptor is None:
             raise OSError(errno.EBADF, "no segment is open")
         return self._descriptor
 
+    def _sync(self) -> None:
+        self._unasked_bytes = 0
+        self._syncer.put(Sync(self._written))
 
-def _merged(jobs: list[Job]) -> list[Job]:
-    """The jobs with neighbouring writes joined: one system call, one sync."""
-    merged: list[Job] = []
-    for is_write, group in groupby(jobs, key=lambda job: isinstance(job, Write)):
-        if not is_write:
-            merged.extend(group)
-            continue
-        writes = cast("list[Write]", list(group))
-        merged.append(
-            Write(
-                b"".join([write.lines for write in writes]),
-                sum(write.count for write in writes),
-                any(write.report for write in writes),
-                any(write.sync for write in writes),
-            )
-        )
-    return merged
+    def _leave_segment(self) -> None:
+        """From here on the thread may close the file."""
+        if self._descriptor is not None and not self._broken:
+            self._sync()
+        self._descriptor = None
+
+    # what the thread tells
+
+    def synced(self, through: int) -> None:
+        """See `helio.audit.syncer.Listener`."""
+        count, self._synced = through - self._synced, through
+        self._progress(0, count)
+
+    def opened(self, descriptor: int) -> None:
+        """See `helio.audit.syncer.Listener`."""
+        self._descriptor = descriptor
+        self._opening = False
+        self._written += 1
+        count, self._synced = self._written - self._synced, self._written
+        self._progress(1, count)
+        self._work()
+
+    def failed(self, reason: str) -> None:
+        """See `helio.audit.syncer.Listener`."""
+        self._broken, self._opening = True, False
+        self._descriptor = None
+        self._synced = self._written
+        self._unasked_bytes = 0
+        self._work()
+        self._failed(reason)
+
+    def stopped(self) -> None:
+        """See `helio.audit.syncer.Listener`."""
+        self._end.set_result(None)
