@@ -56,7 +56,7 @@ _DOWNWARDS: Final = frozenset(
         b"x-accel-buffering",
     )
 )
-_LEGACY_DOWNWARDS: Final = frozenset((b"mcp-session-id",))
+_LEGACY_DOWNWARDS: Final = _DOWNWARDS | {b"mcp-session-id"}
 
 
 class HeaderRefused(ValueError):
@@ -100,7 +100,9 @@ class ForwardRules:
         With a `modern` request (2026-07-28) those go that mirror its body, which are not to be
         trusted on any other; sessions and the places of streams go with the other ones only.
         """
-        if fold(name) in self.operator_names or name in NEVER_FORWARDED:
+        if name in NEVER_FORWARDED:
+            return False
+        if self.operator_names and fold(name) in self.operator_names:
             return False
         if name in _UPWARDS or name in (_MODERN_UPWARDS if modern else _LEGACY_UPWARDS):
             return True
@@ -170,8 +172,8 @@ def answer_headers(received: Iterable[Header], *, modern: bool = False) -> list[
     Values with CR, LF or NUL cannot get here past the parser; they are refused all the same
     (`HeaderRefused`).
     """
-    names = _DOWNWARDS if modern else _DOWNWARDS | _LEGACY_DOWNWARDS
-    passed = [(name.lower(), value) for name, value in received if name.lower() in names]
+    names = _DOWNWARDS if modern else _LEGACY_DOWNWARDS
+    passed = [(name, value) for raw, value in received if (name := raw.lower()) in names]
     for name, value in passed:
         if not is_value(value):
             raise HeaderRefused(name.decode("latin-1"), "holds a line end or NUL")

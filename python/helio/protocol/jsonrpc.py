@@ -16,6 +16,8 @@ INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
 
 _NULL: Final = b"null"
+_PLAIN_DIGITS: Final = 18
+"""Digits of an id that is read without a parser: nearly all are such."""
 
 
 def identity(identifier: bytes) -> str | int | float | None:
@@ -23,6 +25,8 @@ def identity(identifier: bytes) -> str | int | float | None:
 
     `identifier` is the raw JSON of an id (a string, a number or null). Integers keep every digit.
     """
+    if identifier.isdigit() and len(identifier) <= _PLAIN_DIGITS:
+        return int(identifier)
     value: str | int | float | None = json.loads(identifier)
     return value
 

@@ -52,6 +52,8 @@ class Driver:
         self._store = store
         self._sessions = Sessions() if sessions is None else sessions
         self._continuations = Continuations()
+        self._append_outcome = partial(journal.append_outcome, "outcome")
+        self._append_blocked = partial(journal.append_outcome, "blocked")
 
     async def run(
         self, machine: CallMachine, received: events.CallReceived, exchange: Exchange
@@ -61,25 +63,35 @@ class Driver:
         An exception (a cancellation included) gives the call up: room is released, or the outcome
         is recorded as unknown when the call was already forwarded; then it is raised again.
         """
-        rounds = CallRounds(self._continuations, received, clock.now().monotonic)
+        now = clock.now()
+        rounds = CallRounds(self._continuations, received, now.monotonic)
         try:
             event: Event | None = rounds.received
             while event is not None:
-                event = await self._carry_out(machine.handle(event, clock.now()), exchange)
+                event = await self._carry_out(machine.handle(event, now), exchange)
+                now = clock.now()
                 if isinstance(event, events.UpstreamAnswered):
                     # Before the answer goes out: the agent may come back at once.
-                    rounds.answered(event.asks, clock.now().monotonic)
+                    rounds.answered(event.asks, now.monotonic)
         except BaseException as error:
             self._abandon(machine, received.call_id, repr(error))
             raise
         finally:
-            rounds.end(clock.now().monotonic, sent=machine.sent)
+            rounds.end(now.monotonic, sent=machine.sent)
 
     async def _carry_out(self, batch: list[Command], exchange: Exchange) -> Event | None:
         """The event that answers the last command of the batch; None when the call is answered."""
         event: Event | None = None
         for command in batch:
             match command:
+                case commands.RecordIntent():
+                    event = await self._record(self._journal.append_intent, command.data)
+                case commands.Forward():
+                    event = await exchange.forward()
+                case commands.RecordOutcome():
+                    event = await self._record(self._append_outcome, command.data)
+                case commands.Deliver():
+                    await exchange.deliver()
                 case (
                     commands.Commit()
                     | commands.Release()
@@ -97,18 +109,8 @@ class Driver:
                     event = self._reserve_budgets(command)
                 case commands.CheckRoom():
                     event = self._check(command.decision)
-                case commands.RecordIntent():
-                    event = await self._record(self._journal.append_intent, command.data)
-                case commands.Forward():
-                    event = await exchange.forward()
-                case commands.RecordOutcome():
-                    append = partial(self._journal.append_outcome, "outcome")
-                    event = await self._record(append, command.data)
                 case commands.RecordBlocked():
-                    append = partial(self._journal.append_outcome, "blocked")
-                    event = await self._record(append, command.data)
-                case commands.Deliver():
-                    await exchange.deliver()
+                    event = await self._record(self._append_blocked, command.data)
                 case commands.Answer():
                     await exchange.answer(command.body)
         return event

@@ -107,7 +107,8 @@ class Guards:
     async def _read(self, request: BaseRequest) -> bytes:
         pieces: list[bytes] = []
         size = 0
-        while piece := await request.content.readany():
+        while not request.content.at_eof():
+            piece = await request.content.readany()
             size += len(piece)
             if size > self.max_body:
                 raise self._too_large()

@@ -16,7 +16,7 @@ def judge_envelope(message: Message, inbound: Inbound) -> bool:
     try:
         if not modern.is_modern_post(message, inbound.headers):
             return False
-        revision = inbound.header("mcp-protocol-version") or ""
+        revision = inbound.revision or ""
         if modern.claimed(message) is None and not revisions.is_modern(revision.strip(" \t")):
             # Nothing else of the message says that it knows of envelopes.
             raise modern.unsupported(revision, enveloped=False)
@@ -56,7 +56,7 @@ def headers_up(
     inbound: Inbound, target: Target, identifier: bytes | None, *, is_modern: bool
 ) -> list[Header]:
     """The agent's headers that go up. Raises `Rejection`."""
-    if not is_modern and modern.is_modern(inbound.header("mcp-protocol-version")):
+    if not is_modern and modern.is_modern(inbound.revision):
         detail = "This revision has POST only."
         raise Rejection(405, "method_not_allowed", detail, headers=((b"allow", b"POST"),))
     try:

@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 from helio.protocol.headers import Header
 from helio.transport.inbound import Reply, Whole
 from helio.transport.listener import Partings
+from helio.transport.plain import PlainResponse, is_plain
 
 logger = logging.getLogger(__name__)
 
@@ -130,6 +131,8 @@ async def respond(reply: Reply, request: BaseRequest) -> StreamResponse:
     one piece, because of which an agent that takes its time is waited for here.
     """
     if isinstance(reply, Whole):
+        if is_plain(request, reply):
+            return PlainResponse(reply)
         if len(reply.body) <= PIECE:
             body = reply.body or None
             return Response(status=reply.status, headers=_text(reply.headers), body=body)

@@ -5,10 +5,11 @@ Above: the doors (HTTP, SSE, stdio), which make these. Below: `helio.protocol`. 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from helio.protocol.headers import Header
+from helio.protocol.modern import is_modern
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +66,38 @@ class Caller(Protocol):
         """Calls `then` once when the agent's connection is lost; None forgets it."""
 
 
-@dataclass(slots=True)
 class Inbound:
     """What an agent asks: `method` is POST, GET or DELETE; `target` names the upstream, None for
     the one that is served without a name. `headers` are as they came; `body` is empty but for POST.
+
+    `revision` is what its header says, None without one. `session` is its MCP session; 2026-07-28
+    has none, whatever the header says.
     """
 
-    method: str
-    target: str | None
-    headers: Sequence[Header]
-    body: bytes
-    caller: Caller
-    _folded: dict[bytes, bytes] = field(default_factory=dict, repr=False)
+    __slots__ = ("_values", "body", "caller", "headers", "method", "revision", "session", "target")
+
+    def __init__(
+        self,
+        method: str,
+        target: str | None,
+        headers: Sequence[Header],
+        body: bytes,
+        caller: Caller,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = body
+        self.caller = caller
+        # The first one of a name counts.
+        self._values = {name.lower(): value for name, value in reversed(headers)}
+        self.revision = self._value(b"mcp-protocol-version")
+        self.session = None if is_modern(self.revision) else self._value(b"mcp-session-id")
 
     def header(self, name: str) -> str | None:
         """The first header of this name, whatever its case; None without one."""
-        if not self._folded:
-            for key, value in reversed(self.headers):
-                self._folded[key.lower()] = value
-        found = self._folded.get(name.lower().encode("latin-1"))
+        return self._value(name.lower().encode("latin-1"))
+
+    def _value(self, name: bytes) -> str | None:
+        found = self._values.get(name)
         return None if found is None else found.decode("latin-1")

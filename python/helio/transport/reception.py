@@ -91,12 +91,12 @@ class Reception:
         """
         target = self._targets[inbound.target]
         try:
-            with self._held.use(target.upstream.name, _session(inbound), inbound.caller.agent):
+            with self._held.use(target.upstream.name, inbound.session, inbound.caller.agent):
                 reply = await self._answer(inbound, target)
             if not isinstance(reply, Whole):
                 return reply
             if reply.status == 404 or (inbound.method == "DELETE" and reply.status < 300):
-                self._held.closed(target.upstream.name, _session(inbound))
+                self._held.closed(target.upstream.name, inbound.session)
             return self._challenged(reply, inbound)
         except Rejection as rejection:
             if inbound.method == "POST" and rejection.recorded:
@@ -254,7 +254,7 @@ class Reception:
                 inbound.header, channel=caller.channel, is_modern=is_modern
             ),
             agent=caller.agent,
-            protocol_version=inbound.header("mcp-protocol-version"),
+            protocol_version=inbound.revision,
         )
 
     async def _tell(self, target: Target, message: Message, headers: list[Header]) -> Reply:
@@ -373,15 +373,8 @@ def _connection(inbound: Inbound) -> Owner | None:
 
 def _owner(inbound: Inbound) -> Owner | None:
     """Whose requests and streams an agent may come back for; None without a session."""
-    session = _session(inbound)
+    session = inbound.session
     return None if session is None else (inbound.target, inbound.caller.agent, session)
-
-
-def _session(inbound: Inbound) -> str | None:
-    """The MCP session of a request; 2026-07-28 has none, whatever its header says."""
-    if modern.is_modern(inbound.header("mcp-protocol-version")):
-        return None
-    return inbound.header("mcp-session-id")
 
 
 def _internal_error(message: Message, call_id: str) -> bytes:

@@ -94,8 +94,9 @@ class SessionTable:
         finally:
             admission.leave()
 
-    @contextlib.contextmanager
-    def use(self, upstream: str, session: str | None, agent: str | None) -> Iterator[None]:
+    def use(
+        self, upstream: str, session: str | None, agent: str | None
+    ) -> contextlib.AbstractContextManager[None]:
         """Keeps a session from being idle while a request or a stream of it is open.
 
         Unknown ids pass: the upstream knows them. Raises `Rejection` (404) for another agent's
@@ -104,10 +105,13 @@ class SessionTable:
         key = (upstream, session or "")
         found = self._sessions.get(key)
         if session is None or found is None:
-            yield
-            return
+            return contextlib.nullcontext()
         if found.agent != agent:
             raise Rejection(404, "unknown_session", "Session not found.")
+        return self._using(key, found)
+
+    @contextlib.contextmanager
+    def _using(self, key: Key, found: _Session) -> Iterator[None]:
         found.uses += 1
         self._idle.pop(key, None)
         try:

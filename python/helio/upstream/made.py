@@ -20,7 +20,10 @@ BUFFER_LIMIT: Final = 1024 * 1024
 
 def find(headers: Sequence[Header], name: bytes) -> bytes | None:
     """The first header of this name (in lower case), None without one."""
-    return next((value for key, value in headers if key == name), None)
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
 
 
 class WholeResponse:

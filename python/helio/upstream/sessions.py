@@ -271,7 +271,7 @@ class _Request:
     async def send(self, port: Port, session_id: bytes | None = None) -> Response:
         """Sends it, in the session `session_id` in place of its own."""
         headers = self.headers
-        if session_id is not None:
+        if session_id is not None and session_id != find(headers, SESSION_ID):
             headers = tuple(
                 (name, session_id if name == SESSION_ID else value) for name, value in headers
             )

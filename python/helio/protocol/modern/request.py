@@ -66,8 +66,9 @@ def is_modern_post(message: Posted, headers: Sequence[Header]) -> bool:
     the other one.
     """
     versions = [value for name, value in headers if name.lower() == VERSION]
-    if any(is_modern(value.decode("latin-1")) for value in versions):
-        return True
+    for value in versions:
+        if is_modern(value.decode("latin-1")):
+            return True
     claim = claimed(message)
     if claim is not None and (not versions or written(versions[0]) != text(claim)):
         raise _version_mismatch()
