@@ -27,6 +27,7 @@ BYTES_IN = [
     lambda noise: evaluator.Windows().restore(noise, 0, 0),
 ]
 OPERATIONS = ["reserve", "check", "commit", "release", "charge", "sweep", "levels"]
+OPERATIONS += ["reserve_budgets", "check_budgets", "snapshot"]
 TEXT_IN = [
     evaluator.normalize_path,
     evaluator.check_glob,
@@ -91,8 +92,9 @@ def test_graphs_that_were_tampered_with(graph: bytes, call: Call, data: st.DataO
     assert fast.listing() is not None
     decision = fast.decide(call.message, call.upstream, call.hints, **call.native)
     assert decision.panicked is None
-    reservation, _ = evaluator.Windows().reserve(decision, 0)
-    assert reservation >= 0
+    windows = evaluator.Windows()
+    assert windows.reserve(decision, 0)[0] >= 0
+    assert windows.reserve_budgets(decision, 0)[0] >= 0
 
 
 @given(
@@ -120,7 +122,14 @@ def test_any_instant(operations: list[str], instants: list[int], data: st.DataOb
                 case "release":
                     windows.release(last)
                 case "charge":
-                    windows.charge("l", "k", "rate", "1", 2**40, data.draw(instant), now)
+                    kind = data.draw(st.sampled_from(["rate", "spend", "pot"]))
+                    windows.charge("l", "k", kind, "1", 2**40, data.draw(instant), now)
+                case "reserve_budgets":
+                    last, _ = windows.reserve_budgets(decision, now)
+                case "check_budgets":
+                    windows.check_budgets(decision, now)
+                case "snapshot":
+                    windows.restore(windows.snapshot(now), data.draw(instant), now)
                 case "sweep":
                     windows.sweep(now)
                 case _:

@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         (LimitKind::Rate, "1", "1000"),
         (LimitKind::Spend, "1", "1000"),
         (LimitKind::Spend, "12.34", "12340"),
+        (LimitKind::Pot, "12.34", "1e27"),
     ] {
         for filled in [0, 900] {
             let demands = demands(kind, amount, maximum)?;
