@@ -108,6 +108,20 @@ fn the_first_true_contributor_counts() {
 }
 
 #[test]
+fn of_equal_prices_the_first_counts() {
+    let mut policy = Policy::default();
+    let pay = policy.globs("tool", &["pay"]);
+    let small = policy.selection("input", "$['amount']", "some", &[("lt", "10")]);
+    let (one, same) = (
+        policy.contributor(&[pay, small], "1"),
+        policy.contributor(&[pay], "1.0"),
+    );
+    policy.budget("fees", &[one, same], json!({}));
+    let decision = decide(&policy, "pay", r#"{"amount":"3"}"#, &Facts::default());
+    assert_eq!(taken(&decision), [("fees", 0, "global=", "1".to_owned())]);
+}
+
+#[test]
 fn doubt_alone_counts_too() {
     let mut policy = Policy::default();
     let tool = policy.globs("tool", &["*"]);

@@ -170,6 +170,40 @@ fn a_changed_idle_time_keeps_what_is_there() {
 }
 
 #[test]
+fn a_shorter_idle_time_makes_room_at_once() {
+    let kept_for = |window_ms| BudgetDemand {
+        window_ms,
+        ..pot("k", "10", "10")
+    };
+    let mut windows = Windows::default();
+    take(&mut windows, &kept_for(5000), 0);
+    refused(&mut windows, &kept_for(5000), 3 * SECOND);
+    assert_eq!(windows.check(&[kept_for(1000)], 3 * SECOND), []);
+}
+
+#[test]
+fn a_lower_limit_leaves_nothing_and_no_debt() {
+    let mut windows = Windows::default();
+    take(&mut windows, &pot("k", "10", "10"), 0);
+    let breach = refused(&mut windows, &pot("k", "1", "4"), 0);
+    assert_eq!((&*breach.current, &*breach.remaining), ("10", "0"));
+}
+
+#[test]
+fn an_older_charge_does_not_make_a_pot_older() {
+    let mut windows = Windows::default();
+    for at in [900, 100] {
+        let at = at * MILLISECOND;
+        windows.charge(&charge("1", 1000), at, SECOND).unwrap();
+    }
+    assert_eq!(
+        level(&mut windows, 1899 * MILLISECOND),
+        [entry("k", "2", "0")]
+    );
+    assert_eq!(level(&mut windows, 1900 * MILLISECOND), []);
+}
+
+#[test]
 fn snapshots_keep_pots_whole() {
     let mut windows = Windows::default();
     let largest = "9999999999999999999999999999";
