@@ -112,6 +112,7 @@ GUARDED: list[tuple[str, dict[str, str], int]] = [
     ("JSON by substring", {"content-type": "text/plain; application/json"}, 415),
     ("JSON as a prefix", {"content-type": "application/jsonp"}, 415),
     ("no content type", {"content-type": ""}, 415),
+    ("another encoding of characters", {"content-type": "application/json; charset=utf-7"}, 415),
     ("an encoded body", {"content-encoding": "gzip"}, 415),
     ("a later revision", {"mcp-protocol-version": "2026-07-28"}, 400),
 ]
@@ -140,6 +141,8 @@ def test_guards_refuse_before_anything_is_forwarded(
     assert recorder.arrived() == []
     for headers in PASSING:
         assert request(process.mcp_url, body, headers=headers).status == 200, headers
+    types = {dict(each.headers)["content-type"] for each in recorder.calls()}
+    assert types == {"application/json"}
 
 
 def test_a_body_over_the_cap_is_refused_before_it_is_read(

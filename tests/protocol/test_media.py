@@ -1,6 +1,6 @@
 import pytest
 
-from helio.protocol.media import EVENT_STREAM, JSON, accepts, essence
+from helio.protocol.media import EVENT_STREAM, JSON, accepts, essence, is_json
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,40 @@ def test_the_essence_is_type_and_subtype_and_nothing_near_it(
     header: str | None, expected: str | None
 ) -> None:
     assert essence(header) == expected
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "application/json",
+        "Application/JSON ; Charset=UTF-8",
+        'application/json;charset="utf-8";',
+        "application/json; version=1",
+    ],
+)
+def test_json_is_utf_8(header: str) -> None:
+    assert is_json(header)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "text/plain",
+        "application/json; charset=utf-7",
+        "application/json; charset=utf-16",
+        "application/json; CHARSET=UTF-7",
+        'application/json; charset="utf-7"',
+        "application/json; charset=utf-8; charset=utf-7",
+        "application/json; charset=utf-7; charset=utf-8",
+        "application/json; charset=utf-8, utf-7",
+        "application/json; a=b;charset=utf-7",
+        "application/json; charset*=utf-7",
+        "application/json; charset =utf-7",
+    ],
+)
+def test_json_in_anything_else_is_none(header: str | None) -> None:
+    assert not is_json(header)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,14 @@ async def test_an_agent_that_asks_first_is_told_to_go_on(house: OpenHouse) -> No
         ("expect: 100-continue\r\nhost: evil.example\r\n", 2, 403, "host_refused"),
         ("content-type: text/plain\r\n", 2, 415, "unsupported_media_type"),
         ("content-type: application/jsonx\r\n", 2, 415, "unsupported_media_type"),
+        ("content-type: application/json;charset=utf-7\r\n", 2, 415, "unsupported_media_type"),
         ("content-encoding: gzip\r\n", 2, 415, "unsupported_encoding"),
+        (
+            "content-encoding: identity\r\ncontent-encoding: gzip\r\n",
+            2,
+            415,
+            "unsupported_encoding",
+        ),
     ],
 )
 async def test_what_may_not_pass_is_refused_before_its_body(

@@ -232,3 +232,16 @@ async def test_listening_ends_with_the_agents_input() -> None:
     channel.stop_listening()
     assert await channel.finish(5)
     await channel.close(0)
+
+
+async def test_a_message_that_repeats_what_its_session_speaks_belongs_to_the_session() -> None:
+    script, outbox = Script(), Outbox()
+    channel = await opened(script, outbox)
+    meta = META.replace("2026-07-28", "2025-11-25")
+    await channel.take(message("tools/call", "1", f'{{"name":"pay",{meta}}}'))
+    await outbox.holds(2)
+    call = script.seen[-1]
+    assert call.header("mcp-session-id") == "s-1"
+    assert call.header("mcp-protocol-version") == "2025-11-25"
+    assert call.header("mcp-method") is None
+    await channel.close(1)

@@ -13,6 +13,7 @@ EVENT_STREAM: Final = "text/event-stream"
 
 _NAME: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _ESSENCE: Final = re.compile(rf"[ \t]*({_NAME}/{_NAME})[ \t]*(?:;|\Z)")
+_UTF_8: Final = re.compile(r'[^;]*;[ \t]*charset="?utf-8"?[ \t]*;?[ \t]*', re.IGNORECASE)
 _WEIGHT: Final = re.compile(r";[ \t]*[qQ]=([01](?:\.[0-9]{0,3})?)[ \t]*(?:;|\Z)")
 
 
@@ -23,6 +24,19 @@ def essence(content_type: str | None) -> str | None:
         return None
     found = _ESSENCE.match(content_type)
     return found[1].lower() if found else None
+
+
+@lru_cache(maxsize=128)
+def is_json(content_type: str | None) -> bool:
+    """Whether a `Content-Type` says JSON, in the only encoding that JSON has on the wire (RFC 8259,
+    sections 8.1 and 11).
+
+    A `charset` means nothing there, and yet servers decode by it: one message would have two
+    readings. So it can only be UTF-8.
+    """
+    if content_type is None or essence(content_type) != JSON:
+        return False
+    return "charset" not in content_type.lower() or _UTF_8.fullmatch(content_type) is not None
 
 
 @lru_cache(maxsize=128)

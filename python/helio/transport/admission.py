@@ -18,7 +18,7 @@ from helio.protocol.guards import (
 )
 from helio.protocol.headers import Header
 from helio.protocol.jsonrpc import INVALID_REQUEST, error_answer
-from helio.protocol.media import JSON, essence
+from helio.protocol.media import JSON, is_json
 from helio.transport.inbound import Whole
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -83,11 +83,13 @@ class Guards:
     async def read(self, request: BaseRequest) -> bytes:
         """The body. Raises `Rejection` for one that may not pass, as soon as that is known."""
         headers = request.headers
-        if essence(headers.get("content-type")) != JSON:
+        if not is_json(headers.get("content-type")):
             raise Rejection(
-                415, "unsupported_media_type", "The Content-Type must be application/json."
+                415,
+                "unsupported_media_type",
+                "The Content-Type must be application/json, in UTF-8.",
             )
-        if headers.get("content-encoding", "identity").lower() != "identity":
+        if any(each.lower() != "identity" for each in headers.getall("content-encoding", ())):
             raise Rejection(415, "unsupported_encoding", "A Content-Encoding is not accepted.")
         if request.content_length is not None and request.content_length > self.max_body:
             raise self._too_large()

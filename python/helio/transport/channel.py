@@ -16,9 +16,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
 from helio.evaluator import MalformedMessage, Message, parse_message
-from helio.protocol import modern
+from helio.protocol import modern, revisions
 from helio.protocol.headers import Header
 from helio.protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, identity
+from helio.protocol.modern.document import text
 from helio.transport.asked import Asked
 from helio.transport.inbound import Inbound, Reply, Whole
 
@@ -321,8 +322,9 @@ class AgentChannel:
 
     def _modern_headers(self, message: Message) -> list[Header] | None:
         """The headers of a message that says its revision in its body, as those of 2026-07-28 do;
-        None for any other."""
-        if modern.claimed(message) is None:
+        None for any other, and for one that says there what its session speaks anyway."""
+        claim = modern.claimed(message)
+        if claim is None or revisions.is_legacy(text(claim)):
             return None
         tool = message.tool
         mirrored = None if tool is None else self._reception.parameters(self._target, tool)

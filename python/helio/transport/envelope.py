@@ -3,12 +3,17 @@
 Above: `helio.transport.reception`. Below: `helio.protocol`.
 """
 
+from typing import Final
+
 from helio.evaluator import Message
 from helio.protocol import modern, revisions
 from helio.protocol.headers import PARAMETER, Header, HeaderRefused, request_headers
+from helio.protocol.media import JSON
 from helio.transport.admission import Rejection
 from helio.transport.inbound import Inbound
 from helio.transport.target import Target
+
+_JSON_TYPE: Final = (b"content-type", JSON.encode())
 
 
 def judge_envelope(message: Message, inbound: Inbound) -> bool:
@@ -55,14 +60,18 @@ def mirrored_arguments(
 def headers_up(
     inbound: Inbound, target: Target, identifier: bytes | None, *, is_modern: bool
 ) -> list[Header]:
-    """The agent's headers that go up. Raises `Rejection`."""
+    """The agent's headers that go up. Raises `Rejection`.
+
+    A body is JSON in UTF-8, as it was judged, whatever else its type says.
+    """
     if not is_modern and modern.is_modern(inbound.revision):
         detail = "This revision has POST only."
         raise Rejection(405, "method_not_allowed", detail, headers=((b"allow", b"POST"),))
     try:
-        return request_headers(inbound.headers, target.upstream.rules, modern=is_modern)
+        headers = request_headers(inbound.headers, target.upstream.rules, modern=is_modern)
     except HeaderRefused as refusal:
         raise Rejection(400, "header_refused", str(refusal), identifier=identifier) from None
+    return [_JSON_TYPE if name == b"content-type" else (name, value) for name, value in headers]
 
 
 def _rejection(refused: modern.Refused, message: Message) -> Rejection:
