@@ -239,7 +239,7 @@ async def test_a_message_that_repeats_what_its_session_speaks_belongs_to_the_ses
     channel = await opened(script, outbox)
     meta = META.replace("2026-07-28", "2025-11-25")
     await channel.take(message("tools/call", "1", f'{{"name":"pay",{meta}}}'))
-    await outbox.holds(2)
+    await outbox.holds(1)
     call = script.seen[-1]
     assert call.header("mcp-session-id") == "s-1"
     assert call.header("mcp-protocol-version") == "2025-11-25"
