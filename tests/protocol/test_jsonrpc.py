@@ -5,6 +5,7 @@ import pytest
 from helio.protocol.jsonrpc import (
     PARSE_ERROR,
     error_answer,
+    identity,
     result_answer,
     same_identifier,
 )
@@ -60,3 +61,15 @@ def test_what_is_not_json_is_refused() -> None:
 )
 def test_ids_are_the_same_by_value(left: bytes | None, right: bytes | None, same: bool) -> None:
     assert same_identifier(left, right) is same
+
+
+@pytest.mark.parametrize("identifier", [b"null", b"true", b"[1]", b"{}", b"[" * 5000 + b"]" * 5000])
+def test_what_no_id_can_be_is_the_id_of_nothing(identifier: bytes) -> None:
+    assert identity(identifier) is None
+    assert not same_identifier(identifier, b"1")
+
+
+def test_an_id_of_any_length_is_compared() -> None:
+    assert identity(b"1" * 10_000) == float("inf")
+    assert not same_identifier(b"1" * 10_000, b"1")
+    assert identity(b"123456789012345678901234567890") == 123456789012345678901234567890

@@ -3,11 +3,13 @@
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
@@ -16,8 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from helio.upstream.child import StdioUpstream
 from helio.upstream.http import HttpUpstream
 from upstream.peers import Connect, Handler, Peer, Serve
+from upstream.programs import SERVER, Program
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -114,3 +118,21 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     path.write_bytes(private + built.public_bytes(serialization.Encoding.PEM))
     return path
+
+
+@pytest.fixture
+async def program(nothing_leaks: None) -> AsyncIterator[Program]:
+    """The scripted server as an upstream; nothing of it may be left."""
+    started: list[StdioUpstream] = []
+
+    def start(*flags: str, **options: Any) -> StdioUpstream:
+        upstream = StdioUpstream(
+            sys.executable, ["-I", "-S", str(SERVER), *flags], **{"name": "scripted", **options}
+        )
+        started.append(upstream)
+        return upstream
+
+    yield start
+    for upstream in started:
+        await upstream.aclose()
+        assert upstream.children == 0

@@ -4,6 +4,11 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from helio.upstream.child import StdioUpstream
+
+Program = Callable[..., StdioUpstream]
+"""Starts the scripted server as an upstream, with its flags and the options of the upstream."""
+
 SERVER = Path(__file__).with_name("scripted_server.py")
 """A stdio server without any library."""
 

@@ -31,6 +31,10 @@ def answer(identifier: object, **result: object) -> None:
     say({"jsonrpc": "2.0", "id": identifier, "result": result})
 
 
+def refuse(identifier: object, code: int) -> None:
+    say({"jsonrpc": "2.0", "id": identifier, "error": {"code": code, "message": "no"}})
+
+
 def call(identifier: object, tool: str, arguments: dict, meta: dict) -> None:  # noqa: PLR0912
     global calls  # noqa: PLW0603
     calls += 1
@@ -85,6 +89,12 @@ def serve() -> None:
         message = json.loads(line)
         params = message.get("params") or {}
         match message.get("method"):
+            case "initialize" if "--modern" in sys.argv:
+                refuse(message["id"], -32601)
+            case "server/discover" if "--modern" in sys.argv:
+                answer(message["id"], supportedVersions=["2026-07-28"], capabilities={})
+            case "server/discover" if "--refusing" in sys.argv:
+                refuse(message["id"], -32601)
             case "initialize":
                 answer(
                     message["id"],

@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,27 +26,7 @@ from upstream.agents import (
     request,
     tool_call,
 )
-from upstream.programs import SERVER, runs, until
-
-Program = Callable[..., StdioUpstream]
-
-
-@pytest.fixture
-async def program(nothing_leaks: None) -> AsyncIterator[Program]:
-    """The scripted server as an upstream; nothing of it may be left."""
-    started: list[StdioUpstream] = []
-
-    def start(*flags: str, **options: Any) -> StdioUpstream:
-        upstream = StdioUpstream(
-            sys.executable, ["-I", "-S", str(SERVER), *flags], **{"name": "scripted", **options}
-        )
-        started.append(upstream)
-        return upstream
-
-    yield start
-    for upstream in started:
-        await upstream.aclose()
-        assert upstream.children == 0
+from upstream.programs import SERVER, Program, runs, until
 
 
 async def test_a_session_has_a_process_of_its_own(program: Program) -> None:
@@ -132,7 +111,8 @@ async def test_what_is_no_message_is_dropped(
 ) -> None:
     agent = await Agent(program()).open()
     assert await agent.call("garbage") == {"done": True}
-    assert "this is no message" in caplog.text
+    assert "18 bytes that are no JSON-RPC message are dropped" in caplog.text
+    assert "this is no message" not in caplog.text, "it may be a secret"
 
 
 async def test_a_process_that_dies_mid_call_ends_its_session(program: Program) -> None:
@@ -381,3 +361,14 @@ async def test_a_large_answer_is_held_once(program: Program) -> None:
         tracemalloc.stop()
     assert size <= held < 1.2 * size
     response.close()
+
+
+async def test_a_secret_of_several_lines_is_not_logged(
+    program: Program, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "helio.upstream")
+    key = "-----BEGIN KEY-----\nfirst-part\r\n  second-part\n-----END KEY-----\n"
+    agent = await Agent(program(env={"KEY": key}, name="shop")).open()
+    await agent.call("complain", {"text": key + "done\n"})
+    await until(lambda: "done" in caplog.text)
+    assert "part" not in caplog.text

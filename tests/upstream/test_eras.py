@@ -10,8 +10,9 @@ import pytest
 from helio.errors import UpstreamFailed
 from helio.protocol.revisions import UnknownRevision
 from helio.upstream import eras as eras_module
-from helio.upstream.eras import Eras, Spoken
+from helio.upstream.eras import Eras
 from helio.upstream.made import StreamResponse, WholeResponse
+from helio.upstream.spoken import Spoken
 from upstream.both_eras import (
     DUAL,
     MODERN,

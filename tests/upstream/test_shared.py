@@ -101,14 +101,17 @@ async def test_an_unknown_revision_gets_the_servers_own(
         assert answer["result"]["protocolVersion"] == given
 
 
-async def test_a_server_that_does_not_initialize(legacy: SharedPort, line: ScriptedLine) -> None:
-    opening = asyncio.create_task(Agent(legacy).open())
+async def test_a_server_that_refuses_to_initialize_says_so_itself(
+    legacy: SharedPort, line: ScriptedLine
+) -> None:
+    opening = asyncio.create_task(Agent(legacy).send(request("i", "initialize")))
     number = (await line.hears(1))["id"]
-    line.say({"jsonrpc": "2.0", "id": number, "error": {"code": -32603, "message": "broken"}})
-    with pytest.raises(UpstreamFailed) as caught:
-        await opening
-    assert (caught.value.reason, caught.value.sent) == ("connect_failed", False)
-    assert "broken" in caught.value.detail
+    error = {"code": -32603, "message": "broken"}
+    line.say({"jsonrpc": "2.0", "id": number, "error": error})
+    response = await opening
+    assert response.header(b"mcp-session-id") is None
+    assert await messages(response) == [{"jsonrpc": "2.0", "id": "i", "error": error}]
+    assert (legacy.sessions, line.closed) == (0, True)
 
 
 async def test_a_server_that_never_initializes(

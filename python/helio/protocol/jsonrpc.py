@@ -18,17 +18,27 @@ INTERNAL_ERROR: Final = -32603
 _NULL: Final = b"null"
 _PLAIN_DIGITS: Final = 18
 """Digits of an id that is read without a parser: nearly all are such."""
+_OF_IDS: Final = frozenset(b'"-0123456789')
+_MOST_DIGITS: Final = 4000
 
 
 def identity(identifier: bytes) -> str | int | float | None:
     """What an id says, whatever its escapes: ids of one meaning are equal.
 
-    `identifier` is the raw JSON of an id (a string, a number or null). Integers keep every digit.
+    `identifier` is the raw JSON of an id. Integers keep every digit. None for null, and for what no
+    id can be (`true`, which is not 1; an array; an object).
     """
     if identifier.isdigit() and len(identifier) <= _PLAIN_DIGITS:
         return int(identifier)
-    value: str | int | float | None = json.loads(identifier)
+    if not identifier or identifier[0] not in _OF_IDS:
+        return None
+    value: str | int | float = json.loads(identifier, parse_int=_whole)
     return value
+
+
+def _whole(digits: str) -> int | float:
+    """An integer; one of more digits than Python converts, which nobody here gives, is infinite."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
 def error_answer(identifier: bytes | None, code: int, message: str, data: object = None) -> bytes:

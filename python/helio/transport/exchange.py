@@ -214,7 +214,9 @@ class HttpExchange:
         Transports). Helio asks itself, because the answer must come this way to be recorded. The
         agent's stream ends as the upstream's did, if its door has a way to come back for the rest.
         """
-        self._wait_on()
+        elapsed, silence = (time.monotonic_ns() - started) / 1e9, self._upstream.request_timeout
+        # The head of a stream is no message: what it took counts, unless connecting took it all.
+        self._give_up_in(silence - elapsed if elapsed < silence else silence)
         stream: Response | None = upstream
         while stream is not None:
             answered = await self._relay(stream, upstream.status, started)

@@ -157,8 +157,10 @@ class ErrorLog:
 
     def __init__(self, log: logging.Logger, secrets: Collection[str]) -> None:
         self._log = log
+        # A secret of several lines, such as a key, comes here line by line.
+        lines = {line.strip() for secret in secrets for line in (secret, *secret.splitlines())}
         self._secrets = sorted(
-            (secret for secret in secrets if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True
+            (line for line in lines if len(line) >= _SHORTEST_SECRET), key=len, reverse=True
         )
         self._rest = b""
         self._skipping = False

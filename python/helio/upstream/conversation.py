@@ -35,8 +35,6 @@ LOG_LEVEL: Final = "io.modelcontextprotocol/logLevel"
 
 Settle = Callable[[Answer | None], None]
 
-_SHOWN: Final = 200
-
 
 @dataclass(slots=True, eq=False)
 class Party:
@@ -207,7 +205,8 @@ class Conversation:
     def _received(self, body: bytes) -> None:
         answer = inspect_answer(body)
         if answer is None:
-            logger.warning("what is no JSON-RPC message is dropped: %r", body[:_SHOWN])
+            # Not shown: what a server prints in the wrong place may well be a secret.
+            logger.warning("%d bytes that are no JSON-RPC message are dropped", len(body))
         elif answer.kind == "response":
             self._answered(answer, body)
         elif answer.kind == "notification" and answer.method == PROGRESS:

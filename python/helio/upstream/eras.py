@@ -16,7 +16,8 @@ from helio.evaluator import VERSION, inspect_answer, parse_message
 from helio.protocol.headers import Header
 from helio.protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
 from helio.protocol.modern import HEADER_MISMATCH, UNSUPPORTED_REVISION, headers_for
-from helio.protocol.revisions import LATEST_LEGACY, LEGACY, MODERN, era, is_legacy
+from helio.protocol.revisions import LATEST_LEGACY, era, is_legacy
+from helio.upstream.allowance import Allowance
 from helio.upstream.bridge.envelope import (
     MISSING_CAPABILITY,
     callers_headers,
@@ -30,11 +31,11 @@ from helio.upstream.messages import (
     CONTENT_TYPE,
     PROTOCOL_VERSION,
     SESSION_ID,
-    Asked,
     ask,
     read_answer,
 )
 from helio.upstream.port import Port, Response
+from helio.upstream.spoken import NO_VERDICT, Spoken, judged
 
 logger = logging.getLogger(__name__)
 
@@ -46,18 +47,10 @@ CONTRADICTION_SECONDS: Final = 5.0
 """How often, at most, a contradiction has it asked anew."""
 
 _REFUSAL_LIMIT: Final = 1024 * 1024
-_NO_VERDICT: Final = frozenset((401, 403, 407, 408, 425, 429))
 _OF_A_MODERN_SERVER: Final = frozenset(
     (HEADER_MISMATCH, INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, MISSING_CAPABILITY)
 )
 """Errors with which a server of 2026-07-28 refuses a request that it understood."""
-
-
-class Spoken(NamedTuple):
-    """Which eras an upstream speaks; None is not known yet."""
-
-    modern: bool | None = None
-    legacy: bool | None = None
 
 
 class _Request(NamedTuple):
@@ -65,7 +58,7 @@ class _Request(NamedTuple):
     headers: Sequence[Header]
     body: bytes | memoryview | None
     path_suffix: str
-    timeout: float | None
+    allowance: Allowance
 
     @property
     def asks(self) -> str | None:
@@ -84,13 +77,13 @@ class _Request(NamedTuple):
         return self.asks == "initialize"
 
     async def send(self, port: Port) -> Response:
-        """Sends it."""
+        """Sends it, with the time that is left."""
         return await port.send(
             self.method,
             self.headers,
             self.body,
             path_suffix=self.path_suffix,
-            timeout=self.timeout,
+            timeout=self.allowance.left,
         )
 
 
@@ -139,7 +132,7 @@ class Eras:
         timeout: float | None,  # noqa: ASYNC109 - between bytes, not around the call
     ) -> Response:
         """See `helio.upstream.port.Port`."""
-        request = _Request(method, headers, body, path_suffix, timeout)
+        request = _Request(method, headers, body, path_suffix, Allowance(timeout))
         revision = find(headers, PROTOCOL_VERSION)
         if revision is None or is_legacy(revision.decode("latin-1").strip(" \t")):
             return await self._from_legacy(request)
@@ -193,9 +186,6 @@ class Eras:
     async def _first_session(self, request: _Request) -> Response:
         """An `initialize` at an upstream that nobody has opened a session at."""
         response = await request.send(self._port)
-        if response.status == 200 and response.header(SESSION_ID) is not None:
-            self._spoken = self._spoken._replace(legacy=True)
-            return response
         asked = await read_answer(response, _REFUSAL_LIMIT)
         response.close()
         described = [header for header in asked.headers if header[0] != b"content-type"]
@@ -205,7 +195,7 @@ class Eras:
         refusal = WholeResponse(asked.status, asked.body, asked.headers)
         if asked.error is not None:
             refusal = WholeResponse(asked.status, asked.body, described)
-        if asked.status in _NO_VERDICT or asked.status >= 500:
+        if asked.status in NO_VERDICT or asked.status >= 500:
             return refusal
         try:
             await self._know_modern(request)
@@ -227,7 +217,7 @@ class Eras:
     async def _know_modern(self, request: _Request) -> None:
         """Has `spoken.modern` known, unless the upstream does not say it to this caller."""
         if self._spoken.modern is None:
-            await asyncio.shield(self._take_off(request.headers))
+            await request.allowance.spend(asyncio.shield(self._take_off(request.headers)))
         elif self._until is not None and asyncio.get_running_loop().time() >= self._until:
             # Nobody waits for what may well be silence again.
             self._take_off(request.headers)
@@ -280,32 +270,6 @@ class Eras:
         # What an agent's own session showed counts for more than what is named.
         shown = told.legacy if told.legacy is not None else self._spoken.legacy
         self._spoken = Spoken(told.modern, shown)
-
-
-def judged(asked: Asked) -> Spoken:
-    """What an upstream speaks by its answer to `server/discover`, as far as that is a verdict.
-
-    Raises `UpstreamFailed` for one that names revisions, and none that Helio knows.
-    """
-    named = (asked.result or {}).get("supportedVersions")
-    error = asked.error or {}
-    if error.get("code") == UNSUPPORTED_REVISION:
-        data = error.get("data")
-        named = data.get("supported") if isinstance(data, dict) else None
-    if isinstance(named, list) and named:
-        modern = any(revision in MODERN for revision in named)
-        legacy = any(revision in LEGACY for revision in named)
-        if not modern and not legacy:
-            detail = f"the upstream speaks none of Helio's revisions: {str(named)[:200]}"
-            raise UpstreamFailed("protocol_error", sent=False, detail=detail)
-        return Spoken(modern=modern, legacy=legacy or None)
-    if error.get("code") == MISSING_CAPABILITY:
-        return Spoken(modern=True)
-    if asked.status in _NO_VERDICT or 300 <= asked.status < 400:
-        return Spoken()
-    if asked.status >= 500 and not error:
-        return Spoken()
-    return Spoken(modern=False, legacy=True)
 
 
 async def _read(response: Response) -> tuple[WholeResponse, int | None]:

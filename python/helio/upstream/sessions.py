@@ -12,12 +12,13 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from helio.errors import UpstreamFailed
 from helio.evaluator import parse_message
 from helio.protocol.headers import Header
+from helio.upstream.allowance import Allowance
 from helio.upstream.made import WholeResponse, find
 from helio.upstream.messages import PROTOCOL_VERSION, SESSION_ID, ask
 from helio.upstream.port import Port, Response
@@ -130,6 +131,7 @@ class ReopenedSessions:
 
     async def _send_within(self, session: _Session, request: "_Request") -> Response:
         self._touch(session)
+        allowance = Allowance(request.timeout)
         upstream_id = session.upstream_id
         if request.method == "DELETE":
             self._forget(session)
@@ -141,10 +143,10 @@ class ReopenedSessions:
         body = await response.read(_REFUSAL_LIMIT)
         refusal = WholeResponse(response.status, body, response.headers)
         if not _may_have_forgotten(response.status, body) or not await self._reopened(
-            session, request, upstream_id
+            session, request, upstream_id, allowance
         ):
             return _named_as(session.agent_id, refusal)
-        return await self._send_again(session, request, refusal)
+        return await self._send_again(session, replace(request, timeout=allowance.left), refusal)
 
     async def _send_again(
         self, session: _Session, request: "_Request", refusal: WholeResponse
@@ -164,7 +166,9 @@ class ReopenedSessions:
             session.resting_until = self._clock() + PAUSE_SECONDS
         return _named_as(session.agent_id, response)
 
-    async def _reopened(self, session: _Session, request: "_Request", lost: bytes) -> bool:
+    async def _reopened(
+        self, session: _Session, request: "_Request", lost: bytes, allowance: Allowance
+    ) -> bool:
         """Whether the session stands again; `lost` is the id that the upstream does not know."""
         if session.upstream_id != lost:
             return True
@@ -173,7 +177,9 @@ class ReopenedSessions:
         if session.flight is None:
             revision = find(request.headers, PROTOCOL_VERSION)
             session.flight = asyncio.create_task(self._reopen(session, revision))
-        return await asyncio.shield(session.flight)
+        # It goes on for whoever asks next when this request has no time left.
+        done, _ = await asyncio.wait({session.flight}, timeout=allowance.left)
+        return any(flight.result() for flight in done)
 
     async def _reopen(self, session: _Session, revision: bytes | None) -> bool:
         try:

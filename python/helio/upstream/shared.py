@@ -17,6 +17,7 @@ from helio.errors import UpstreamFailed
 from helio.evaluator import VERSION, Answer, Message, parse_message
 from helio.protocol.headers import Header
 from helio.protocol.revisions import LATEST_LEGACY, LEGACY
+from helio.upstream.allowance import Allowance
 from helio.upstream.conversation import CANCELLED, Conversation, Party
 from helio.upstream.duplex import (
     SESSION_HEADER,
@@ -27,7 +28,9 @@ from helio.upstream.duplex import (
 )
 from helio.upstream.line import Edit, Line, Refused, edited
 from helio.upstream.made import StreamResponse, WholeResponse, find
+from helio.upstream.messages import Asked
 from helio.upstream.shared_line import LegacyConversation, ModernConversation, SharedLine
+from helio.upstream.spoken import judged
 
 MAX_SESSIONS: Final = 10_000
 """Sessions of agents on one shared server. They cost little: they have no process of their own."""
@@ -49,6 +52,14 @@ class _Session:
     def busy(self) -> bool:
         """Whether somebody waits for what it says."""
         return bool(self.party.requests) or self.party.listening
+
+
+class _NotInitialized(Exception):
+    """The server refuses `initialize`; `answer` is its error."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"the server refuses to initialize: {answer.error_message or ''}")
+        self.answer = answer
 
 
 class SharedPort:
@@ -106,7 +117,7 @@ class SharedPort:
     ) -> StreamResponse | WholeResponse:
         message = read_message(body)
         if message.method == "initialize" and find(headers, SESSION_HEADER) is None:
-            return await self._initialize(message)
+            return await self._initialize(message, silence)
         session = self._session(headers, message.id)
         if message.method == "initialize":
             raise Refused(refusal_of(400, "The session is initialized already.", message.id))
@@ -117,12 +128,15 @@ class SharedPort:
             await session.conversation.cancel(message, session.party, timeout=silence)
         return WholeResponse(202)
 
-    async def _initialize(self, message: Message) -> WholeResponse:
+    async def _initialize(self, message: Message, silence: float | None) -> WholeResponse:
         self._sweep()
         if len(self._sessions) >= MAX_SESSIONS:
             detail = f"All {MAX_SESSIONS} sessions with this upstream are in use."
             raise Refused(refusal_of(503, detail, message.id))
-        conversation = await self._line.conversation()
+        try:
+            conversation = await Allowance(silence).spend(self._line.conversation())
+        except _NotInitialized as refused:
+            raise Refused(WholeResponse(200, _under(refused.answer, message.id))) from None
         greeting = self._greeting
         if greeting is None or conversation.failure is not None:
             raise UpstreamFailed("closed", sent=False, detail="the server ended meanwhile")
@@ -217,9 +231,20 @@ class ModernPort:
             if message.kind != "request":
                 # An agent leaves a stream to cancel it, and has nothing else to tell.
                 return WholeResponse(202)
-            conversation = await self._line.conversation()
+            conversation = await Allowance(timeout).spend(self._line.conversation())
+
+            def settled(answer: Answer | None) -> None:
+                refused = answer is not None and not _speaks_modern(answer)
+                if refused and not conversation.in_use:
+                    self._line.end(conversation, "the server speaks no 2026-07-28")
+
+            asks_what_it_speaks = message.method == "server/discover"
             return await conversation.ask(
-                message, Party(), headers=own_headers(headers), timeout=timeout
+                message,
+                Party(),
+                headers=own_headers(headers),
+                timeout=timeout,
+                on_settled=settled if asks_what_it_speaks else None,
             )
         except Refused as refused:
             return refused.response
@@ -230,6 +255,13 @@ class ModernPort:
 
     async def _begin(self) -> ModernConversation:
         return ModernConversation(await self._open_line(), _unheard)
+
+
+def _speaks_modern(discovered: Answer) -> bool:
+    try:
+        return judged(Asked(200, (), discovered.body)).modern is True
+    except UpstreamFailed:
+        return False
 
 
 def _unheard(conversation: Conversation) -> None:
@@ -254,11 +286,10 @@ async def _greeted(conversation: LegacyConversation) -> Answer:
     # Read to its end, because an end of the line is told here.
     await stream.read(_GREETING_LIMIT)
     answer = await answered
-    if answer is None or answer.error_code is not None or answer.span("result") is None:
-        why = "" if answer is None else f": {answer.error_message or ''}"
-        raise UpstreamFailed(
-            "protocol_error", sent=False, detail=f"the server did not initialize{why}"
-        )
+    if answer is not None and answer.error_code is not None:
+        raise _NotInitialized(answer)
+    if answer is None or answer.span("result") is None:
+        raise UpstreamFailed("protocol_error", sent=False, detail="the server did not initialize")
     ready = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
     await conversation.tell(parse_message(ready), timeout=None)
     return answer
@@ -273,13 +304,17 @@ def _greeting_for(message: Message, greeting: Answer) -> bytes:
     it does not use.
     """
     edits: list[Edit] = []
-    span = greeting.span("id")
-    if span is not None:
-        edits.append((*span, message.id or b"null"))
     wanted = message.span("params", "protocolVersion")
     given = greeting.span("result", "protocolVersion")
     if wanted is not None and given is not None:
         revision = message.body[slice(*wanted)]
         if revision.strip(b'"').decode("utf-8", "replace") in LEGACY:
             edits.append((*given, revision))
-    return edited(greeting.body, edits)
+    return _under(greeting, message.id, *edits)
+
+
+def _under(answer: Answer, identifier: bytes | None, *edits: Edit) -> bytes:
+    """The server's answer with the agent's own id."""
+    span = answer.span("id")
+    own = () if span is None else ((*span, identifier or b"null"),)
+    return edited(answer.body, (*own, *edits))

@@ -118,3 +118,18 @@ async def test_discovery_tells_what_helio_can_serve(scene: Scene, capabilities: 
             "_meta": {"io.modelcontextprotocol/serverInfo": {"name": "s"}},
         },
     }
+
+
+async def test_a_uri_that_is_no_text_ends_nothing(scene: Scene) -> None:
+    scene.server.capabilities = {"resources": {}, "tools": {}}
+    subscriber = await subscribed(
+        scene, toolsListChanged=True, resourceSubscriptions=["text://one"]
+    )
+    await subscriber.message()
+    assert scene.server.standing is not None
+    updated = b'{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":%b}}'
+    for uri in (b'"\\ud800"', b"7", b"null"):
+        scene.server.standing.put(updated % uri)
+    changed = {"jsonrpc": "2.0", "method": CHANGED}
+    scene.server.standing.put(json.dumps(changed).encode())
+    assert (await subscriber.message())["method"] == CHANGED

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from helio.errors import UpstreamFailed
+from helio.upstream.bridge import bridged_call
 from helio.upstream.bridge.modern_agent import ModernAgents
 from helio.upstream.bridge.suspended import SuspendedCalls
 from helio.upstream.made import WholeResponse
 from upstream.bridge.talking import ASKS, ENVELOPE, Scene
-from upstream.scripted import ScriptedPort, Sent, post, request, said
+from upstream.scripted import ScriptedPort, Sent, post, request, result, said
 
 
 @pytest.fixture
@@ -314,3 +315,60 @@ async def test_what_is_no_request_is_taken_and_dropped(scene: Scene) -> None:
     cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
     assert (await post(scene.bridge, cancelled)).status == 202
     assert scene.upstream.sent == []
+
+
+async def test_an_answer_to_another_request_is_passed_over(scene: Scene) -> None:
+    calling = scene.call("mine")
+    call = await scene.server.until(0)
+    for other in (call["id"] + 1, str(call["id"]), True, {}, -call["id"]):
+        scene.server.say({"id": other, "result": {"content": "of another"}})
+    scene.server.answer("mine")
+    answer = await said(await calling)
+    assert answer["id"] == "mine"
+    assert answer["result"]["content"][0]["text"] == "mine"
+
+
+async def test_an_id_of_any_length_is_only_another_one(scene: Scene) -> None:
+    calling = scene.call()
+    await scene.server.until(0)
+    long = b'{"jsonrpc":"2.0","id":%b,"result":{}}' % (b"1" * 10_000)
+    scene.server.streams[0].put(long)
+    assert scene.server.standing is not None
+    scene.server.standing.put(long)
+    scene.server.answer("done")
+    assert "result" in await said(await calling)
+
+
+async def test_a_whole_answer_to_another_request_fails_the_call_at_once() -> None:
+    scene = Scene()
+    talking = scene.upstream.answering
+
+    async def answering(sent: Sent) -> Any:
+        if sent.asks != "tools/call":
+            return await talking(sent)
+        return result(Sent(sent.method, sent.headers, b'{"id":77}', None), {"content": []})
+
+    scene.upstream.answering = answering
+    with pytest.raises(UpstreamFailed) as caught:
+        await scene.call()
+    assert (caught.value.reason, caught.value.sent) == ("protocol_error", True)
+    await scene.bridge.aclose()
+
+
+async def test_an_agent_that_does_not_read_loses_notifications_and_holds_up_nobody(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridged_call, "GRACE_SECONDS", 0.01)
+    calling = scene.call(meta={"progressToken": "p"})
+    call = await scene.server.until(0)
+    token = {"progressToken": call["id"], "message": "x" * 100_000}
+    scene.server.say({"method": "notifications/progress", "params": token})
+    response = await calling
+    for _ in range(50):
+        scene.server.say({"method": "notifications/progress", "params": token})
+    async with asyncio.timeout(5):
+        await scene.server.streams[0].room()
+    scene.server.answer("done")
+    body = await response.read(50 * 110_000)
+    assert 10 < body.count(b"notifications/progress") < 40
+    assert b"done" in body

@@ -9,6 +9,7 @@ in what comes for this call on the session's own stream.
 
 import asyncio
 import contextlib
+import logging
 import secrets
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
@@ -32,10 +33,14 @@ from helio.upstream.port import Response
 if TYPE_CHECKING:
     from helio.upstream.bridge.held_session import HeldSession
 
+logger = logging.getLogger(__name__)
+
 PATIENCE_SECONDS: Final = 3600.0
 """How long one call may take as a whole answer's head goes; silence is watched by the reader."""
 RETRY_SECONDS: Final = 1.0
 LEAST_RETRY_SECONDS: Final = 0.05
+GRACE_SECONDS: Final = 0.05
+"""How long an agent that has not taken what it has is waited for, once in a call."""
 FINISH_SECONDS: Final = 1.0
 """How long an upstream may take to end a stream that it has answered on."""
 
@@ -109,6 +114,7 @@ class BridgedCall:
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._slow = False
         self._open: dict[str, bytes] = {}
         self._asking: dict[str, bytes] = {}
         self._finished = False
@@ -217,7 +223,7 @@ class BridgedCall:
         return self._asked(message)
 
     def _answered(self, message: Answer) -> Step | None:
-        if message.id is None or identity(message.id) != self.number:
+        if not self._is_answered_by(message):
             return None
         self._finish()
         self._refuse_open("the call is over")
@@ -312,7 +318,13 @@ class BridgedCall:
         if message.id is None or identity(message.id) is None:
             # An error about a request whose id the server did not get to read.
             return under(message, b"%d" % self.number)
+        if not self._is_answered_by(message):
+            detail = "the upstream answered another request in place of this one"
+            raise UpstreamFailed("protocol_error", sent=True, detail=detail)
         return body
+
+    def _is_answered_by(self, message: Answer) -> bool:
+        return message.id is not None and identity(message.id) == self.number
 
     async def _follow(
         self, stream: Response, place: bytes | None
@@ -329,13 +341,28 @@ class BridgedCall:
                     pause = max(event.retry / 1000, LEAST_RETRY_SECONDS)
                 if not event.data:
                     continue
-                await self._room.wait()
-                self._put(event.data)
                 message = inspect_answer(event.data)
-                if message is not None and message.kind == "response":
+                if message is None or not await self._has_room_for(message):
+                    continue
+                self._put(event.data)
+                if message.kind == "response" and self._is_answered_by(message):
                     await _finish(received)
                     return True, place, pause
         return False, place, pause
+
+    async def _has_room_for(self, message: Answer) -> bool:
+        """Whether the agent is to get a message. Agents may share the line that this comes on, so
+        one that does not read loses notifications: they are waited for once, and not for long."""
+        if message.kind != "notification":
+            return True
+        if not self._room.is_set() and not self._slow:
+            try:
+                async with asyncio.timeout(GRACE_SECONDS):
+                    await self._room.wait()
+            except TimeoutError:
+                self._slow = True
+                logger.warning("an agent does not read; notifications for it are dropped")
+        return self._room.is_set()
 
     async def _resume(self, place: bytes | None, pause: float) -> Response | None:
         """What comes after the last event that had an id (2025-11-25, Transports)."""

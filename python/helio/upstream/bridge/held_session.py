@@ -141,8 +141,8 @@ class HeldSession:
             return
         if self._level is not None and LEVELS.index(self._level) <= LEVELS.index(level):
             return
-        self._level = level
         await self._ask("logging/setLevel", orjson.dumps({"level": level}))
+        self._level = level
 
     async def subscribe(self, uri: bytes) -> bool:
         """Subscribes to a resource, given by the raw JSON of its URI; whether the server does."""

@@ -10,7 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from helio.evaluator import Message, inspect_answer, parse_message
+from helio.errors import UpstreamFailed
+from helio.evaluator import Answer, Message, inspect_answer, parse_message
 from helio.protocol.headers import Header
 from helio.protocol.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, error_answer, result_answer
 from helio.protocol.modern import Parameters
@@ -22,7 +23,7 @@ from helio.upstream.bridge.legacy_call import LegacyCall
 from helio.upstream.bridge.splicing import is_object, raw, rebuilt
 from helio.upstream.bridge.standing import StandingStream
 from helio.upstream.made import WholeResponse, find
-from helio.upstream.messages import SESSION_ID, Asked, ask
+from helio.upstream.messages import SESSION_ID, ask
 from helio.upstream.port import Port, Response
 
 MAX_SESSIONS: Final = 10_000
@@ -82,7 +83,7 @@ class LegacyAgents:
         """See `helio.upstream.port.Port`."""
         message = parse_message(bytes(body)) if method == "POST" and body is not None else None
         if message is not None and message.method == "initialize" and message.id is not None:
-            return await self._initialize(message, message.id, headers)
+            return await self._initialize(message, message.id, headers, timeout)
         session_id = find(headers, SESSION_ID)
         if session_id is None:
             return _no_session(400, "The request names no session.", message)
@@ -129,7 +130,11 @@ class LegacyAgents:
             self._end(session)
 
     async def _initialize(
-        self, message: Message, identifier: bytes, headers: Sequence[Header]
+        self,
+        message: Message,
+        identifier: bytes,
+        headers: Sequence[Header],
+        silence: float | None,
     ) -> Response:
         """Answers from what the upstream says of itself (`server/discover`)."""
         if not self._has_room():
@@ -147,12 +152,18 @@ class LegacyAgents:
         )
         discover = b'{"jsonrpc":"2.0","id":%b,"method":"server/discover"}' % identifier
         sent, body = session.request(parse_message(discover), headers)
-        asked = await ask(self._port, sent, body, seconds=OPEN_SECONDS)
+        asked = await ask(
+            self._port, sent, body, seconds=OPEN_SECONDS if silence is None else silence
+        )
         if asked.result is None:
             return legacy_refusal(asked, identifier)
+        told = inspect_answer(asked.body)
+        if told is None:
+            detail = "the answer to server/discover is not a JSON-RPC response"
+            raise UpstreamFailed("protocol_error", sent=True, detail=detail)
         self._sessions[session.id] = session
         opened = [(SESSION_ID, session.id.encode())]
-        return WholeResponse(200, _initialized(asked, identifier, session.revision), opened)
+        return WholeResponse(200, _initialized(told, identifier, session.revision), opened)
 
     async def _stand(self, session: AgentSession, headers: Sequence[Header]) -> Response:
         if session.standing:
@@ -228,10 +239,7 @@ _OWN: Final[dict[str, Callable[[AgentSession, Message, bytes], WholeResponse]]] 
 """Requests about the session itself, which Helio has."""
 
 
-def _initialized(asked: Asked, identifier: bytes, revision: str) -> bytes:
-    told = inspect_answer(asked.body)
-    if told is None:
-        raise ValueError("an answer with a result is an answer")
+def _initialized(told: Answer, identifier: bytes, revision: str) -> bytes:
     # Tasks of 2025-11-25 are nothing that a later revision's core could carry.
     capabilities = rebuilt(told, ("tasks",), {}, "result", "capabilities")
     members = [

@@ -9,6 +9,7 @@ import orjson
 
 from helio.errors import UpstreamFailed
 from helio.evaluator import Answer, Message
+from helio.protocol.modern.document import text as said
 from helio.upstream.bridge.envelope import SUBSCRIPTION
 from helio.upstream.bridge.held_session import HeldSession
 from helio.upstream.bridge.splicing import Edits, is_object, members_of, raw
@@ -97,11 +98,8 @@ class Listening:
 
     def _covers(self, message: Answer) -> bool:
         """Whether an update is of a resource subscribed to, or of one below it."""
-        uri = raw(message, "params", "uri")
-        if uri is None or uri[:1] != b'"':
-            return False
-        told = str(orjson.loads(uri))
-        return any(told.startswith(each) for each in self._uris)
+        told = said(raw(message, "params", "uri"))
+        return told is not None and any(told.startswith(each) for each in self._uris)
 
     def _lost(self, why: str = "the upstream's session ended") -> None:
         self.stream.fail(UpstreamFailed("closed", sent=True, detail=why))

@@ -22,6 +22,7 @@ from helio.protocol.jsonrpc import (
     error_answer,
 )
 from helio.protocol.revisions import LATEST_LEGACY, LATEST_MODERN
+from helio.upstream.allowance import Allowance
 from helio.upstream.bridge.bridged_call import (
     Answered,
     BridgedCall,
@@ -110,7 +111,7 @@ class ModernAgents:
         envelope = envelope_of(message)
         key = (callers_headers(headers), envelope.capabilities, envelope.info)
         try:
-            return await self._answer(message, message.id, envelope, key, timeout)
+            return await self._answer(message, message.id, envelope, key, Allowance(timeout))
         except NoSession as refused:
             return relayed(refused.answer, message.id)
 
@@ -128,17 +129,17 @@ class ModernAgents:
         identifier: bytes,
         envelope: Envelope,
         key: Key,
-        silence: float | None,
+        allowance: Allowance,
     ) -> Response:
         current = Round(identifier, message.progress_token, envelope.log_level)
         if message.span("params", "requestState") is not None:
-            return await self._continue(message, current, key, silence)
-        session = await self._sessions.session(key, envelope)
+            return await self._continue(message, current, key, allowance)
+        session = await allowance.spend(self._sessions.session(key, envelope))
         if message.method == "server/discover":
             return _discovered(session, identifier)
         if message.method == "subscriptions/listen":
             return await _listen(session, message, identifier)
-        return await self._call(message, key, envelope, current, silence)
+        return await self._call(message, key, envelope, current, allowance)
 
     async def _call(
         self,
@@ -146,25 +147,25 @@ class ModernAgents:
         key: Key,
         envelope: Envelope,
         current: Round,
-        silence: float | None,
+        allowance: Allowance,
     ) -> Response:
         """Sends a request in its session; once more in another one when that was lost."""
-        session = await self._sessions.session(key, envelope)
         for last in (False, True):
-            call = await _begin(session, message, envelope, current)
-            step = await self._first_step(call, silence)
+            session = await allowance.spend(self._sessions.session(key, envelope))
+            call = await allowance.spend(_begin(session, message, envelope, current))
+            step = await self._first_step(call, allowance)
             if not isinstance(step, Refused) or step.answer.status != 404:
                 break
             session.die()
             if message.method == "tools/call":
                 detail = "the upstream had forgotten the session; this call was not sent again"
                 raise UpstreamFailed("session_lost", sent=True, detail=detail)
-            if not last:
-                session = await self._sessions.session(key, envelope)
-        return self._respond(call, step, binding(message, key), silence)
+            if last:
+                break
+        return self._respond(call, step, binding(message, key), allowance.seconds)
 
     async def _continue(
-        self, message: Message, current: Round, key: Key, silence: float | None
+        self, message: Message, current: Round, key: Key, allowance: Allowance
     ) -> Response:
         """Answers a retry: the agent's answers go to the server, and the call goes on."""
         state = orjson.loads(raw(message, "params", "requestState") or b"null")
@@ -179,21 +180,21 @@ class ModernAgents:
             for name, _, start, end in message.members("params", "inputResponses")
         }
         try:
-            await call.answer(responses)
+            await allowance.spend(call.answer(responses), sent=True)
         except BaseException:
             call.give_up("its agent's answers could not be handed on")
             raise
-        return self._respond(call, await self._first_step(call, silence), bound_to, silence)
+        step = await self._first_step(call, allowance)
+        return self._respond(call, step, bound_to, allowance.seconds)
 
-    async def _first_step(self, call: BridgedCall, silence: float | None) -> Step:
+    async def _first_step(self, call: BridgedCall, allowance: Allowance) -> Step:
         """What comes first; it settles whether the answer is a stream."""
         try:
-            async with asyncio.timeout(silence):
-                return await call.step()
-        except TimeoutError:
-            call.give_up("the upstream was silent for too long")
-            detail = f"nothing from the upstream within {silence} s"
-            raise UpstreamFailed("timeout", sent=True, detail=detail) from None
+            return await allowance.spend(call.step(), sent=True)
+        except UpstreamFailed as failure:
+            if failure.reason == "timeout":
+                call.give_up("the upstream was silent for too long")
+            raise
         except asyncio.CancelledError:
             call.give_up("the agent does not wait any more")
             raise
