@@ -122,6 +122,33 @@ RULES = st.fixed_dictionaries(
 )
 
 
+CONTRIBUTORS = st.builds(
+    lambda match, worth: {"match": match, **worth},
+    some_of(
+        {
+            "tool": one_or_several(NAMES),
+            "input": st.dictionaries(PATHS, TESTS, min_size=1, max_size=2),
+        }
+    ).filter(bool),
+    st.fixed_dictionaries({"field": SINGLE_PATHS})
+    | st.fixed_dictionaries({"amount": st.integers(1, 10**9)}),
+)
+BUDGETS = st.fixed_dictionaries(
+    {
+        "limit": st.integers(1, 10**9),
+        "currency": st.sampled_from(["GBP", "EUR"]),
+        "window": st.one_of(WINDOWS, st.just("session")),
+        "contributors": st.lists(CONTRIBUTORS, min_size=1, max_size=3),
+    },
+    optional={
+        "key": st.sampled_from(["global", "session", "agent", "sender_id"]),
+        "idle_ttl": WINDOWS,
+        "on_exceed": st.sampled_from(["deny", "require_approval"]),
+        "approval": some_of({"timeout": WINDOWS, "delegates": st.lists(WORDS, min_size=1)}),
+    },
+)
+
+
 @st.composite
 def documents(draw: st.DrawFn) -> Document:
     """A configuration without faults; some of its rules have names."""
@@ -140,11 +167,15 @@ def documents(draw: st.DrawFn) -> Document:
             }
         )
     )
+    budgets = draw(st.lists(BUDGETS, max_size=2))
+    for index, budget in enumerate(budgets):
+        budget["name"] = f"budget-{index}"
     return {
         "version": "1",
         "upstream": {"url": "http://127.0.0.1:8080/mcp"},
         "environment": draw(st.sampled_from(["production", "staging"])),
         "policies": {**settings, "rules": rules},
+        "budgets": budgets,
     }
 
 

@@ -28,6 +28,7 @@ def test_form_and_order_of_keys_mean_nothing(document: Document, chance: random.
     assert policy.digest == other.digest
     assert [rule.digest for rule in policy.rules] == [rule.digest for rule in other.rules]
     assert [rule.limits for rule in policy.rules] == [rule.limits for rule in other.rules]
+    assert [each.id for each in policy.budgets] == [each.id for each in other.budgets]
 
 
 @given(documents())
@@ -47,6 +48,8 @@ def test_graphs_are_canonical_and_load(document: Document) -> None:
     evaluator = Evaluator(policy.graph)
     assert evaluator.digest == graph_digest(policy.graph) == policy.digest
     assert evaluator.rule_count == len(policy.rules) == len(document["policies"]["rules"])
+    assert evaluator.has_budgets == bool(policy.budgets)
+    assert len(policy.budgets) == len(document["budgets"])
     without_source = {name: value for name, value in graph.items() if name != "source"}
     assert CompiledPolicy.from_graph(orjson.dumps(without_source)).digest == policy.digest
 
@@ -61,6 +64,7 @@ def test_nodes_stand_once_and_after_their_children(document: Document) -> None:
     for index, node in enumerate(nodes):
         assert all(child < index for child in children(node))
     used = {child for node in nodes for child in children(node)} | set(graph["rules"])
+    used |= set(graph.get("budgets", ()))
     assert used == set(range(len(nodes)))
     assert all(before < after for before, after in pairwise(graph["rules"]))
     assert len(graph["source"]["spans"]) == len(nodes)
@@ -69,7 +73,7 @@ def test_nodes_stand_once_and_after_their_children(document: Document) -> None:
 def children(node: dict[str, object]) -> list[int]:
     """The indices that a node refers to ("The rule graph" in docs/architecture.md)."""
     found: list[int] = []
-    for name in ("globs", "conditions", "limits"):
+    for name in ("globs", "conditions", "limits", "contributors"):
         found.extend(node.get(name, ()))  # type: ignore[arg-type]
     if isinstance(node.get("path"), int):
         found.append(node["path"])  # type: ignore[arg-type]
