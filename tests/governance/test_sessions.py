@@ -250,3 +250,29 @@ def test_what_the_journal_holds_happens_again() -> None:
     assert again.snapshot(9) == sessions.snapshot(9)
     with pytest.raises(ValueError, match="happens in no session"):
         replay(again, PastFact("other", 0, {}))
+
+
+def test_a_restart_keeps_a_session_whose_call_took_longer_than_sessions_idle() -> None:
+    sessions, again = Sessions(idle_ns=10 * SECOND), Sessions(idle_ns=10 * SECOND)
+    read, long = visit("read", "c1", labels=("untrusted",)), visit("lookup", "c2")
+    sessions.enter(read, 0)
+    sessions.leave(read, "succeeded", None, 0)
+    sessions.enter(long, 0)
+    again.restore(json.loads(json.dumps(sessions.snapshot(20 * SECOND))), 0)
+    begun = {**visit_data(long), "call_id": "c2"}
+    replay(again, PastFact("begun", 0, begun))
+    replay(again, PastFact("call", 30 * SECOND, {**begun, "outcome": None}))
+    view = again.view("s1", 30 * SECOND)
+    assert view is not None
+    assert (view["labels"], view["called"]) == (["untrusted"], ["lookup", "read"])
+    assert view["counters"] == {"forwarded": 2, "succeeded": 1, "under_way": 0}
+
+
+def test_a_call_that_nobody_got_happens_again_as_nothing() -> None:
+    sessions = Sessions()
+    begun = {**visit_data(visit("lookup", "c1", labels=("l",))), "call_id": "c1"}
+    replay(sessions, PastFact("begun", 0, begun))
+    replay(sessions, PastFact("withdrawn", 1, begun))
+    view = sessions.view("s1", 2)
+    assert view is not None
+    assert (view["labels"], view["called"], view["counters"]["under_way"]) == ([], [], 0)

@@ -173,16 +173,21 @@ class _Fold:
             values = line.values()
             opened = [_open_call(each) for each in values["open"]]
             self.calls = {call.call_id: call for call in opened}
+            for call in opened:
+                self._take_fact("begun", call, at)
             self.pins = (values["state"] or {}).get("pins") or {}
         elif line.kind == "intent" and not line.carried:
             # A carried one was open when the checkpoint was made, and stands there.
             data = line.values()
             call = _open_call([data["call_id"], at, data.get("charges") or [], data.get("facts")])
             self.calls[call.call_id] = call
+            self._take_fact("begun", call, at)
         elif line.kind == "outcome":
             data = line.values()
             closed = self.calls.pop(data["call_id"], None)
-            if closed is not None and data["status"] != "not_forwarded":
+            if closed is not None and data["status"] == "not_forwarded":
+                self._take_fact("withdrawn", closed, at)
+            elif closed is not None:
                 self.charges.extend(closed.charges)
                 self.take_call(closed, at, data.get("facts"))
         elif line.kind in ("evidence", "context") and not line.carried:
@@ -193,9 +198,12 @@ class _Fold:
 
     def take_call(self, call: OpenCall, at: int, outcome: Mapping[str, Any] | None) -> None:
         """What a call was in its session, and what came of it."""
+        self._take_fact("call", call, at, outcome=outcome)
+
+    def _take_fact(self, kind: str, call: OpenCall, at: int, **more: object) -> None:
         if call.facts is not None:
-            data = {**call.facts, "call_id": call.call_id, "outcome": outcome}
-            self.facts.append(PastFact("call", at, data))
+            data = {**call.facts, "call_id": call.call_id, **more}
+            self.facts.append(PastFact(kind, at, data))
 
     def _take_pins(self, data: Mapping[str, Any]) -> None:
         """What was accepted (a pin), or is accepted no longer (null)."""

@@ -18,9 +18,10 @@ from helio.governance.sessions import Mark, Result, Sessions, Visit
 class PastFact(NamedTuple):
     """Something that happened in a session, `at` nanoseconds on whatever clock is at hand.
 
-    `kind` is `call`, `evidence` or `context`. Of a `call` that is over, `data` is its intent's
-    `facts` with its outcome's as `outcome` (None: no success, as far as anybody knows) and its
-    `call_id`; of `evidence` and `context` the record.
+    `kind` is `begun`, `withdrawn`, `call`, `evidence` or `context`. Of a call that was `begun`, of
+    one that nobody got (`withdrawn`) and of a `call` that is over, `data` is its intent's `facts`
+    and its `call_id`, the last with its outcome's `facts` as `outcome` (None: no success, as far as
+    anybody knows); of `evidence` and `context` it is the record.
     """
 
     kind: str
@@ -60,6 +61,10 @@ def replay(sessions: Sessions, fact: PastFact) -> None:
     """
     data = fact.data
     match fact.kind:
+        case "begun":
+            sessions.enter(_visit(data), fact.at)
+        case "withdrawn":
+            sessions.leave(_visit(data), "withdrawn", None, fact.at)
         case "call":
             _replay_call(sessions, data, fact.at)
         case "evidence":
@@ -72,15 +77,18 @@ def replay(sessions: Sessions, fact: PastFact) -> None:
             raise ValueError(f"{fact.kind!r} happens in no session")
 
 
-def _replay_call(sessions: Sessions, data: Mapping[str, Any], at: int) -> None:
-    visit = Visit(
+def _visit(data: Mapping[str, Any]) -> Visit:
+    return Visit(
         data["session"],
         data["call_id"],
         data["tool"],
         tuple(data.get("labels", ())),
         bool(data.get("asked", False)),
     )
+
+
+def _replay_call(sessions: Sessions, data: Mapping[str, Any], at: int) -> None:
     outcome = data["outcome"]
     result: Result = "failed" if outcome is None else "succeeded"
     arguments = None if outcome is None else outcome["arguments"]
-    sessions.leave(visit, result, None if arguments is None else arguments.encode(), at)
+    sessions.leave(_visit(data), result, None if arguments is None else arguments.encode(), at)

@@ -246,12 +246,13 @@ class Sessions:
 
     def snapshot(self, now: int) -> list[Any]:
         """All sessions as a JSON value, instants relative to `now`; calls under way are left out:
-        the journal's checkpoint holds them by themselves."""
+        the journal's checkpoint holds them by themselves. They keep their sessions from being over,
+        so that something happens in these still."""
         now = self._reach(now)
         return [
             [
                 key,
-                session.seen - now,
+                0 if session.open else session.seen - now,
                 list(session.called),
                 list(session.labels),
                 [[tool, done.at - now, done.call_id] for tool, done in session.completed.items()],
