@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -126,8 +127,8 @@ class HelioProcess:
         """The operator port, without a path."""
         return f"http://{LOOPBACK}:{self.operator_port}"
 
-    def start(self) -> "HelioProcess":
-        """Starts it and waits until it is healthy."""
+    def start(self, *, until_healthy: bool = True) -> "HelioProcess":
+        """Starts it, and waits until it is healthy."""
         assert self.process is None, "it runs already"
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -137,8 +138,17 @@ class HelioProcess:
                 stdout=output,
                 stderr=output,
             )
-        wait_until(lambda: self.health() is not None, self.process, self.log)
+        if until_healthy:
+            wait_until(lambda: self.health() is not None, self.process, self.log)
         return self
+
+    def ask(self, path: str) -> Any:
+        """What the operator port answers at `path`, numbers with a fraction as decimals."""
+        asked = urllib.request.Request(
+            self.operator_url + path, headers={"authorization": f"Bearer {self.secret}"}
+        )
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            return json.load(answer, parse_float=Decimal)
 
     def health(self) -> dict[str, Any] | None:
         """The answer of `/api/health`; None while nothing answers with 200."""
