@@ -199,7 +199,6 @@ async def test_filters_and_limits_apply(started: Start, run: Export, call: Any) 
     [
         (("--from", "soon"), "--from: 'soon' is not an ISO 8601 date or time"),
         (("--format", "parquet"), "--format parquet is not available in this version"),
-        (("--budgets", "b"), "--budgets is not available in this version"),
         (("--format", "xml"), "--format xml: there are json and csv"),
         ((), "there is no journal in"),
     ],

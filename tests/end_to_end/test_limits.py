@@ -91,3 +91,75 @@ def test_a_window_that_was_changed_while_nothing_ran_starts_anew(
     process.config.write_text(process.config.read_text().replace("1h", "2h"))
     process.start()
     assert loaded(process)[-1]["starts_anew"] == ["rate:payments:tool:7200000"]
+
+
+BUDGETS = """
+policies: { default: allow }
+budgets:
+  - name: money
+    limit: 10
+    currency: GBP
+    window: 24h
+    contributors:
+      - { match: { tool: create_payment }, field: amount }
+      - { match: { tool: send_mail }, amount: 0.50 }
+  - name: chat
+    limit: 4
+    currency: GBP
+    window: session
+    contributors: [{ match: { tool: create_payment }, field: amount }]
+"""
+
+
+def buckets(process: HelioProcess) -> dict[str, list[tuple[str, float, float]]]:
+    """What is spent and left of each budget."""
+    return {
+        budget["name"]: [
+            (bucket["key"], bucket["spent"], bucket["remaining"]) for bucket in budget["buckets"]
+        ]
+        for budget in get(process, "/api/budgets")["budgets"]
+    }
+
+
+def test_budgets_hold_tools_sessions_and_a_crash_together(
+    helio: HelioFactory, recorder: Recorder
+) -> None:
+    process = helio(BUDGETS, upstream=recorder.url)
+
+    def pay(amount: float, session: str) -> Any:
+        return call(process.mcp_url, "create_payment", {"amount": amount}, session=session).blocked
+
+    assert pay(4, "s1") is None
+    assert pay(0.01, "s1")["budgets"][0]["name"] == "chat"
+    assert pay(4, "s2") is None
+    assert call(process.mcp_url, "send_mail", session="s1").blocked is None
+    expected = {
+        "money": [("global=", 8.5, 1.5)],
+        "chat": [("session=s1", 4, 0), ("session=s2", 4, 0)],
+    }
+    assert buckets(process) == expected
+    process.kill()
+    process.start()
+    assert buckets(process) == expected
+    told = pay(2, "s3")
+    assert [each["name"] for each in told["budgets"]] == ["money"]
+    assert pay(1.5, "s3") is None
+    events = get(process, "/api/budgets/money/events")
+    assert (events["total"], [each["amount"] for each in events["data"]]) == (4, [1.5, 0.5, 4, 4])
+    exported = process.export("--budgets", "chat")
+    assert [(each["key"], each["amount"]) for each in exported] == [
+        ("session=s1", 4),
+        ("session=s2", 4),
+        ("session=s3", 1.5),
+    ]
+    decisions = [row["policy_decision"] for row in process.calls()]
+    assert decisions.count("budget_exceeded") == 2
+    edit(process, "limit: 10", "limit: 12")
+    assert buckets(process)["money"] == [("global=", 10, 2)]
+    edit(process, "window: 24h", "window: 12h")
+    assert buckets(process)["money"] == []
+    assert loaded(process)[-1] == {
+        "rules": 0,
+        "starts_anew": ["budget:money:global:43200000:GBP"],
+        "left_behind": ["budget:money:global:86400000:GBP"],
+    }

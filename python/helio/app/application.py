@@ -210,7 +210,9 @@ class Application:
             origins=origin_rules(own_ports=[dashboard.port]),
             secret=known,
         )
-        more = paths(lambda: self._policy.compiled, self._store, self._sessions)
+        more = paths(
+            lambda: self._policy.compiled, self._store, self._sessions, lambda: self._index
+        )
         app = application(access, self._health, self._policy_shown, more)
         return await self._ports.listen(app, dashboard.host, dashboard.port)
 

@@ -4,6 +4,7 @@ Above: `helio.app.application`. Below: `helio.operator`, `helio.governance`.
 """
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from aiohttp.typedefs import Handler
 
@@ -12,14 +13,22 @@ from helio.governance.store import LocalStore
 from helio.operator.api import aggregate
 from helio.operator.counters import budgets_shown, limits_shown
 from helio.operator.evidence import evidence_handler
+from helio.operator.ledger import Ledger
 from helio.policy import CompiledPolicy
 from helio.runtime import clock
 
+if TYPE_CHECKING:
+    from helio.audit.index import Index
+
 
 def paths(
-    policy: Callable[[], CompiledPolicy], store: LocalStore, sessions: Sessions
+    policy: Callable[[], CompiledPolicy],
+    store: LocalStore,
+    sessions: Sessions,
+    index: "Callable[[], Index | None]",
 ) -> Mapping[str, Handler]:
     """The handlers, each answering by what is true when it is asked."""
+    ledger = Ledger(index, lambda: {budget.name for budget in policy().budgets})
 
     def limits() -> Mapping[str, object]:
         now = clock.now()
@@ -32,5 +41,6 @@ def paths(
     return {
         "/api/limits": aggregate(limits),
         "/api/budgets": aggregate(budgets),
+        **ledger.paths(),
         "/api/evidence/{session}": evidence_handler(sessions, clock.now),
     }

@@ -1,9 +1,9 @@
-"""Exports: rows of the audit as JSON or CSV, streamed, oldest first.
+"""Exports: rows of the audit, or of a budget's ledger, as JSON or CSV, streamed, oldest first.
 
-Above: `helio.cli`, `helio.operator`. Below: `query`, `loader`, `lock`. `opened` reads the journal's
-files into an index of its own, because another process may hold the one beside them; so an export
-holds every call that was acknowledged before it began, whether Helio runs, was stopped, or was
-killed.
+Above: `helio.cli`, `helio.operator`. Below: `query`, `ledger`, `loader`, `lock`. `opened` reads the
+journal's files into an index of its own, because another process may hold the one beside them; so
+an export holds every call that was acknowledged before it began, whether Helio runs, was stopped,
+or was killed.
 """
 
 import csv
@@ -13,28 +13,38 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO, NamedTuple, TextIO
+from typing import IO, Final, NamedTuple, TextIO
 
 import duckdb
 import orjson
 
-from helio.audit import segment
+from helio.audit import ledger, segment
 from helio.audit.loader import Loader
 from helio.audit.lock import STDIO_PREFIX, is_locked
 from helio.audit.query import NAMES, Filters, rows
 from helio.audit.record import COLUMNS, Cell
 
-_TIMESTAMP = NAMES.index("timestamp")
-_JSON = frozenset(column.name for column in COLUMNS if column.json)
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": "1GB",
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
+
+class Layout(NamedTuple):
+    """The columns of rows: their names, and which hold JSON texts. The second is `timestamp`."""
+
+    names: tuple[str, ...]
+    json: frozenset[str]
+
+
+AUDIT: Final = Layout(NAMES, frozenset(column.name for column in COLUMNS if column.json))
+LEDGER: Final = Layout(ledger.NAMES, ledger.JSON)
 
 
 class Source(NamedTuple):
@@ -95,18 +105,28 @@ def all_opened(
         yield [stack.enter_context(opened(each, progress)) for each in journals(directory)]
 
 
-def merged(sources: Sequence[Source], filters: Filters) -> Iterator[tuple[Cell, ...]]:
-    """The rows of all sources, oldest first; limit and offset count them together."""
+def merged(
+    sources: Sequence[Source], filters: Filters, budget: str | None = None
+) -> Iterator[tuple[Cell, ...]]:
+    """The rows of all sources, oldest first, or those of one budget's ledger; limit and offset
+    count them together."""
     if len(sources) == 1:
-        return rows(sources[0].connection, filters)
+        return _rows(sources[0], filters, budget)
     end = None if filters.limit is None else filters.offset + filters.limit
     each = replace(filters, limit=end, offset=0)
-    streams = [rows(source.connection, each) for source in sources]
+    streams = [_rows(source, each, budget) for source in sources]
     return islice(heapq.merge(*streams, key=_timestamp), filters.offset, end)
 
 
+def _rows(source: Source, filters: Filters, budget: str | None) -> Iterator[tuple[Cell, ...]]:
+    if budget is None:
+        return rows(source.connection, filters)
+    return ledger.charges(source.connection, budget, filters)
+
+
 def _timestamp(cells: tuple[Cell, ...]) -> str:
-    return str(cells[_TIMESTAMP])
+    # The second cell, of the audit and of a ledger.
+    return str(cells[1])
 
 
 def _torn(directory: Path, loader: Loader) -> int:
@@ -118,7 +138,19 @@ def _torn(directory: Path, loader: Loader) -> int:
     return segment.path_of(directory, last).stat().st_size - read
 
 
-def write_json(rows: Iterable[tuple[Cell, ...]], out: BinaryIO) -> int:
+def write(
+    rows: Iterable[tuple[Cell, ...]], output_format: str, out: IO[bytes], layout: Layout
+) -> int:
+    """As `json` or `csv`; the number of rows."""
+    if output_format == "json":
+        return write_json(rows, out, layout)
+    text = TextIOWrapper(out, encoding="utf-8", newline="", write_through=False)
+    number = write_csv(rows, text, layout)
+    text.detach()
+    return number
+
+
+def write_json(rows: Iterable[tuple[Cell, ...]], out: IO[bytes], layout: Layout = AUDIT) -> int:
     """One array of objects; the number of rows. JSON columns are values, digit by digit."""
     number = 0
     for number, cells in enumerate(rows, start=1):
@@ -126,8 +158,8 @@ def write_json(rows: Iterable[tuple[Cell, ...]], out: BinaryIO) -> int:
         out.write(
             orjson.dumps(
                 {
-                    name: _spliced(cell) if name in _JSON and isinstance(cell, str) else cell
-                    for name, cell in zip(NAMES, cells, strict=True)
+                    name: _spliced(cell) if name in layout.json and isinstance(cell, str) else cell
+                    for name, cell in zip(layout.names, cells, strict=True)
                 }
             )
         )
@@ -135,10 +167,10 @@ def write_json(rows: Iterable[tuple[Cell, ...]], out: BinaryIO) -> int:
     return number
 
 
-def write_csv(rows: Iterable[tuple[Cell, ...]], out: TextIO) -> int:
+def write_csv(rows: Iterable[tuple[Cell, ...]], out: TextIO, layout: Layout = AUDIT) -> int:
     """A line of names, then one per row; the number of rows. No cell is a formula."""
     writer = csv.writer(out)
-    writer.writerow(NAMES)
+    writer.writerow(layout.names)
     number = 0
     for cells in rows:
         writer.writerow([_plain(cell) for cell in cells])

@@ -108,12 +108,19 @@ def rows(
     condition, parameters = filters.where()
     order = "DESC" if newest_first else "ASC"
     limit = "" if filters.limit is None else f"LIMIT {int(filters.limit)}"
-    cursor = connection.cursor()
-    cursor.execute(
+    sql = (
         f"SELECT {_VALUES} FROM audit WHERE {condition} ORDER BY seq {order} "  # noqa: S608
-        f"{limit} OFFSET {int(filters.offset)}",
-        parameters,
+        f"{limit} OFFSET {int(filters.offset)}"
     )
+    return fetched(connection, sql, parameters)
+
+
+def fetched(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[object]
+) -> Iterator[tuple[Cell, ...]]:
+    """The rows of a question, a few at a time."""
+    cursor = connection.cursor()
+    cursor.execute(sql, parameters)
     while found := cursor.fetchmany(_FETCH):
         yield from found
 

@@ -1,4 +1,5 @@
-"""`helio export`: the audit as JSON or CSV, while Helio runs and after it stopped.
+"""`helio export`: the audit, or a budget's ledger, as JSON or CSV, while Helio runs and after it
+stopped.
 
 Above: `helio.cli`. Below: `helio.audit.export`, `helio.audit.query`, `helio.config` (where the
 audit is).
@@ -7,7 +8,7 @@ audit is).
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, NoReturn
@@ -16,7 +17,6 @@ import typer
 
 if TYPE_CHECKING:
     from helio.audit.query import Filters
-    from helio.audit.record import Cell
 
 _PATIENCE = 1.0
 """Seconds before the first note of progress, and between notes."""
@@ -61,13 +61,12 @@ def register(app: typer.Typer) -> None:
         limit: Annotated[int | None, typer.Option(min=0, help="Rows at most.")] = None,
         offset: Annotated[int, typer.Option(min=0, help="Rows to leave out first.")] = 0,
     ) -> None:
-        """Export the audit, one row per call, oldest first.
+        """Export the audit, one row per call, or one budget's charges; oldest first.
 
         Complete while Helio runs, after it stopped, and after it was killed. Times are UTC.
         """
-        if output_format == "parquet" or budgets is not None:
-            asked = "--budgets" if budgets is not None else "--format parquet"
-            _fail(f"{asked} is not available in this version")
+        if output_format == "parquet":
+            _fail("--format parquet is not available in this version")
         if output_format not in _FORMATS:
             _fail(f"--format {output_format}: there are json and csv")
         filters = _filters(
@@ -89,7 +88,7 @@ def register(app: typer.Typer) -> None:
             }
         )
         directory = audit_path if audit_path is not None else _configured(config)
-        _export(directory, output_format, output, filters)
+        _export(directory, output_format, output, filters, budgets)
 
 
 def _filters(options: dict[str, str | bool | int | None]) -> "Filters":
@@ -127,8 +126,14 @@ def _configured(config: Path) -> Path:
     return loaded.config.audit.path
 
 
-def _export(directory: Path, output_format: str, output: Path | None, filters: "Filters") -> None:
-    from helio.audit.export import all_opened, merged
+def _export(
+    directory: Path,
+    output_format: str,
+    output: Path | None,
+    filters: "Filters",
+    budget: str | None,
+) -> None:
+    from helio.audit.export import AUDIT, LEDGER, all_opened, merged, write
     from helio.errors import JournalDamaged
 
     notes = _Notes()
@@ -137,8 +142,11 @@ def _export(directory: Path, output_format: str, output: Path | None, filters: "
             if torn := sum(source.torn for source in sources):
                 notes.say(f"left out {torn} bytes at the end, of a line never written whole")
             with _destination(output) as out:
-                number = _write(merged(sources, filters), output_format, out)
+                rows = merged(sources, filters, budget)
+                number = write(rows, output_format, out, AUDIT if budget is None else LEDGER)
             notes.done(number)
+            if not number and budget is not None:
+                notes.say(f"there is no charge of a budget called {budget}")
     except BrokenPipeError:
         # Whoever read has enough. Python's own last flush must not meet the closed pipe again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -146,19 +154,6 @@ def _export(directory: Path, output_format: str, output: Path | None, filters: "
         _fail(f"the journal in {directory} is damaged: {error}")
     except OSError as error:
         _fail(str(error))
-
-
-def _write(rows: Iterable[tuple["Cell", ...]], output_format: str, out: BinaryIO) -> int:
-    from io import TextIOWrapper
-
-    from helio.audit.export import write_csv, write_json
-
-    if output_format == "json":
-        return write_json(rows, out)
-    text = TextIOWrapper(out, encoding="utf-8", newline="", write_through=False)
-    number = write_csv(rows, text)
-    text.detach()
-    return number
 
 
 @contextmanager
