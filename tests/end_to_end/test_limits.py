@@ -144,6 +144,8 @@ def test_budgets_hold_tools_sessions_and_a_crash_together(
     told = pay(2, "s3")
     assert [each["name"] for each in told["budgets"]] == ["money"]
     assert pay(1.5, "s3") is None
+    # After a start, operators' questions about the past wait for the index.
+    wait(lambda: (process.health() or {"audit": {}})["audit"].get("index") == "ready", process)
     events = get(process, "/api/budgets/money/events")
     assert (events["total"], [each["amount"] for each in events["data"]]) == (4, [1.5, 0.5, 4, 4])
     exported = process.export("--budgets", "chat")

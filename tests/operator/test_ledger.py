@@ -103,3 +103,11 @@ async def test_what_cannot_be_answered_says_why(port: Port, path: str) -> None:
     status, text, _ = await port.get(MONEY + path)
     assert status == 503
     assert json.loads(text) == {"error": "the audit's index cannot be asked: it is loading"}
+
+
+async def test_an_index_that_lags_behind_answers_nothing(
+    port: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(port.index, "refresh", lambda _timeout: False)
+    status, text, _ = await port.get(MONEY)
+    assert (status, "yet to read" in text) == (503, True)

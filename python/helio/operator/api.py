@@ -37,15 +37,6 @@ def application(
     return app
 
 
-def aggregate(view: View) -> Handler:
-    """Answers with the object itself, every digit of its numbers kept."""
-
-    async def answer(_request: web.Request) -> web.Response:
-        return json_answer(view())
-
-    return answer
-
-
 def json_answer(value: object) -> web.Response:
     """A value as JSON, `helio.governance.feedback.exact` numbers included."""
     return web.Response(body=orjson.dumps(value), content_type="application/json")

@@ -28,7 +28,7 @@ EVENTS: Final = "/api/budgets/{name}/events"
 _PAGE: Final = 100
 _LONGEST_PAGE: Final = 1000
 """Events of one answer, unless asked for fewer or more; and at most."""
-_FRESH_SECONDS: Final = 2.0
+_FRESH_SECONDS: Final = 5.0
 """How long a question waits for the index to hold what is recorded now."""
 _PIECE: Final = 256 * 1024
 _TYPES: Final = {"json": "application/json", "csv": "text/csv"}
@@ -117,11 +117,12 @@ class Ledger:
         return file
 
     def _fresh(self) -> "Index":
-        """The index with all that is recorded now, if it gets there in time."""
+        """The index with all that is recorded now. Raises `IndexUnavailable`."""
         index = self._index()
         if index is None:
             raise IndexUnavailable("it is loading")
-        index.refresh(_FRESH_SECONDS)
+        if not index.refresh(_FRESH_SECONDS):
+            raise IndexUnavailable("it has yet to read what was recorded last")
         return index
 
 
