@@ -12,6 +12,8 @@ from helio.protocol.headers import Header
 class ScriptedLine:
     """What was `sent` to the other side, as JSON; `say` speaks for it."""
 
+    gives_receipts = False
+
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
         self.raw: list[bytes] = []

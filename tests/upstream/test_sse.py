@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from aiohttp import web
 
 from helio.errors import UpstreamFailed
 from helio.upstream.sse import SseUpstream
-from upstream.agents import MODERN, Agent, answer_of, messages, request, tool_call
+from upstream.agents import MODERN, Agent, answer_of, events, messages, request, tool_call
 
 Connected = Callable[..., SseUpstream]
 
@@ -22,6 +22,7 @@ class Server:
         self.endpoint: str | None = "/messages?session={session}"
         self.refuse_stream: web.Response | None = None
         self.refuse_post: web.Response | None = None
+        self.post_instead: Callable[[web.Request], Awaitable[web.Response]] | None = None
         self.streams: dict[str, web.StreamResponse] = {}
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.url = ""
@@ -48,6 +49,8 @@ class Server:
         self.requests.append(("POST", dict(incoming.headers)))
         if self.refuse_post is not None:
             return self.refuse_post
+        if self.post_instead is not None:
+            return await self.post_instead(incoming)
         stream = self.streams[incoming.query["session"]]
         message = await incoming.json()
         if "id" in message and "method" in message:
@@ -241,3 +244,60 @@ async def test_many_sessions_at_once(server: Server, connected: Connected) -> No
     assert upstream.sessions == 200
     answers = await asyncio.gather(*(agent.call("echo", {"n": 1}) for agent in agents))
     assert len(answers) == 200
+
+
+async def test_a_receipt_that_comes_last_keeps_nobody_waiting(
+    server: Server, connected: Connected
+) -> None:
+    """Neither the question that a call asks, nor its answer."""
+    agent = await Agent(connected()).open()
+    answered = asyncio.Event()
+
+    async def asking(message: dict[str, Any], stream: web.StreamResponse) -> dict[str, Any]:
+        await say(stream, {"jsonrpc": "2.0", "id": "q", "method": "roots/list"})
+        await answered.wait()
+        return {"done": True}
+
+    server.result = asking  # type: ignore[method-assign,assignment]
+    async with asyncio.timeout(3):
+        stream = events(await agent.send(tool_call(1, "ask")))
+        assert (await anext(stream))["id"] == "q"
+        answered.set()
+        assert (await anext(stream))["result"] == {"done": True}
+
+
+async def test_an_answer_counts_more_than_the_receipt_that_never_comes(
+    server: Server, connected: Connected
+) -> None:
+    agent = await Agent(connected()).open()
+    holding = asyncio.Event()
+
+    async def held(incoming: web.Request) -> web.Response:
+        message = await incoming.json()
+        await say(server.streams["0"], {"jsonrpc": "2.0", "id": message["id"], "result": {}})
+        await holding.wait()
+        return web.Response(status=500)
+
+    server.post_instead = held
+    async with asyncio.timeout(3):
+        assert await agent.call("echo") == {}
+    holding.set()
+
+
+async def test_an_agent_that_leaves_before_the_receipt_leaves_nothing(
+    server: Server, connected: Connected
+) -> None:
+    agent = await Agent(connected()).open()
+    taken = asyncio.Event()
+
+    async def held(incoming: web.Request) -> web.Response:
+        taken.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    server.post_instead = held
+    calling = asyncio.create_task(agent.call("echo"))
+    await taken.wait()
+    calling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await calling

@@ -21,6 +21,7 @@ from helio.protocol.headers import Header
 from helio.protocol.jsonrpc import INTERNAL_ERROR, error_answer, identity
 from helio.upstream.line import Edit, Line, Refused, edited
 from helio.upstream.made import StreamResponse
+from helio.upstream.receipts import taken, taken_or_begun
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,13 @@ class Conversation:
         asked = self._asked(message, party, answer_headers, timeout, on_settled)
         self._open[asked.number] = party.requests[asked.number] = asked
         try:
-            await self._line.send(_with_own_id(message, asked), headers, timeout)
+            sending = self._line.send(_with_own_id(message, asked), headers, timeout)
+            if self._line.gives_receipts:
+                receipt = await taken_or_begun(sending, asked.stream.begun())
+                if receipt is not None:
+                    self.soon(taken(receipt))
+            else:
+                await sending
         except BaseException:
             # An answer may have come all the same; then nobody reads it.
             self._forget(asked)

@@ -28,7 +28,14 @@ class Refused(Exception):
 
 
 class Line(Protocol):
-    """One full-duplex channel of messages."""
+    """One full-duplex channel of messages.
+
+    `gives_receipts`: `send` waits for the other side's receipt, which may come after its answer.
+    """
+
+    @property
+    def gives_receipts(self) -> bool:
+        """See above."""
 
     async def send(
         self,

@@ -119,6 +119,10 @@ class StreamResponse:
             self._room.clear()
         self._changed.set()
 
+    async def begun(self) -> None:
+        """Waits until there is something to be read, or nothing will be."""
+        await self._changed.wait()
+
     async def room(self) -> None:
         """Waits until the stream is not full, or nobody reads it any more."""
         await self._room.wait()

@@ -72,6 +72,8 @@ class Command:
 class ChildProcess(asyncio.SubprocessProtocol):
     """One running child. Make it with `start`."""
 
+    gives_receipts = False
+
     def __init__(
         self,
         stderr: Callable[[bytes], None],

@@ -127,6 +127,7 @@ class SseLine:
     """One session: its event stream, and the `address` of its messages below the origin."""
 
     address = ""
+    gives_receipts = True
 
     def __init__(
         self, stream: UpstreamResponse, posts: HttpUpstream, headers: Sequence[Header]
