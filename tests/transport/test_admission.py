@@ -62,6 +62,34 @@ async def test_a_body_without_a_length_is_counted(house: OpenHouse) -> None:
     assert door.peer.connections == 0
 
 
+async def test_a_body_that_stops_coming_is_given_up(
+    house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helio.transport.admission.SILENT_SECONDS", 0.1)
+    door = await house(OKAY)
+    agent = await door.agent()
+    await agent.send(head("POST", 100) + b'{"jsonrpc"')
+    reply = await agent.reply()
+    assert (reply.status, reply.message["error"]["data"]["reason"]) == (408, "incomplete_body")
+    assert door.rejected == ["incomplete_body"]
+    await agent.send(b"x" * 90)
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nx-a:"])
+async def test_a_connection_without_a_request_is_closed(
+    house: OpenHouse, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr("helio.transport.listener.FIRST_REQUEST_SECONDS", 0.1)
+    door = await house(OKAY)
+    agent, other = await door.agent(), await door.agent()
+    await agent.send(sent)
+    await other.ask(tool_call())
+    assert (await other.reply()).status == 200
+    await agent.ended()
+    await other.ask(tool_call())
+    assert (await other.reply()).status == 200
+
+
 async def test_a_chunked_call_is_a_call(house: OpenHouse) -> None:
     door = await house(OKAY)
     agent = await door.agent()

@@ -3,9 +3,11 @@
 Above: `helio.transport.door`. Below: `helio.protocol`.
 """
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from aiohttp import StreamReader
 from aiohttp.web import BaseRequest
 from aiohttp.web_protocol import RequestPayloadError
 
@@ -21,6 +23,8 @@ from helio.protocol.jsonrpc import INVALID_REQUEST, error_answer
 from helio.protocol.media import JSON, is_json
 from helio.transport.inbound import Whole
 
+SILENT_SECONDS = 30.0
+"""How long nothing may come of a body that is not whole yet."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -105,12 +109,15 @@ class Guards:
             ) from None
         except RequestPayloadError:
             raise Rejection(400, "invalid_body", "The body's framing is not HTTP.") from None
+        except TimeoutError:
+            detail = f"Nothing came of the rest of the body for {SILENT_SECONDS:g} s."
+            raise Rejection(408, "incomplete_body", detail) from None
 
     async def _read(self, request: BaseRequest) -> bytes:
         pieces: list[bytes] = []
         size = 0
         while not request.content.at_eof():
-            piece = await request.content.readany()
+            piece = await _next_piece(request.content)
             size += len(piece)
             if size > self.max_body:
                 raise self._too_large()
@@ -119,6 +126,14 @@ class Guards:
 
     def _too_large(self) -> Rejection:
         return Rejection(413, "body_too_large", f"The body is larger than {self.max_body} bytes.")
+
+
+async def _next_piece(content: StreamReader) -> bytes:
+    """What came next of a body. Raises `TimeoutError`."""
+    if content.is_eof():
+        return await content.readany()
+    async with asyncio.timeout(SILENT_SECONDS):
+        return await content.readany()
 
 
 async def _meet(expected: str, request: BaseRequest) -> None:

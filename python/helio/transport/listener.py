@@ -4,6 +4,7 @@ the log's errors.
 Above: `helio.transport.door`. Below: aiohttp.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -15,28 +16,51 @@ from aiohttp.web_protocol import RequestHandler
 MAX_HEADER_BYTES: Final = 32 * 1024
 """The longest request line, and the longest header: signed tokens go beyond aiohttp's 8190."""
 
+FIRST_REQUEST_SECONDS: Final = 30.0
+"""How long a connection may take until the head of its first request is there."""
+
 Partings = dict[RequestHandler, Callable[[], None]]
 """What is to be called, once, when a connection is lost."""
 
 
 class Listener(Server):
-    """Serves `handler`. Calls the entry of `partings` whose agent's connection is lost."""
+    """Serves `handler`. Calls the entry of `partings` whose agent's connection is lost. Closes
+    connections on which no request comes.
+    """
 
     def __init__(
         self, handler: Callable[[BaseRequest], Awaitable[StreamResponse]], partings: Partings
     ) -> None:
         super().__init__(
-            handler,
+            self._handle,
             access_log=None,
             logger=_logger,
             auto_decompress=False,
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,
         )
+        self._serve = handler
         self._partings = partings
+        self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}
+
+    async def _handle(self, request: BaseRequest) -> StreamResponse:
+        self._hear(request.protocol)
+        return await self._serve(request)
+
+    def _hear(self, handler: RequestHandler) -> None:
+        timer = self._silent.pop(handler, None)
+        if timer is not None:
+            timer.cancel()
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """Called by aiohttp when there is a connection."""
+        super().connection_made(handler, transport)
+        loop = asyncio.get_running_loop()
+        self._silent[handler] = loop.call_later(FIRST_REQUEST_SECONDS, handler.force_close)
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         """Called by aiohttp when a connection is gone."""
+        self._hear(handler)
         then = self._partings.pop(handler, None)
         if then is not None:
             then()
