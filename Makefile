@@ -51,7 +51,7 @@ bench: $(NATIVE) $(DEV) ## latency and throughput, direct and through Helio
 	$(BIN)/helio bench
 
 proof: $(NATIVE) $(DEV) ## the long property tests and crash tests (minutes)
-	HELIO_PROOF=1 HELIO_KILLS=500 $(BIN)/pytest tests/properties tests/audit \
+	HELIO_PROOF=1 HELIO_KILLS=500 $(BIN)/pytest tests/properties tests/audit tests/end_to_end/test_crowds.py \
 		tests/end_to_end/test_concurrency.py tests/end_to_end/test_kills.py
 
 lint: $(DEV)

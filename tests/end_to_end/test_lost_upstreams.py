@@ -1,7 +1,7 @@
 """An upstream that is killed, hangs and comes back under many calls: what agents and the audit are
 told, and when.
 
-The figures in docs/upstreams.md are what `-s` shows.
+The figures in docs/performance.md are what `-s` shows.
 """
 
 import asyncio
