@@ -68,6 +68,8 @@ def test_a_changed_maximum_keeps_the_history_and_a_changed_window_starts_anew(
     assert (blocked["reason"], blocked["current_calls"]) == ("rate_limited", 2)
     edit(process, "window: 1h", "window: 2h")
     assert used(process) == []
+    told = " ".join(process.log.read_text().split())
+    assert "these count from nothing now: rate:payments:tool:7200000" in told
     assert call(process.mcp_url, "create_payment").blocked is None
     process.kill()
     process.start()

@@ -274,6 +274,8 @@ class Application:
             self._policy = ActivePolicy(policy)
             self._policy_loaded = clock.now()
             changed = histories(policy, known)
+            if changed.starts_anew:
+                logger.warning("these count from nothing now: %s", ", ".join(changed.starts_anew))
             self._notes.policy(self._policy, self._policy_loaded, **changed.told())
         if self._upstreams is not None:
             self._upstreams.govern(self._policy, policies)
