@@ -89,7 +89,7 @@ def windows(count: int) -> Figures:
     size = resident() - before
 
     def take(number: int) -> None:
-        decision = decisions[number % 1000]
+        decision = decisions[number % len(decisions)]
         store.commit(store.reserve(decision, count)[0], count)
 
     def decide(number: int) -> None:
@@ -126,7 +126,7 @@ def pots(count: int) -> Figures:
     size = resident() - before
 
     def take(number: int) -> None:
-        decision = decisions[number % 1000]
+        decision = decisions[number % len(decisions)]
         store.commit(store.reserve_budgets(decision, count)[0], count)
 
     return {

@@ -34,8 +34,8 @@ BUDGETS = """[
   { name: pot, limit: 1000, currency: GBP, window: session, contributors: [
     { match: { tool: pay }, amount: 2 } ] } ]"""
 
-Fate = Literal["answered", "unreached", "lost", "broken"]
-FATES: tuple[Fate, ...] = ("answered", "unreached", "lost", "broken")
+Fate = Literal["answered", "unreached", "lost", "broken", "cancelled"]
+FATES: tuple[Fate, ...] = ("answered", "unreached", "lost", "broken", "cancelled")
 
 
 class Broken(Exception):
@@ -66,6 +66,8 @@ class Fated:
                 return UpstreamFailed("closed", "reset", True, 0)
             case "broken":
                 raise Broken
+            case "cancelled":
+                raise asyncio.CancelledError
         return UpstreamAnswered(200, b"{}", 2, None, b"", None, 0)
 
     async def deliver(self) -> None:
@@ -169,3 +171,14 @@ async def test_a_call_given_up_at_any_turn_holds_nothing_that_nobody_got(
     found = {name: level for name, level in house.levels().items() if level != (0, 0)}
     counted = {name: (whole, Fraction(0)) for name, whole in taken_by(1).items()}
     assert found == (counted if exchange.taken else {})
+
+
+@pytest.mark.parametrize("turns", range(0, 8))
+async def test_a_call_given_up_once_it_was_sent_keeps_its_charge(house: House, turns: int) -> None:
+    exchange = Fated("answered", 5)
+    task = asyncio.create_task(house.call(exchange))
+    while not exchange.taken:
+        await asyncio.sleep(0)
+    await end(task, turns)
+    counted = {name: (whole, Fraction(0)) for name, whole in taken_by(1).items()}
+    assert house.levels() == counted
