@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -53,9 +53,11 @@ class Fated:
     turns: int
     taken: bool = False
     answered: Any = None
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def forward(self) -> UpstreamAnswered | UpstreamFailed:
         self.taken = True
+        self.reached.set()
         for _ in range(self.turns):
             await asyncio.sleep(0)
         match self.fate:
@@ -177,8 +179,7 @@ async def test_a_call_given_up_at_any_turn_holds_nothing_that_nobody_got(
 async def test_a_call_given_up_once_it_was_sent_keeps_its_charge(house: House, turns: int) -> None:
     exchange = Fated("answered", 5)
     task = asyncio.create_task(house.call(exchange))
-    while not exchange.taken:
-        await asyncio.sleep(0)
+    await exchange.reached.wait()
     await end(task, turns)
     counted = {name: (whole, Fraction(0)) for name, whole in taken_by(1).items()}
     assert house.levels() == counted
