@@ -294,3 +294,28 @@ async def test_too_many_requests_wait_and_are_then_refused(
     await channel.take(tool_call("4"))
     assert sorted(each["id"] for each in await outbox.holds(4)) == [1, 2, 3, 4]
     await channel.close(0)
+
+
+async def test_a_notification_without_a_receipt_keeps_no_call_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "RECEIPT_SECONDS", 0.05)
+    script, outbox = Script(), Outbox()
+    channel = await opened(script, outbox)
+    given_up = asyncio.Event()
+
+    async def never(inbound: Inbound) -> Reply:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
+        return ACCEPTED
+
+    script.on["notifications/roots/list_changed"] = never
+    async with asyncio.timeout(5):
+        await channel.take(message("notifications/roots/list_changed", None))
+        await channel.take(tool_call())
+        await outbox.holds(1)
+    assert not given_up.is_set()
+    await channel.close(1)
+    assert given_up.is_set()

@@ -30,6 +30,9 @@ MAX_REQUESTS: Final = 256
 ROOM_SECONDS: Final = 10.0
 """How long a further request may wait for room. The wait is bounded because what would make room
 may be a message behind it: the agent's answer to a question of the upstream."""
+RECEIPT_SECONDS: Final = 0.5
+"""How long the receipt of a notification or a response is waited for before the next message is
+taken: an upstream that does not give one must not keep the agent's calls waiting."""
 OPENING_SECONDS: Final = 0.5
 """How long the first standing stream may take to open before the next message is taken, so that
 nothing is missed that the upstream says on its own."""
@@ -84,7 +87,7 @@ class AgentChannel:
         self._revision: bytes | None = None
         self._room = asyncio.Semaphore(MAX_REQUESTS)
         self._asked: dict[Asked, asyncio.Task[None]] = {}
-        self._telling: Asked | None = None
+        self._told: dict[Asked, asyncio.Task[None]] = {}
         self._standing: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -94,8 +97,8 @@ class AgentChannel:
         """Takes one message of the agent; call it for one after the other.
 
         Returns once the next may be taken: a request is then under way, anything else (and an
-        `initialize`, which gives the session) is done. `headers` are this message's own; they
-        stand in place of the connection's of the same name.
+        `initialize`, which gives the session) is done, or its receipt keeps the agent waiting.
+        `headers` are this message's own; they stand in place of the connection's of the same name.
         """
         if self._closed:
             return
@@ -139,15 +142,16 @@ class AgentChannel:
         await self._end_standing()
         for asked in tuple(self._asked):
             asked.leave()
-        if self._telling is not None:
-            self._telling.leave()
+        for told in tuple(self._told):
+            told.leave()
         finished = await self.finish(seconds)
+        if self._told:
+            await asyncio.wait(self._told.values(), timeout=RECEIPT_SECONDS)
+        await _ended(tuple(self._told.values()))
         await self._end_session()
         if not finished and not await self.finish(PARTING_SECONDS):
             logger.warning("%d requests of a connection did not end", len(self._asked))
-            for task in self._asked.values():
-                task.cancel()
-            await asyncio.gather(*self._asked.values(), return_exceptions=True)
+            await _ended(tuple(self._asked.values()))
 
     # what the agent sends
 
@@ -187,11 +191,12 @@ class AgentChannel:
         """What is no request: it gets no answer, unless it was not understood (`message` None)."""
         own = None if message is None else self._modern_headers(message)
         asked = self._make(is_modern=own is not None, mute=message is not None)
-        self._telling = asked
-        try:
-            await self._carry(asked, self._inbound("POST", asked, headers, body, own))
-        finally:
-            self._telling = None
+        task = asyncio.ensure_future(
+            self._carry(asked, self._inbound("POST", asked, headers, body, own))
+        )
+        self._told[asked] = task
+        task.add_done_callback(lambda _: self._told.pop(asked))
+        await asyncio.wait({task}, timeout=None if message is None else RECEIPT_SECONDS)
 
     async def _carry(self, asked: Asked, inbound: Inbound) -> None:
         """One POST, to its end."""
@@ -339,3 +344,10 @@ class AgentChannel:
         """Gives the agent a message, as long as it is there."""
         if not self._closed:
             await self._send(message)
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Ends what is still under way."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
