@@ -8,6 +8,7 @@ from runtime.simulation import Simulation
 
 ADVICE = (
     ("wait", re.compile(r"The same call can pass from (\S+) on[.,]")),
+    ("pause", re.compile(r"Try again in a few seconds\.")),
     ("shrink", re.compile(r"No wait helps: (?:use|one call may take) at most ([\d.]+) ")),
     ("amount", re.compile(r"Send `\$\.(\w+)` as one JSON number that is not negative\.")),
     ("header", re.compile(r"Send one of these headers: ([\w-]+)")),
@@ -47,6 +48,8 @@ class Agent:
             match word:
                 case "wait":
                     self.helio.wait_until(match[1])
+                case "pause":
+                    self.helio.wait(5)
                 case "shrink":
                     self.arguments["amount"] = float(match[1])
                 case "amount":

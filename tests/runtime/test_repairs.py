@@ -3,14 +3,15 @@
 Every reason of stateful rules, in both forms. The agent has nothing to go by but the text.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from helio.errors import JournalUnavailable
 from runtime.obedient import Agent, NoAdvice, reason, text_of, told
-from runtime.simulation import DONE, Simulation
+from runtime.simulation import DONE, SECOND, Simulation
 
 HEADERS = {"x-helio-session-id": "s1"}
 FORMS = ("tool_result", "error")
@@ -198,3 +199,29 @@ async def test_a_denial_without_a_way_out_names_none(simulation: Simulation) -> 
     assert told(answer)["retry_allowed"] is False
     with pytest.raises(NoAdvice):
         await agent.obey(answer)
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_an_audit_that_can_be_written_again_lets_the_call_pass(
+    simulation: Simulation, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = CASES["rate_limited"]
+    await simulation.start(policies(case, form))
+    append = simulation.journal.append_intent
+
+    def ailing(data: Mapping[str, object]) -> Awaitable[None]:
+        if simulation.passed < 3 * SECOND:
+            raise JournalUnavailable("the disk is full")
+        return append(data)
+
+    monkeypatch.setattr(simulation.journal, "append_intent", ailing)
+    agent = Agent(simulation, "pay", {})
+    for _ in range(5):
+        answer = await agent.try_once()
+        assert (reason(answer), told(answer)["retry_allowed"]) == ("audit_unavailable", True)
+    assert simulation.forwarded == []
+    await agent.obey(answer)
+    for _ in range(2):  # What could not be recorded took nothing of the limit of two.
+        assert reason(await agent.try_once()) is None
+    assert reason(await agent.try_once()) == "rate_limited"
+    assert agent.followed == ["pause"]
