@@ -2,6 +2,7 @@
 
 import json
 
+import orjson
 import pytest
 
 from helio.governance.evidence import Completion, find_evidence
@@ -219,10 +220,10 @@ def test_a_snapshot_brings_back_all_but_calls_under_way() -> None:
     sessions.leave(labelled, "failed", None, 0)
     before = sessions.view("s1", 10 * SECOND)
     sessions.enter(visit("other", "open", labels=("open",)), 10 * SECOND)
-    text = json.dumps(sessions.snapshot(10 * SECOND))
+    text = orjson.dumps(sessions.snapshot(10 * SECOND))
 
     restored = Sessions()
-    restored.restore(json.loads(text), 7_000 * SECOND)
+    restored.restore(orjson.loads(text), 7_000 * SECOND)
     assert restored.view("s1", 7_000 * SECOND) == before
     facts = restored.facts("s1", NAMES, 7_039 * SECOND)
     assert find_evidence(facts, "read", (), b"{}").state == "met"
@@ -247,7 +248,7 @@ def test_what_the_journal_holds_happens_again() -> None:
     ):
         replay(again, fact)
     assert again.view("s1", 9) == sessions.view("s1", 9)
-    assert again.snapshot(9) == sessions.snapshot(9)
+    assert orjson.dumps(again.snapshot(9)) == orjson.dumps(sessions.snapshot(9))
     with pytest.raises(ValueError, match="happens in no session"):
         replay(again, PastFact("other", 0, {}))
 
@@ -258,7 +259,7 @@ def test_a_restart_keeps_a_session_whose_call_took_longer_than_sessions_idle() -
     sessions.enter(read, 0)
     sessions.leave(read, "succeeded", None, 0)
     sessions.enter(long, 0)
-    again.restore(json.loads(json.dumps(sessions.snapshot(20 * SECOND))), 0)
+    again.restore(orjson.loads(orjson.dumps(sessions.snapshot(20 * SECOND))), 0)
     begun = {**visit_data(long), "call_id": "c2"}
     replay(again, PastFact("begun", 0, begun))
     replay(again, PastFact("call", 30 * SECOND, {**begun, "outcome": None}))

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import orjson
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -118,7 +119,7 @@ class Living(RuleBasedStateMachine):
     @rule(elapsed=st.sampled_from([-1, 0, 1, 100, 399, 400]), start=st.integers())
     def restart(self, elapsed: int, start: int) -> None:
         """Goes on from a checkpoint, on another clock; what was open has no known outcome."""
-        snapshot = json.loads(json.dumps(self.sessions.snapshot(self.now)))
+        snapshot = orjson.loads(orjson.dumps(self.sessions.snapshot(self.now)))
         then = start % 10**18
         self.plain.restart_at(self.now, then)
         self.now = then + elapsed * SECOND

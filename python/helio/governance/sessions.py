@@ -15,6 +15,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
+import orjson
+
 from helio.governance.evidence import CALL_TTL_NS, Completion, Proof, SessionFacts
 
 MAX_DOCUMENT: Final = 4096
@@ -244,26 +246,14 @@ class Sessions:
             },
         }
 
-    def snapshot(self, now: int) -> list[Any]:
-        """All sessions as a JSON value, instants relative to `now`; calls under way are left out:
-        the journal's checkpoint holds them by themselves. They keep their sessions from being over,
-        so that something happens in these still."""
+    def snapshot(self, now: int) -> list[orjson.Fragment]:
+        """All sessions as JSON for orjson, instants relative to `now`; calls under way are left
+        out: the journal's checkpoint holds them by themselves. They keep their sessions from being
+        over, so that something happens in these still."""
         now = self._reach(now)
+        # Each is text at once: the garbage collector would go through the values of all of them.
         return [
-            [
-                key,
-                0 if session.open else session.seen - now,
-                list(session.called),
-                list(session.labels),
-                [[tool, done.at - now, done.call_id] for tool, done in session.completed.items()],
-                [
-                    [name, document.decode(), proof.until - now, proof.by]
-                    for name, kept in session.proofs.items()
-                    for document, proof in kept.items()
-                ],
-                session.context,
-                [session.forwarded, session.succeeded],
-            ]
+            orjson.Fragment(orjson.dumps(_written(key, session, now)))
             for key, session in self._sessions.items()
         ]
 
@@ -340,3 +330,21 @@ class Sessions:
 def _agent(key: str) -> str:
     """Whose session it is, by its key; empty for nobody known. No session id holds a space."""
     return key.rpartition(" ")[0]
+
+
+def _written(key: str, session: _Session, now: int) -> list[Any]:
+    """One session as a snapshot holds it."""
+    return [
+        key,
+        0 if session.open else session.seen - now,
+        list(session.called),
+        list(session.labels),
+        [[tool, done.at - now, done.call_id] for tool, done in session.completed.items()],
+        [
+            [name, document.decode(), proof.until - now, proof.by]
+            for name, kept in session.proofs.items()
+            for document, proof in kept.items()
+        ],
+        session.context,
+        [session.forwarded, session.succeeded],
+    ]
