@@ -148,9 +148,15 @@ class Histories:
         ]
 
     def view(self) -> Any:
-        """All that is known, for a comparison."""
+        """All that is known of calls, for a comparison: labels, the tools called, the last success
+        of each, and how many calls there were."""
         return {
-            key: (history.labels(), history.is_open, len(list(history.calls())))
+            key: (
+                history.labels(),
+                {name for each in history.calls() for name in each.names},
+                {each.names[0]: each.by for each in history.calls() if each.succeeded},
+                len(list(history.calls())),
+            )
             for key, history in self.sessions.items()
             if not self.is_over(history)
         }
