@@ -216,7 +216,9 @@ class House:
             max_body=self.max_body,
             paths=["/mcp", "/sse", "/messages"],
         )
-        self.door = HttpDoor(guards, self._record_rejected)
+        self.door = HttpDoor(
+            guards, self._record_rejected, record_strangers=self.identify is nobody
+        )
         routes = McpRoutes(self.reception, guards, self.door.partings, self.identify)
         self.door.serve(routes.of([None]))
         self.sse = SseDoor(

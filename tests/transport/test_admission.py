@@ -218,3 +218,14 @@ async def test_a_header_that_could_be_read_in_two_ways_is_refused(house: OpenHou
     headers = "mcp-session-id: a\r\nmcp-session-id: b\r\n"
     reply = await door.post(message("tools/list"), headers)
     assert (reply.status, door.rejected) == (400, ["header_refused"])
+
+
+async def test_strangers_do_not_fill_the_audit_where_agents_are_known(house: OpenHouse) -> None:
+    async def known(_request: object) -> str | None:
+        return "somebody"
+
+    door = await house(OKAY, identify=known)
+    assert (await door.post(tool_call(), "host: evil.example\r\n")).status == 403
+    assert door.rejected == []
+    assert (await door.post(b"[]")).status == 400
+    assert door.rejected == ["batch_refused"]

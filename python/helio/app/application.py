@@ -184,7 +184,11 @@ class Application:
                 *metadata,
             ],
         )
-        door = HttpDoor(guards, self.record_rejected)
+        door = HttpDoor(
+            guards,
+            self.record_rejected,
+            record_strangers=self._config.auth.mode == "none",
+        )
         routes = McpRoutes(self.reception, guards, door.partings, identification.agent)
         self._sse = SseDoor(
             self.reception,

@@ -28,12 +28,19 @@ async def nobody(_request: BaseRequest) -> str | None:
 
 
 class HttpDoor:
-    """Serves routes by their exact path; `guards` lets no other path through."""
+    """Serves routes by their exact path; `guards` lets no other path through.
 
-    def __init__(self, guards: Guards, record_rejected: RecordRejected) -> None:
+    `record_strangers` False keeps what the guards refuse out of the audit: where agents say who
+    they are, nobody else may fill it.
+    """
+
+    def __init__(
+        self, guards: Guards, record_rejected: RecordRejected, *, record_strangers: bool = True
+    ) -> None:
         self._routes: dict[str, Handler] = {}
         self._guards = guards
         self._record_rejected = record_rejected
+        self._record_strangers = record_strangers
         self.partings: Partings = {}
 
     def serve(self, routes: Mapping[str, Handler]) -> None:
@@ -46,11 +53,13 @@ class HttpDoor:
 
     async def handle(self, request: BaseRequest) -> StreamResponse:
         """Answers one HTTP request."""
+        known = self._record_strangers
         try:
             self._guards.check(request)
+            known = True
             return await self._routes[request.raw_path.partition("?")[0]](request)
         except Rejection as rejection:
-            if request.method == "POST" and rejection.recorded:
+            if request.method == "POST" and rejection.recorded and known:
                 await self._record_rejected(rejection.reason, rejection.detail, b"", None)
             return await respond(rejection.whole(), request)
 
