@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import search  # noqa: F401 - chooses how long hypothesis looks
 from peers import Peer
 from processes import (
     LOOPBACK,

@@ -1,6 +1,7 @@
-"""How long the properties look: `ci` is short and the same in every run, `proof` is long.
+"""How long hypothesis looks: `ci` is short and the same in every run, `proof` is long.
 
-`HELIO_PROOF=1` chooses `proof`; `HELIO_PROOF_EXAMPLES` replaces its number of examples.
+`HELIO_PROOF=1` chooses `proof`; `HELIO_PROOF_EXAMPLES` replaces its number of examples. Imported
+before any test is, because a test keeps the profile that it was defined under.
 """
 
 import os
