@@ -35,7 +35,7 @@ _CALL_KINDS = ", ".join(f"'{kind}'" for kind in CALL_KINDS)
 _MADE = {
     "id": "coalesce(call.data.call_id, call.kind || '-' || call.at)",
     "timestamp": "coalesce(try_cast(call.data.timestamp AS TIMESTAMP), call.at::TIMESTAMP)",
-    "policy_decision": "coalesce(call.data.policy_decision,"
+    "policy_decision": "coalesce(ended.data.policy_decision, call.data.policy_decision,"
     " CASE call.kind WHEN 'rejected' THEN 'rejected' END)",
     "record_kind": "coalesce(call.data.record_kind,"
     f" CASE WHEN call.kind IN ({_CALL_KINDS}) THEN 'tool_call' ELSE call.kind END)",

@@ -28,7 +28,10 @@ _EQUAL = {
     "origin": "origin",
     "record_kind": "record_kind",
 }
-_BLOCKED = "(block_reason IS NOT NULL AND outcome IS NULL AND NOT dry_run)"
+_BLOCKED = (
+    "(block_reason IS NOT NULL AND coalesce(outcome, 'not_forwarded') = 'not_forwarded' "
+    "AND NOT dry_run)"
+)
 _VALUES = ", ".join(
     f"strftime({column.name}, '%Y-%m-%dT%H:%M:%S.%fZ')"
     if column.sql == "TIMESTAMP"

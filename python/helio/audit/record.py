@@ -49,7 +49,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("tool_input", "VARCHAR", "call", json=True),
     Column("args_hash", "VARCHAR", "call"),
     Column("policy_decision", "VARCHAR", "made"),
-    Column("block_reason", "VARCHAR", "call"),
+    Column("block_reason", "VARCHAR", "either"),
     Column("matched_rule", "VARCHAR", "call"),
     Column("matched_rule_index", "INTEGER", "call"),
     Column("policy_digest", "VARCHAR", "call"),
@@ -101,7 +101,8 @@ def row_of(
     made: Mapping[str, object] = {
         "id": data.get("call_id", f"{kind}-{at}"),
         "timestamp": data.get("timestamp", at),
-        "policy_decision": data.get("policy_decision", "rejected" if kind == "rejected" else None),
+        "policy_decision": ended.get("policy_decision")
+        or data.get("policy_decision", "rejected" if kind == "rejected" else None),
         "record_kind": data.get("record_kind", "tool_call" if kind in CALL_KINDS else kind),
         "created_at": at,
         "outcome": ended.get("status"),

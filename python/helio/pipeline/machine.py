@@ -291,7 +291,8 @@ class CallMachine:
         self._answer = self._blocked(block)
         failure = UpstreamFailed(block.reason, block.message, sent=False, latency=0)
         data = record.failed_data(self._received.call_id, failure, self._started, now)
-        return self._conclude(data, forwarded=False)
+        # The intent said that it would be forwarded; the row is that of a blocked call.
+        return self._conclude(data | record.withdrawn_data(block), forwarded=False)
 
     # FORWARDED
 

@@ -104,6 +104,15 @@ def rehearsal_data(block: Block | None) -> dict[str, object]:
     }
 
 
+def withdrawn_data(block: Block) -> dict[str, object]:
+    """What the outcome of a call says that was blocked after its intent was kept."""
+    return {
+        "policy_decision": block.decision,
+        "block_reason": block.reason,
+        "upstream_error": None,
+    }
+
+
 def charge_data(charges: Sequence[Charge]) -> list[list[object]]:
     """What the call charges, for the fold over the journal."""
     return [list(charge) for charge in charges]
