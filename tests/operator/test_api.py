@@ -8,7 +8,7 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 
 from helio.operator.access import Access
-from helio.operator.api import application
+from helio.operator.api import application, health_route, policy_route
 from helio.protocol.guards import host_rules, origin_rules
 
 SECRET = "an-operators-secret"
@@ -25,8 +25,11 @@ class Port:
             origins=origin_rules(own_ports=[3100]),
             secret=secret,
         )
-        app = application(access, lambda: self.health, lambda: {"digest": "sha256:00"})
-        self.server = TestServer(app)
+        routes = [
+            health_route(lambda: self.health),
+            policy_route(lambda: {"digest": "sha256:00"}),
+        ]
+        self.server = TestServer(application(access, routes))
 
     async def get(
         self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET"

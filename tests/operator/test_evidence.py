@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from helio.governance.sessions import Mark, Sessions, Visit
@@ -27,8 +27,8 @@ class Port:
         self.seconds = 0
         access = Access(host_rules(listen_host="127.0.0.1"), origin_rules(own_ports=[3100]), "s")
         handler = evidence_handler(self.sessions, self._now)
-        more = {"/api/evidence/{session}": handler}
-        self.server = TestServer(application(access, dict, dict, more))
+        routes = [web.get("/api/evidence/{session}", handler)]
+        self.server = TestServer(application(access, routes))
 
     def _now(self) -> Moment:
         passed = self.seconds * SECOND

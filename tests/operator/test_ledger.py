@@ -32,7 +32,7 @@ class Port:
             origins=origin_rules(own_ports=[3100]),
             secret=None,
         )
-        self.server = TestServer(application(access, dict, dict, ledger.paths()))
+        self.server = TestServer(application(access, ledger.routes()))
 
     async def get(self, path: str) -> tuple[int, Any, str]:
         """Status, text and media type of an answer."""

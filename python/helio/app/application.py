@@ -5,21 +5,18 @@ directory, so that a second process refuses before it binds a port), the state t
 upstreams' tools, the ports.
 """
 
-import asyncio
-import contextlib
 import logging
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from helio.app.governed import GovernedUpstreams
 from helio.app.identification import Agents
+from helio.app.indexing import Indexing
+from helio.app.memory import Memory
 from helio.app.notes import Notes
-from helio.app.operating import paths
+from helio.app.operating import routes
 from helio.app.ports import Listeners, Ports
 from helio.app.tool_lock import ToolLockFile
 from helio.audit.journal import Journal
@@ -28,9 +25,6 @@ from helio.errors import JournalUnavailable
 from helio.evaluator import VERSION
 from helio.governance.feedback import instant
 from helio.governance.identity import SessionResolver
-from helio.governance.session_journal import replay
-from helio.governance.sessions import Sessions
-from helio.governance.store import Charge, LocalStore
 from helio.operator.access import Access
 from helio.operator.api import application
 from helio.pipeline.governance import ActivePolicy
@@ -47,16 +41,11 @@ from helio.transport.reception import Reception
 from helio.transport.sessions import SessionTable
 from helio.transport.sse_door import SseDoor, messages_path, sse_path
 
-if TYPE_CHECKING:
-    from helio.audit.index import Index
-
 logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 25.0
 """How long requests in flight may take to end after a SIGTERM; with what follows an exit is under
 30 s."""
-SWEEP_SECONDS = 30.0
-"""How often empty windows are forgotten."""
 
 
 class Application:
@@ -83,20 +72,13 @@ class Application:
         self._policy = ActivePolicy(policy)
         self._policy_loaded = clock.now()
         self._reload_error: str | None = None
-        self._store = LocalStore()
-        self._sessions = Sessions(
-            most=config.session.max,
-            most_per_agent=config.session.max_per_agent,
-            idle_ns=int(config.session.idle_timeout) * 1_000_000,
-        )
+        self._memory = Memory(config.session)
         self._started = time.monotonic()
         self._listens = ports
         self._operates = operator and config.dashboard.enabled
         self._ports = Ports()
         self._sse: SseDoor | None = None
-        self._sweeper: asyncio.Task[None] | None = None
-        self._index: Index | None = None
-        self._indexing: asyncio.Task[None] | None = None
+        self._indexing: Indexing | None = None
         self._upstreams: GovernedUpstreams | None = None
         self._tool_lock_path = tool_lock
         self._tool_lock: ToolLockFile | None = None
@@ -118,14 +100,14 @@ class Application:
 
     async def _serve(self) -> Listeners:
         config = self._config
-        self._restore()
+        self._memory.restore(self._journal)
         await self._journal.start(self._checkpoint)
         closed = await self._journal.close_open_intents()
         self.audit_summary = f"{config.audit.path}, durability {config.audit.durability}"
         if closed:
             self.audit_summary += f"; {closed} calls of the last run have no known outcome"
         await self._notes.lifecycle(event="started", version=VERSION)
-        counted = histories(self._policy.compiled, self._counted())
+        counted = histories(self._policy.compiled, self._memory.counted())
         await self._notes.first_policy(self._policy, self._policy_loaded, counted)
         records = DriftRecords(self._journal.append_soon, config.environment)
         self._upstreams = GovernedUpstreams(
@@ -142,7 +124,7 @@ class Application:
         await self._agents.start()
         self.reception = Reception(
             targets=targets,
-            driver=Driver(self._journal, self._store, self._sessions),
+            driver=Driver(self._journal, self._memory.store, self._memory.sessions),
             sessions=SessionResolver(
                 (source.kind, source.name) for source in config.session.identity
             ),
@@ -158,12 +140,13 @@ class Application:
         mcp: tuple[str, ...] = ()
         if self._listens:
             mcp = await self._listen(list(targets), self._agents.identification)
-        self._sweeper = asyncio.create_task(self._sweep())
+        self._memory.sweep_now_and_then()
         if not self._operates:
             return Listeners(mcp, None)
         # Only operators ask the index.
-        self._indexing = asyncio.create_task(self._start_index())
-        return Listeners(mcp, await self._listen_operator())
+        self._indexing = Indexing(config.audit.path, lambda: self._journal.settled)
+        self._indexing.start()
+        return Listeners(mcp, await self._listen_operator(self._indexing))
 
     async def _listen(
         self, targets: list[str | None], identification: Identification
@@ -201,7 +184,7 @@ class Application:
         base = await self._ports.listen(door.server(), listen.host, listen.port)
         return tuple(base + mcp_path(target) for target in targets)
 
-    async def _listen_operator(self) -> str:
+    async def _listen_operator(self, indexing: Indexing) -> str:
         dashboard = self._config.dashboard
         secret = dashboard.api_secret
         if secret is None and not dashboard.allow_open_mode:
@@ -214,19 +197,20 @@ class Application:
             origins=origin_rules(own_ports=[dashboard.port]),
             secret=known,
         )
-        more = paths(
-            lambda: self._policy.compiled, self._store, self._sessions, lambda: self._index
+        served = routes(
+            health=self._health,
+            shown_policy=self._policy_shown,
+            policy=lambda: self._policy.compiled,
+            memory=self._memory,
+            indexing=indexing,
         )
-        app = application(access, self._health, self._policy_shown, more)
+        app = application(access, served)
         return await self._ports.listen(app, dashboard.host, dashboard.port)
 
     async def stop(self) -> None:
         """Takes no new calls, lets those in flight end or ends them with a record, and closes
         everything."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._sweeper
+        await self._memory.stop()
         if self._tool_lock is not None:
             await self._tool_lock.stop()
         if self._serving:
@@ -247,9 +231,7 @@ class Application:
         if upstreams is not None:
             await upstreams.aclose()
         if self._indexing is not None:
-            await asyncio.wait([self._indexing])
-        if self._index is not None:
-            await asyncio.to_thread(self._index.stop)
+            await self._indexing.stop()
         try:
             await self._notes.lifecycle(event="stopped")
         except JournalUnavailable as error:
@@ -274,7 +256,7 @@ class Application:
         """
         another = policy.graph != self._policy.compiled.graph
         if another:
-            known = identities(self._policy.compiled) | self._counted()
+            known = identities(self._policy.compiled) | self._memory.counted()
             self._policy = ActivePolicy(policy)
             self._policy_loaded = clock.now()
             changed = histories(policy, known)
@@ -293,53 +275,16 @@ class Application:
 
     # state
 
-    def _restore(self) -> None:
-        """What counted when the last process ended: the checkpoint, then what came after it."""
-        recovered = self._journal.recovered
-        now = clock.now()
-        if recovered.state is not None:
-            elapsed = max(0, now.wall - recovered.state_at)
-            self._store.restore(recovered.state["windows"], elapsed, now.monotonic)
-            self._sessions.restore(recovered.state.get("sessions", ()), now.monotonic - elapsed)
-        for charge in recovered.charges:
-            age = max(0, now.wall - charge.at)
-            self._store.charge(Charge(*charge[:5]), now.monotonic - age, now.monotonic)
-        for fact in recovered.facts:
-            age = max(0, now.wall - fact.at)
-            replay(self._sessions, fact._replace(at=now.monotonic - age))
-        # A segment's worth of the past, which nobody asks for again.
-        self._journal.recovered = replace(recovered, state=None, charges=(), facts=())
-
-    def _counted(self) -> set[str]:
-        """The identities of what counts now, whether the policy knows it or not."""
-        return {level.limit for level in self._store.levels(clock.now().monotonic)}
-
     def _checkpoint(self) -> Mapping[str, object]:
         upstreams = self._upstreams
-        now = clock.now().monotonic
-        return {
-            "windows": self._store.snapshot(now),
-            "sessions": self._sessions.snapshot(now),
-            "pins": self._journal.recovered.pins if upstreams is None else upstreams.pins(),
-        }
-
-    async def _start_index(self) -> None:
-        """Starts the index once Helio serves: DuckDB loads slowly, and nobody waits for it."""
-        module = await asyncio.to_thread(import_module, "helio.audit.index")
-        self._index = module.Index(self._config.audit.path, lambda: self._journal.settled)
-        self._index.start()
-
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            now = clock.now().monotonic
-            self._store.sweep(now)
-            self._sessions.sweep(now)
+        pins = self._journal.recovered.pins if upstreams is None else upstreams.pins()
+        return {**self._memory.checkpoint(), "pins": pins}
 
     # views
 
     def _health(self) -> Mapping[str, object]:
         available = self._journal.available
+        index = "off" if self._indexing is None else self._indexing.state
         upstreams = {
             each.upstream.name: {
                 "status": each.upstream.health.status,
@@ -360,13 +305,9 @@ class Application:
                 "reload_failed": self._reload_error is not None,
             },
             "tool_lock": None if self._tool_lock is None else self._tool_lock.health(),
-            "audit": {"available": available, "index": self._index_state},
+            "audit": {"available": available, "index": index},
             "upstreams": upstreams,
         }
-
-    @property
-    def _index_state(self) -> str:
-        return "loading" if self._index is None else self._index.status.state
 
     def _policy_shown(self) -> Mapping[str, object]:
         return {

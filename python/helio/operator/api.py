@@ -4,11 +4,10 @@ Above: `helio.app`. Below: `helio.operator.access`. Single resources are `{"data
 (health, limits, budgets) are the object itself.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import orjson
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from helio.operator.access import Access, guarded
 
@@ -16,25 +15,30 @@ View = Callable[[], Mapping[str, object]]
 """Something to be shown, as it is now."""
 
 
-def application(
-    access: Access, health: View, policy: View, more: Mapping[str, Handler] | None = None
-) -> web.Application:
-    """The web application: `GET /api/health` (open; 503 while the audit cannot be written),
-    `GET /api/policy`, and a GET for each path of `more`."""
+def application(access: Access, routes: Iterable[web.RouteDef]) -> web.Application:
+    """The web application of these routes, for those who may use them."""
+    app = web.Application(middlewares=[guarded(access)])
+    app.router.add_routes(routes)
+    return app
 
-    async def answer_health(_request: web.Request) -> web.Response:
+
+def health_route(health: View) -> web.RouteDef:
+    """`GET /api/health`: open; 503 while the audit cannot be written."""
+
+    async def answer(_request: web.Request) -> web.Response:
         found = health()
         return web.json_response(found, status=503 if found["status"] == "unavailable" else 200)
 
-    async def answer_policy(_request: web.Request) -> web.Response:
+    return web.get("/api/health", answer)
+
+
+def policy_route(policy: View) -> web.RouteDef:
+    """`GET /api/policy`: the loaded one."""
+
+    async def answer(_request: web.Request) -> web.Response:
         return web.json_response({"data": policy()})
 
-    app = web.Application(middlewares=[guarded(access)])
-    app.router.add_get("/api/health", answer_health)
-    app.router.add_get("/api/policy", answer_policy)
-    for path, handler in (more or {}).items():
-        app.router.add_get(path, handler)
-    return app
+    return web.get("/api/policy", answer)
 
 
 def json_answer(value: object) -> web.Response:

@@ -12,7 +12,6 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Final, TypeVar
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from helio.errors import FilterError, IndexUnavailable
 from helio.governance.feedback import exact
@@ -49,9 +48,9 @@ class Ledger:
         self._index = index
         self._budgets = budgets
 
-    def paths(self) -> Mapping[str, Handler]:
-        """The handlers by their paths."""
-        return {EVENTS: self._events, f"{EVENTS}/export": self._export}
+    def routes(self) -> list[web.RouteDef]:
+        """The events, and their export."""
+        return [web.get(EVENTS, self._events), web.get(f"{EVENTS}/export", self._export)]
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """`{"data": […], "total", "limit", "offset"}`, newest first."""

@@ -1,0 +1,77 @@
+"""What a Helio remembers between calls: limits' windows and sessions; restored from the journal,
+written into its checkpoints, swept.
+
+Above: `helio.app.application`. Below: `helio.governance` (the store, the sessions), `helio.audit`.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+from helio.audit.journal import Journal
+from helio.config.identity import SessionConfig
+from helio.governance.session_journal import replay
+from helio.governance.sessions import Sessions
+from helio.governance.store import Charge, LocalStore
+from helio.runtime import clock
+
+SWEEP_SECONDS = 30.0
+"""How often empty windows and sessions that are over are forgotten."""
+
+
+class Memory:
+    """The windows (`store`) and the `sessions` of one process."""
+
+    def __init__(self, config: SessionConfig) -> None:
+        self.store = LocalStore()
+        self.sessions = Sessions(
+            most=config.max,
+            most_per_agent=config.max_per_agent,
+            idle_ns=int(config.idle_timeout) * 1_000_000,
+        )
+        self._sweeper: asyncio.Task[None] | None = None
+
+    def restore(self, journal: Journal) -> None:
+        """What counted when the last process ended: the checkpoint, then what came after it."""
+        recovered = journal.recovered
+        now = clock.now()
+        if recovered.state is not None:
+            elapsed = max(0, now.wall - recovered.state_at)
+            self.store.restore(recovered.state["windows"], elapsed, now.monotonic)
+            self.sessions.restore(recovered.state.get("sessions", ()), now.monotonic - elapsed)
+        for charge in recovered.charges:
+            age = max(0, now.wall - charge.at)
+            self.store.charge(Charge(*charge[:5]), now.monotonic - age, now.monotonic)
+        for fact in recovered.facts:
+            age = max(0, now.wall - fact.at)
+            replay(self.sessions, fact._replace(at=now.monotonic - age))
+        # A segment's worth of the past, which nobody asks for again.
+        journal.recovered = replace(recovered, state=None, charges=(), facts=())
+
+    def checkpoint(self) -> Mapping[str, object]:
+        """What a checkpoint holds of it."""
+        now = clock.now().monotonic
+        return {"windows": self.store.snapshot(now), "sessions": self.sessions.snapshot(now)}
+
+    def counted(self) -> set[str]:
+        """The identities of what counts now, whether the policy knows it or not."""
+        return {level.limit for level in self.store.levels(clock.now().monotonic)}
+
+    def sweep_now_and_then(self) -> None:
+        """Begins to forget what is over."""
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def stop(self) -> None:
+        """Ends the sweeping."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sweeper
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            now = clock.now().monotonic
+            self.store.sweep(now)
+            self.sessions.sweep(now)
