@@ -76,6 +76,7 @@ __all__ = [
     "parse_message",
     "select",
     "tool_call",
+    "unpack_hints",
 ]
 
 HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
@@ -98,3 +99,12 @@ def pack_hints(annotations: Mapping[str, object] | None) -> int:
         if isinstance(value, bool):
             mask |= (_KNOWN | (_TRUE if value else 0)) << (2 * position)
     return mask
+
+
+def unpack_hints(mask: int) -> dict[str, bool]:
+    """The annotations that `pack_hints` packed: those that are known, by name."""
+    return {
+        hint: bool(mask >> 2 * position & _TRUE)
+        for position, hint in enumerate(HINTS)
+        if mask >> 2 * position & _KNOWN
+    }

@@ -8,6 +8,7 @@ import pytest
 
 from helio import evaluator as native
 from helio.evaluator import (
+    HINTS,
     Evaluator,
     GraphError,
     MalformedMessage,
@@ -23,6 +24,7 @@ from helio.evaluator import (
     parse_message,
     select,
     tool_call,
+    unpack_hints,
 )
 
 
@@ -228,3 +230,6 @@ def test_only_json_numbers_compare(text: str) -> None:
 )
 def test_hints_are_packed(annotations: dict[str, object] | None, mask: int) -> None:
     assert pack_hints(annotations) == mask
+    stated = annotations or {}
+    known = {name: stated[name] for name in HINTS if isinstance(stated.get(name), bool)}
+    assert unpack_hints(mask) == known

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,6 +133,26 @@ def test_a_dry_run_tells_of_drift() -> None:
     assert isinstance(answer, Answer)
     told = json.loads(answer.body)["result"]["_meta"]["helio/dry_run"]
     assert (told["would_forward"], told["reason"]) == (False, "tool_definition_drift")
+
+
+# what was known of the tool is kept
+
+
+def kept_annotations(governance: Governance) -> list[dict[str, bool]]:
+    (command,) = Play(governance).send(call("pay"))
+    assert isinstance(command, RecordIntent)
+    found: list[dict[str, bool]] = json.loads(orjson.dumps(command.data["tool_annotations"]))
+    return found
+
+
+def test_the_record_tells_what_the_tool_states() -> None:
+    assert kept_annotations(govern("{}", tools=[TOOL])) == [{}]
+    assert kept_annotations(govern("{}", tools=[READS])) == [{"readOnlyHint": True}]
+    assert kept_annotations(govern("{}", tools=[])) == []
+    assert kept_annotations(changed_to("{ on_tool_drift: log }", WRITES, READS)) == [
+        {"readOnlyHint": False},
+        {"readOnlyHint": True},
+    ]
 
 
 # log: the stricter of both views

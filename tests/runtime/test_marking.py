@@ -1,5 +1,6 @@
 """Marks and context against a real journal: recorded first, refused where nobody asks."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -58,6 +59,8 @@ async def test_a_mark_under_either_name_is_evidence_and_is_recorded(
     (line,) = [each for each in recovery.read(house.directory) if each.kind == "evidence"]
     data = line.values()
     assert (data["session_id"], data["agent_id"], data["names"]) == ("s1", "a", ["lookup"])
+    told = {"names": ["lookup"], "data": {"id": 7}, "ttl_ns": MINUTE}
+    assert json.loads(data["metadata"]) == told
 
 
 async def test_a_mark_that_no_rule_asks_for_is_refused(house: House) -> None:

@@ -19,7 +19,7 @@ from helio.audit.segment import Position, decode, path_of
 from helio.audit.tail import Piece, Tail
 from helio.errors import JournalDamaged
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the tables. Another version is rebuilt from the journal."""
 
 # ruff: noqa: S608 - the statements are made of this module's own constants.

@@ -82,6 +82,7 @@ def judgement_data(
 ) -> dict[str, object]:
     """What the call's record holds once it is judged."""
     data = record.call_data(received, started, governance, destructive=judgement.destructive)
+    data["tool_annotations"] = record.known_annotations(judgement.standing)
     data |= record.decision_data(judgement.decision, governance)
     if judgement.evidence_chain:
         data["evidence_chain"] = judgement.evidence_chain

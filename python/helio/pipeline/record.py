@@ -6,10 +6,11 @@ Bodies up to `max_record` bytes are kept as they are; larger ones as `{"sha256",
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 
-from helio.evaluator import Decision
-from helio.governance.catalogue import Drift
+from helio.evaluator import Decision, unpack_hints
+from helio.governance.catalogue import Drift, Standing
 from helio.governance.feedback import Block, instant
 from helio.governance.store import Charge
 from helio.pipeline.events import CallReceived, Moment, UpstreamAnswered, UpstreamFailed
@@ -58,6 +59,20 @@ def decision_data(decision: Decision, governance: Governance) -> dict[str, objec
     if decision.assumed_hints:
         data["assumed_annotations"] = decision.assumed_hints
     return data
+
+
+def known_annotations(standing: Standing) -> tuple[Mapping[str, bool], ...]:
+    """What is known of the tool that a call is judged by: its annotations as each of its
+    definitions states them (under drift the accepted one first, then the listed one), none of them
+    for a tool that its upstream does not list."""
+    if standing.tool is None and standing.drift is None:
+        return ()
+    return tuple(map(_stated, standing.views))
+
+
+@cache
+def _stated(hints: int) -> Mapping[str, bool]:
+    return unpack_hints(hints)
 
 
 def note_drift(data: dict[str, object], drift: Drift | None) -> None:

@@ -6,6 +6,8 @@ Above: the doors of the SDK and of adapters. Below: `helio.audit` (the journal),
 
 from collections.abc import Callable
 
+import orjson
+
 from helio.audit.journal import Journal
 from helio.errors import UnaskedEvidence
 from helio.evaluator import canonical_json
@@ -50,7 +52,8 @@ class Marking:
         self._sessions.mark(mark, clock.now().monotonic)
         try:
             # Calls that rest on it are recorded behind it: they cannot be kept if it is not.
-            await self._journal.append_durable("evidence", _row(session, agent) | mark_data(mark))
+            row = _row(session, agent) | mark_data(mark) | {"metadata": _told(mark)}
+            await self._journal.append_durable("evidence", row)
         except BaseException:
             self._sessions.unmark(mark)
             raise
@@ -75,6 +78,12 @@ def _key(session: SessionIdentity, agent: str | None) -> str:
     if key is None:
         raise ValueError("the session is unknown")
     return key
+
+
+def _told(mark: Mark) -> str:
+    """A mark as its row of the audit tells of it, every digit of its data as it came."""
+    names = orjson.dumps(mark.names).decode()
+    return f'{{"names":{names},"data":{mark.data.decode()},"ttl_ns":{mark.ttl_ns}}}'
 
 
 def _row(session: SessionIdentity, agent: str | None) -> dict[str, object]:
