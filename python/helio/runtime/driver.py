@@ -1,7 +1,7 @@
 """The driver: turns a call's commands into effects, and what comes of them into events.
 
-Above: `helio.transport`. Below: `helio.pipeline` (the machine), `helio.audit` (the journal),
-`helio.governance` (the store, the sessions).
+Above: `helio.transport`. Below: `helio.pipeline` (the machine), `helio.audit` (the journal), and
+`state` (what calls share).
 """
 
 import logging
@@ -11,20 +11,19 @@ from typing import Protocol
 
 from helio.audit.journal import Journal
 from helio.errors import JournalUnavailable, ProgrammingError
-from helio.evaluator import Decision
 from helio.governance.continuations import Continuations
 from helio.governance.sessions import Sessions
-from helio.governance.store import BudgetRefusal, LocalStore, Refusal
+from helio.governance.store import LocalStore
 from helio.pipeline import commands, events
 from helio.pipeline.commands import Command
 from helio.pipeline.events import Event
 from helio.pipeline.machine import CallMachine
 from helio.pipeline.rounds import CallRounds
 from helio.runtime import clock
+from helio.runtime.state import CallState
 
 logger = logging.getLogger(__name__)
 
-Settlement = commands.Commit | commands.Release | commands.EnterSession | commands.LeaveSession
 Append = Callable[[Mapping[str, object]], Awaitable[None]]
 
 
@@ -49,8 +48,7 @@ class Driver:
         self, journal: Journal, store: LocalStore, sessions: Sessions | None = None
     ) -> None:
         self._journal = journal
-        self._store = store
-        self._sessions = Sessions() if sessions is None else sessions
+        self._state = CallState(store, Sessions() if sessions is None else sessions)
         self._continuations = Continuations()
         self._append_outcome = partial(journal.append_outcome, "outcome")
         self._append_blocked = partial(journal.append_outcome, "blocked")
@@ -98,57 +96,19 @@ class Driver:
                     | commands.EnterSession()
                     | commands.LeaveSession()
                 ):
-                    self._settle(command)
-                case commands.LoadFacts():
-                    now = clock.now().monotonic
-                    facts = self._sessions.facts(command.session, command.names, now)
-                    event = events.FactsLoaded(facts)
-                case commands.Reserve():
-                    event = self._reserve(command)
-                case commands.ReserveBudgets():
-                    event = self._reserve_budgets(command)
-                case commands.CheckRoom():
-                    event = self._check(command.decision)
+                    self._state.settle(command, clock.now().monotonic)
+                case (
+                    commands.LoadFacts()
+                    | commands.Reserve()
+                    | commands.ReserveBudgets()
+                    | commands.CheckRoom()
+                ):
+                    event = self._state.ask(command, clock.now().monotonic)
                 case commands.RecordBlocked():
                     event = await self._record(self._append_blocked, command.data)
                 case commands.Answer():
                     await exchange.answer(command.body)
         return event
-
-    def _reserve(self, command: commands.Reserve) -> Event:
-        found = self._store.reserve(
-            command.decision, clock.now().monotonic, enforce=command.enforce
-        )
-        if isinstance(found, Refusal):
-            return events.RoomRefused(found)
-        return events.RoomReserved(found)
-
-    def _reserve_budgets(self, command: commands.ReserveBudgets) -> Event:
-        found = self._store.reserve_budgets(
-            command.decision, clock.now().monotonic, enforce=command.enforce
-        )
-        if isinstance(found, BudgetRefusal):
-            return events.BudgetsRefused(found)
-        return events.BudgetsReserved(found)
-
-    def _check(self, decision: Decision) -> Event:
-        now = clock.now().monotonic
-        return events.RoomChecked(
-            self._store.check(decision, now), self._store.check_budgets(decision, now)
-        )
-
-    def _settle(self, command: Settlement) -> None:
-        """What no event answers and nobody waits for."""
-        match command:
-            case commands.Commit():
-                self._store.commit(command.reservation, command.at)
-            case commands.Release():
-                self._store.release(command.reservation)
-            case commands.EnterSession():
-                self._sessions.enter(command.visit, clock.now().monotonic)
-            case commands.LeaveSession():
-                now = clock.now().monotonic
-                self._sessions.leave(command.visit, command.result, command.arguments, now)
 
     async def _record(self, append: Append, data: Mapping[str, object]) -> Event:
         try:
@@ -163,7 +123,7 @@ class Driver:
         for command in machine.handle(events.Abandoned(detail), clock.now()):
             match command:
                 case commands.Commit() | commands.Release() | commands.LeaveSession():
-                    self._settle(command)
+                    self._state.settle(command, clock.now().monotonic)
                 case commands.RecordOutcome():
                     try:
                         self._journal.append_soon("outcome", command.data)
