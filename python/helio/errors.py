@@ -84,6 +84,19 @@ class IndexUnavailable(HelioError):
     """The audit's index cannot be asked now. The text says why."""
 
 
+class ArchiveUnavailable(IndexUnavailable):
+    """The audit's archive cannot be reached, written or read now. The text says why."""
+
+
+class ArchiveDamaged(ArchiveUnavailable):
+    """What stands in the archive is not what was sealed. `place` is a file's, in the archive."""
+
+    def __init__(self, place: str, why: str) -> None:
+        super().__init__(f"{place}: {why}")
+        self.place = place
+        self.why = why
+
+
 class FilterError(HelioError):
     """A filter of the audit that does not exist, or whose value is not of its type."""
 

@@ -10,7 +10,8 @@ from typing import Final
 
 import duckdb
 
-from helio.audit.query import Filters, fetched
+from helio.audit.query import Filters, asked, fetched
+from helio.audit.reach import reading
 from helio.audit.record import Cell, Row
 
 # ruff: noqa: S608 - the statements are made of this module's own constants.
@@ -55,21 +56,19 @@ def charges(
     newest_first: bool = False,
 ) -> Iterator[tuple[Cell, ...]]:
     """The cells of a budget's charges in the order of `NAMES`, times as ISO 8601 texts."""
-    condition, parameters = filters.where()
     order = "DESC" if newest_first else "ASC"
-    limit = "" if filters.limit is None else f"LIMIT {int(filters.limit)}"
     sql = (
-        f"SELECT {_VALUES} FROM {_CHARGES} WHERE charge.budget = ? AND {condition} "
-        f"ORDER BY seq {order} {limit} OFFSET {int(filters.offset)}"
+        f"SELECT {_VALUES} FROM {_CHARGES} WHERE charge.budget = ? AND {{condition}} "
+        f"ORDER BY seq {order} {filters.span()}"
     )
-    return fetched(connection, sql, [budget, *parameters])
+    return fetched(asked(connection, filters, sql, [budget]))
 
 
 def count(connection: duckdb.DuckDBPyConnection, budget: str, filters: Filters) -> int:
     """How many charges there are, limit and offset aside."""
-    condition, parameters = filters.where()
-    sql = f"SELECT count(*) FROM {_CHARGES} WHERE charge.budget = ? AND {condition}"
-    return int(connection.cursor().execute(sql, [budget, *parameters]).fetchall()[0][0])
+    sql = f"SELECT count(*) FROM {_CHARGES} WHERE charge.budget = ? AND {{condition}}"
+    with asked(connection, filters, sql, [budget]) as cursor:
+        return int(reading(cursor.fetchall)[0][0])
 
 
 def page(connection: duckdb.DuckDBPyConnection, budget: str, filters: Filters) -> list[Row]:

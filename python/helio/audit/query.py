@@ -1,24 +1,28 @@
 """Questions about the past: filters, and the SQL they become.
 
-Above: `export`, `helio.operator`. Below: `record` (the columns), `loader` (the table). Pure but for
+Above: `export`, `helio.operator`. Below: `record` (the columns), `reach` (the table). Pure but for
 the connection it is given. The filters are those of the operator API (product reference, "The
 operator port").
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Self
 
 import duckdb
 
+from helio.audit.reach import Part, ask, reading
 from helio.audit.record import COLUMNS, Cell, Row
 from helio.errors import FilterError
+
+# ruff: noqa: S608 - the statements are made of this module's own constants.
 
 NAMES: Final = tuple(column.name for column in COLUMNS)
 
 _FETCH = 1000
 """Rows that are taken from DuckDB at a time."""
+_COUNT = "SELECT count(*) FROM audit WHERE {condition}"
 _EQUAL = {
     "decision": "policy_decision",
     "reason": "block_reason",
@@ -28,10 +32,11 @@ _EQUAL = {
     "origin": "origin",
     "record_kind": "record_kind",
 }
-_BLOCKED = (
+BLOCKED: Final = (
     "(block_reason IS NOT NULL AND coalesce(outcome, 'not_forwarded') = 'not_forwarded' "
     "AND NOT dry_run)"
 )
+"""Kept from going through, as SQL."""
 _VALUES = ", ".join(
     f"strftime({column.name}, '%Y-%m-%dT%H:%M:%S.%fZ')"
     if column.sql == "TIMESTAMP"
@@ -97,55 +102,103 @@ class Filters:
         for moment, operator in ((self.since, ">="), (self.until, "<")):
             if moment is not None:
                 conditions.append(f"timestamp {operator} ?")
-                parameters.append(_utc(moment).replace(tzinfo=None))
-        for wanted, condition in ((self.blocked, _BLOCKED), (self.dry_run, "dry_run")):
+                parameters.append(_naive(moment))
+        for wanted, condition in ((self.blocked, BLOCKED), (self.dry_run, "dry_run")):
             if wanted is not None:
                 conditions.append(condition if wanted else f"NOT {condition}")
         return " AND ".join(conditions) or "true", parameters
+
+    def span(self) -> str:
+        """Limit and offset as SQL."""
+        limit = "" if self.limit is None else f"LIMIT {int(self.limit)} "
+        return f"{limit}OFFSET {int(self.offset)}"
 
 
 def rows(
     connection: duckdb.DuckDBPyConnection, filters: Filters, *, newest_first: bool = False
 ) -> Iterator[tuple[Cell, ...]]:
-    """The rows' cells in the order of `NAMES`, times as ISO 8601 texts, one after the other."""
-    condition, parameters = filters.where()
+    """The rows' cells in the order of `NAMES`, times as ISO 8601 texts, one after the other.
+
+    Raises `IndexUnavailable`, as all that follows here.
+    """
     order = "DESC" if newest_first else "ASC"
-    limit = "" if filters.limit is None else f"LIMIT {int(filters.limit)}"
-    sql = (
-        f"SELECT {_VALUES} FROM audit WHERE {condition} ORDER BY seq {order} "  # noqa: S608
-        f"{limit} OFFSET {int(filters.offset)}"
+    sql = f"SELECT {_VALUES} FROM audit WHERE {{condition}} ORDER BY seq {order} {filters.span()}"
+    return fetched(asked(connection, filters, sql))
+
+
+def asked(
+    connection: duckdb.DuckDBPyConnection,
+    filters: Filters,
+    sql: str,
+    parameters: Sequence[object] = (),
+    *,
+    part: Part = "all",
+) -> duckdb.DuckDBPyConnection:
+    """A cursor with the answer to a question about `audit`, in which `{condition}` stands for that
+    of the filters, behind the `parameters`. Of the archive it reads what these may take."""
+    condition, own = filters.where()
+    return ask(
+        connection,
+        sql.replace("{condition}", condition),
+        [*parameters, *own],
+        since=None if filters.since is None else _naive(filters.since),
+        until=None if filters.until is None else _naive(filters.until),
+        part=part,
     )
-    return fetched(connection, sql, parameters)
 
 
-def fetched(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[object]
-) -> Iterator[tuple[Cell, ...]]:
-    """The rows of a question, a few at a time."""
-    cursor = connection.cursor()
-    cursor.execute(sql, parameters)
-    while found := cursor.fetchmany(_FETCH):
-        yield from found
+def fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Cell, ...]]:
+    """The rows of an answer, a few at a time."""
+    with cursor:
+        while found := reading(cursor.fetchmany, _FETCH):
+            yield from found
 
 
-def count(connection: duckdb.DuckDBPyConnection, filters: Filters) -> int:
+def count(connection: duckdb.DuckDBPyConnection, filters: Filters, *, part: Part = "all") -> int:
     """How many rows there are, limit and offset aside."""
-    condition, parameters = filters.where()
-    sql = f"SELECT count(*) FROM audit WHERE {condition}"  # noqa: S608
-    return int(connection.cursor().execute(sql, parameters).fetchall()[0][0])
+    with asked(connection, filters, _COUNT, part=part) as cursor:
+        return int(reading(cursor.fetchall)[0][0])
 
 
 def page(connection: duckdb.DuckDBPyConnection, filters: Filters) -> list[Row]:
-    """The rows, newest first, for a list. JSON columns are texts."""
-    found = rows(connection, filters, newest_first=True)
-    return [dict(zip(NAMES, cells, strict=True)) for cells in found]
+    """The rows, newest first, for a list. JSON columns are texts.
+
+    The archive is asked only for what the index's own rows do not fill.
+    """
+    hot = _page(connection, filters, "hot")
+    if filters.limit is not None and len(hot) == filters.limit:
+        return hot
+    if hot or not filters.offset:
+        passed = filters.offset + len(hot)
+    else:
+        passed = count(connection, filters, part="hot")
+    rest = replace(
+        filters,
+        limit=None if filters.limit is None else filters.limit - len(hot),
+        offset=max(0, filters.offset - passed),
+    )
+    return hot + _page(connection, rest, "archived")
 
 
 def find(connection: duckdb.DuckDBPyConnection, row_id: str) -> Row | None:
     """The row with this id."""
-    sql = f"SELECT {_VALUES} FROM audit WHERE id = ?"  # noqa: S608
-    cells = connection.cursor().execute(sql, [row_id]).fetchone()
-    return None if cells is None else dict(zip(NAMES, cells, strict=True))
+    sql = f"SELECT {_VALUES} FROM audit WHERE id = ?"
+    for part in ("hot", "archived"):
+        with ask(connection, sql, [row_id], part=part) as cursor:
+            cells = reading(cursor.fetchone)
+        if cells is not None:
+            return dict(zip(NAMES, cells, strict=True))
+    return None
+
+
+def _page(connection: duckdb.DuckDBPyConnection, filters: Filters, part: Part) -> list[Row]:
+    sql = f"SELECT {_VALUES} FROM audit WHERE {{condition}} ORDER BY seq DESC {filters.span()}"
+    found = fetched(asked(connection, filters, sql, part=part))
+    return [dict(zip(NAMES, cells, strict=True)) for cells in found]
+
+
+def _naive(moment: datetime) -> datetime:
+    return _utc(moment).replace(tzinfo=None)
 
 
 def _utc(moment: datetime) -> datetime:

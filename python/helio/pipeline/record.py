@@ -7,6 +7,7 @@ Bodies up to `max_record` bytes are kept as they are; larger ones as `{"sha256",
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import cache
 
 from helio.evaluator import Decision, unpack_hints
@@ -148,6 +149,21 @@ def budget_data(decision: Decision, charges: Sequence[Charge]) -> list[dict[str,
         for demand in decision.budgets
         if (demand.id, demand.key) in charged
     ]
+
+
+def spend_data(decision: Decision, charges: Sequence[Charge]) -> dict[str, str]:
+    """The money of the call, by currency, as decimal texts. What several limits and budgets count
+    is the same money: the largest amount is what it comes to."""
+    currencies = {
+        **{(each.limit, each.key): each.currency for each in decision.demands},
+        **{(each.id, each.key): each.currency for each in decision.budgets},
+    }
+    spend: dict[str, Decimal] = {}
+    for charge in charges:
+        currency = currencies.get((charge.limit, charge.key))
+        if currency is not None:
+            spend[currency] = max(Decimal(charge.amount), spend.get(currency, Decimal(0)))
+    return {currency: f"{amount:f}" for currency, amount in spend.items()}
 
 
 def answered_data(

@@ -44,6 +44,9 @@ class CallRoom:
             taken = record.budget_data(self._decision, charges)
             if taken:
                 data["budgets"] = taken
+            spend = record.spend_data(self._decision, charges)
+            if spend:
+                data["spend"] = spend
         return data
 
     def commit(self, at: int) -> list[Command]:

@@ -1,0 +1,126 @@
+"""How far a question reaches: over the index's rows and those of the archive, each row once.
+
+Above: `query`, `ledger`, `analytics` ask; `index` and `export` say what is in the archive. Below:
+`manifest`, DuckDB. A question sees the table `audit`, whatever its rows stand in: what the archive
+holds is taken from there, and the index counts only behind it.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
+
+import duckdb
+
+from helio.audit.manifest import Manifest
+from helio.errors import ArchiveUnavailable, IndexUnavailable
+
+if TYPE_CHECKING:
+    from helio.audit.archive import Archive
+
+# ruff: noqa: S608 - the statements are made of this module's own texts and of quoted ones.
+
+CREATE: Final = """
+CREATE TABLE archived (url VARCHAR, first_seq BIGINT, last_seq BIGINT,
+                       since TIMESTAMP, until TIMESTAMP);
+CREATE TABLE archive (problem VARCHAR);
+INSERT INTO archive VALUES (NULL);
+"""
+Part = Literal["all", "hot", "archived"]
+"""Which rows: the index's own, those of the archive, or both."""
+
+_HOT = "SELECT * FROM main.audit"
+_Taken = TypeVar("_Taken")
+
+
+def note(
+    connection: duckdb.DuckDBPyConnection, archive: "Archive", parts: Sequence[Manifest]
+) -> None:
+    """Says what the archive holds now, and gives up the index's own rows of it."""
+    through = parts[-1].last_seq if parts else 0
+    connection.begin()
+    try:
+        connection.execute("DELETE FROM archived")
+        for part in parts:
+            connection.execute(
+                "INSERT INTO archived VALUES (?, ?, ?, ?::TIMESTAMP, ?::TIMESTAMP)",
+                [
+                    archive.url(part.rows_place),
+                    part.first_seq,
+                    part.last_seq,
+                    part.since,
+                    part.until,
+                ],
+            )
+        connection.execute("DELETE FROM audit WHERE seq <= ?", [through])
+        connection.execute("UPDATE archive SET problem = NULL")
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
+def note_problem(connection: duckdb.DuckDBPyConnection, problem: str) -> None:
+    """Says that it is not known what the archive holds. What was known before still holds."""
+    connection.execute("UPDATE archive SET problem = ? WHERE NOT EXISTS (FROM archived)", [problem])
+
+
+def ask(
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    parameters: Sequence[object],
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    part: Part = "all",
+) -> duckdb.DuckDBPyConnection:
+    """A cursor with the answer to a question about `audit`; its rows are yet to be fetched.
+
+    `since` and `until` (naive, UTC) are the question's own bounds on `timestamp`, if it has any:
+    files of the archive without such rows are not read. Raises `IndexUnavailable`, when it is for
+    the archive `ArchiveUnavailable`.
+    """
+    cursor = connection.cursor()
+    cursor.begin()
+    files = [] if part == "hot" else _files(cursor, since, until)
+    parts = [] if part == "archived" else [f"{_HOT} WHERE seq > {_sealed(cursor)}"]
+    if files:
+        parts.append(f"SELECT * FROM read_parquet([{', '.join(files)}], union_by_name = true)")
+    if not parts:
+        parts = [f"{_HOT} LIMIT 0"]
+    sources = " UNION ALL BY NAME ".join(parts)
+    statement = f"WITH audit AS NOT MATERIALIZED ({sources}) {sql}"
+    return reading(lambda: cursor.execute(statement, parameters))
+
+
+def reading(take: Callable[..., _Taken], *arguments: object) -> _Taken:
+    """What DuckDB gives. Raises `IndexUnavailable` for files that cannot be read."""
+    try:
+        return take(*arguments)
+    except (duckdb.IOException, duckdb.InvalidInputException) as error:
+        raise IndexUnavailable(f"the audit's rows cannot be read: {error}") from error
+
+
+def _sealed(cursor: duckdb.DuckDBPyConnection) -> int:
+    found = cursor.execute("SELECT coalesce(max(last_seq), 0) FROM archived").fetchall()
+    return int(found[0][0])
+
+
+def _files(
+    cursor: duckdb.DuckDBPyConnection, since: datetime | None, until: datetime | None
+) -> list[str]:
+    """The files with rows of this time, as SQL texts, oldest first."""
+    ((problem,),) = cursor.execute("SELECT problem FROM archive").fetchall()
+    if problem is not None:
+        raise ArchiveUnavailable(problem)
+    found = cursor.execute(
+        "SELECT url FROM archived WHERE coalesce(until >= ?, until IS NOT NULL)"
+        " AND coalesce(since < ?, true) ORDER BY first_seq",
+        [since, until],
+    )
+    return [_quoted(url) for (url,) in found.fetchall()]
+
+
+def _quoted(url: str) -> str:
+    """As an SQL text that names this file and no others, whatever characters are in it."""
+    literal = "".join(f"[{each}]" if each in "*?[" else each for each in url)
+    return "'" + literal.replace("'", "''") + "'"
