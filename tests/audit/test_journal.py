@@ -349,9 +349,10 @@ async def test_open_calls_are_closed_once_after_a_restart(
 async def test_lines_are_json_with_the_documented_keys(
     started: Start, directory: Path, call: Any
 ) -> None:
-    journal = await started(node="n1")
+    journal = await started()
     await journal.append_intent(call("c"))
+    node = (directory / "node").read_text().strip()
     text = next(directory.glob("journal-*")).read_text().splitlines()
     header, intent = map(json.loads, text)
     assert list(intent) == ["seq", "prev", "at", "kind", "data"]
-    assert (header["seq"], header["kind"], header["data"]["node"]) == (1, "segment", "n1")
+    assert (header["seq"], header["kind"], header["data"]["node"]) == (1, "segment", node)

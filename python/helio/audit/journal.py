@@ -20,6 +20,7 @@ from typing import Literal, Self
 from helio.audit import recovery
 from helio.audit.file_system import FileSystem
 from helio.audit.lock import DirectoryLock
+from helio.audit.node import named
 from helio.audit.pending import Need, OpenEntry, Pending, Record
 from helio.audit.record import UNKNOWN_OUTCOME
 from helio.audit.recovery import Recovered
@@ -35,6 +36,8 @@ State = Callable[[], Mapping[str, object]]
 _OUTCOME_NEEDS = {"full": Need.DURABLE, "intent": Need.WRITTEN, "relaxed": Need.WRITTEN}
 _MAX_QUEUED = 65_536
 """Records that the disk may not have yet before appends are refused."""
+_DAY = 86_400 * 10**9
+"""Nanoseconds of a UTC day."""
 _FIRST_RETRY = 0.2
 _LAST_RETRY = 2.0
 """Seconds between attempts to open a new segment; the pause doubles."""
@@ -54,7 +57,6 @@ class Journal:
         directory: Path,
         *,
         durability: Durability = "intent",
-        node: str | None = None,
         max_segment_bytes: int = 64 * 1024 * 1024,
         file_system: FileSystem | None = None,
         clock: Callable[[], int] = time.time_ns,
@@ -70,6 +72,7 @@ class Journal:
             try:
                 recovered = recovery.recover(directory, clock())
                 recovery.cut(directory, recovered)
+                node = named(directory)
             except BaseException:
                 lock.release()
                 raise
@@ -96,7 +99,7 @@ class Journal:
         recovered: Recovered,
         *,
         durability: Durability,
-        node: str | None,
+        node: str,
         max_segment_bytes: int,
         file_system: FileSystem,
         clock: Callable[[], int],
@@ -123,6 +126,7 @@ class Journal:
         self._late: list[Record] = []
         self._retry: asyncio.TimerHandle | None = None
         self._pause = _FIRST_RETRY
+        self._day, self._first = 0, 0
         self._started = False
         self._closing = False
 
@@ -211,6 +215,14 @@ class Journal:
         """Any record, queued for the writer; nobody waits."""
         self._append(kind, data, Need.QUEUED)
 
+    def begin_day(self) -> None:
+        """Goes on in a new segment when the last one is of an earlier day, though nothing is
+        appended: only segments that are left can be sealed."""
+        now = self._clock()
+        holds_something = self._encoder.sequence > self._first
+        if self.available and holds_something and now // _DAY > self._day and not self._closing:
+            self._open_segment()
+
     async def close(self) -> None:
         """Puts all that is queued on the disk, ends the thread and gives the directory back."""
         if self._closing:
@@ -235,7 +247,7 @@ class Journal:
             raise JournalUnavailable(self._unavailable)
         if len(self._pending) >= _MAX_QUEUED and record.ending is None:
             raise JournalUnavailable("too many records wait for the disk")
-        if self._end is not None and self._end.offset >= self._max_segment_bytes:
+        if self._ends_segment(record.at):
             self._open_segment([record])
         if kind == "intent":
             self._open_calls[call_id] = OpenEntry(
@@ -246,6 +258,13 @@ class Journal:
             return self._nothing
         record.future = self._loop.create_future()
         return record.future
+
+    def _ends_segment(self, at: int) -> bool:
+        """Whether a record of this time goes into a new segment: each holds one day, as the clock
+        goes forward, and not too much."""
+        if self._end is None:
+            return False
+        return self._end.offset >= self._max_segment_bytes or at // _DAY > self._day
 
     def _end_call(self, call_id: str | None, outcome: Mapping[str, object]) -> OpenEntry | None:
         """The call ends; what it is in a checkpoint that comes before its outcome's line."""
@@ -298,6 +317,7 @@ class Journal:
             "segment", self._clock(), encode_data(checkpoint), Need.DURABLE, future=opened
         )
         line = self._line(header)
+        self._day, self._first = header.at // _DAY, header.sequence
         path = path_of(self.directory, header.sequence)
         self._writer.open(path, line, again=self._unavailable is not None)
 
