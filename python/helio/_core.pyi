@@ -425,6 +425,8 @@ class Windows:
         """
     def levels(self, now: int) -> list[Level]:
         """The windows that hold anything, sorted by limit, window length and key."""
+    def fullest(self, now: int) -> list[tuple[Level, int]]:
+        """The fullest window of each limit, and how many it has; sorted by limit and length."""
     def snapshot(self, now: int) -> bytes:
         """All committed entries with their ages, as versioned JSON."""
     def restore(self, snapshot: bytes, elapsed: int, now: int) -> None:

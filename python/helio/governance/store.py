@@ -113,6 +113,11 @@ class LocalStore:
         key."""
         return self._windows.levels(now)
 
+    def fullest(self, now: int) -> list[tuple[Level, int]]:
+        """Of each limit or budget the window that is fullest, and how many it has. Quick, however
+        many there are."""
+        return self._windows.fullest(now)
+
     def sweep(self, now: int) -> int:
         """Forgets windows that nothing counts in any more; their number."""
         return self._windows.sweep(now)

@@ -318,6 +318,14 @@ impl Windows {
         Ok(levels.into_iter().map(|level| Level { level }).collect())
     }
 
+    fn fullest(&self, now: i64) -> PyResult<Vec<(Level, usize)>> {
+        let found = self.run(|windows| windows.fullest(now))?;
+        let levels = found.into_iter();
+        Ok(levels
+            .map(|(level, count)| (Level { level }, count))
+            .collect())
+    }
+
     fn snapshot<'py>(&self, py: Python<'py>, now: i64) -> PyResult<Bound<'py, PyBytes>> {
         let snapshot = self.run(|windows| windows.snapshot(now))?;
         let snapshot = snapshot.map_err(|error| PyValueError::new_err(error.to_string()))?;

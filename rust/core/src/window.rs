@@ -18,6 +18,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 pub use self::claim::{Claim, Claims};
+use self::ledger::Ledger;
 pub use self::snapshot::SnapshotError;
 use self::table::Table;
 use self::total::Total;
@@ -262,15 +263,7 @@ impl Windows {
         for ledger in self.table.ledgers() {
             ledger.expire(now);
             if !ledger.is_idle() {
-                levels.push(Level {
-                    limit: ledger.limit.clone(),
-                    key: ledger.key.clone(),
-                    kind: ledger.kind(),
-                    current: ledger.sum().to_string(),
-                    reserved: ledger.reserved().to_string(),
-                    window_ms: ledger.window_ms,
-                    reset_ns: ledger.reset(now),
-                });
+                levels.push(ledger.level(now));
             }
         }
         levels.sort_by(|a, b| {
@@ -281,6 +274,32 @@ impl Windows {
                 b.kind.as_str(),
             ))
         });
+        levels
+    }
+
+    /// Of each limit the window that is fullest, by limit and window length, and how many it has.
+    pub fn fullest(&mut self, now: i64) -> Vec<(Level, usize)> {
+        let now = self.advance(now);
+        let mut found: FxHashMap<(&str, i64), (&Ledger, usize)> = FxHashMap::default();
+        for ledger in self.table.ledgers() {
+            ledger.expire(now);
+            if ledger.is_idle() {
+                continue;
+            }
+            let ledger = &*ledger;
+            let (fullest, count) = found
+                .entry((&ledger.limit, ledger.window_ms))
+                .or_insert((ledger, 0));
+            *count += 1;
+            if fullest.taken() < ledger.taken() {
+                *fullest = ledger;
+            }
+        }
+        let mut levels: Vec<_> = found
+            .into_values()
+            .map(|(ledger, count)| (ledger.level(now), count))
+            .collect();
+        levels.sort_by(|(a, _), (b, _)| (&a.limit, a.window_ms).cmp(&(&b.limit, b.window_ms)));
         levels
     }
 

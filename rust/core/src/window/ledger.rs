@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::Level;
 use super::total::Total;
 use crate::number::Amount;
 use crate::outcome::LimitKind;
@@ -67,6 +68,23 @@ impl Ledger {
 
     pub(super) fn reserved(&self) -> Total {
         self.reserved
+    }
+
+    /// What is counted and what is reserved.
+    pub(super) fn taken(&self) -> Total {
+        self.sum.plus(self.reserved)
+    }
+
+    pub(super) fn level(&self, now: i64) -> Level {
+        Level {
+            limit: self.limit.clone(),
+            key: self.key.clone(),
+            kind: self.kind(),
+            current: self.sum.to_string(),
+            reserved: self.reserved.to_string(),
+            window_ms: self.window_ms,
+            reset_ns: self.reset(now),
+        }
     }
 
     pub(super) fn is_idle(&self) -> bool {

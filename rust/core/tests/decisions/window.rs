@@ -84,6 +84,36 @@ fn a_total_equal_to_the_maximum_passes() {
 }
 
 #[test]
+fn the_fullest_window_of_each_limit_is_found() {
+    let mut windows = Windows::default();
+    for (key, by) in [("a", "9.5"), ("b", "10"), ("c", "2")] {
+        take(&mut windows, &spend(key, by, "10"), 0);
+    }
+    windows.reserve(&[spend("a", "0.50", "10"), rate("k", "3")], 0, true);
+    windows.reserve(&[spend("c", "8", "10"), rate("k", "3")], 0, true);
+    windows.reserve(&[spend("c", "0.01", "10")], 0, false);
+    let found: Vec<_> = windows
+        .fullest(0)
+        .into_iter()
+        .map(|(level, count)| {
+            (
+                level.limit.to_string(),
+                level.current,
+                level.reserved,
+                count,
+            )
+        })
+        .collect();
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0], ("rate:limit".into(), "0".into(), "2".into(), 1));
+    let (limit, current, reserved, count) = &found[1];
+    assert_eq!((limit.as_str(), *count), ("spend:limit", 3));
+    let taken: f64 = current.parse::<f64>().unwrap() + reserved.parse::<f64>().unwrap();
+    assert!((taken - 10.0).abs() < 1e-9, "{taken}");
+    assert_eq!(windows.fullest(SECOND).len(), 2);
+}
+
+#[test]
 fn an_entry_leaves_at_the_age_of_its_window() {
     let mut windows = Windows::default();
     take(&mut windows, &rate("k", "1"), 0);
