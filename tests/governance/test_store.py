@@ -36,7 +36,9 @@ def test_the_fullest_window_of_each_limit_is_told_with_their_number() -> None:
     for key, amount in (("session=a", "2"), ("session=b", "10.5"), ("session=c", "9")):
         store.charge(POT._replace(key=key, amount=amount), 0, 0)
     store.charge(WINDOW, 0, 0)
-    assert [(level.limit, level.key, level.current, count) for level, count in store.fullest(1)] == [
+    assert [
+        (level.limit, level.key, level.current, count) for level, count in store.fullest(1)
+    ] == [
         (POT.limit, "session=b", "10.5", 3),
         (WINDOW.limit, WINDOW.key, "1", 1),
     ]
