@@ -111,3 +111,27 @@ class UnaskedEvidence(HelioError):
     def __init__(self, names: tuple[str, ...]) -> None:
         super().__init__(f"no rule asks for evidence of {' or '.join(names)}")
         self.names = names
+
+
+class UnknownTicket(HelioError):
+    """No ticket has this id, or it ended too long ago to be remembered."""
+
+    def __init__(self, ticket_id: str) -> None:
+        super().__init__(f"no ticket {ticket_id} is known")
+        self.ticket_id = ticket_id
+
+
+class AlreadyResolved(HelioError):
+    """The ticket waits for nobody any more. `status` is how it ended."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"the ticket is resolved already: {status}")
+        self.status = status
+
+
+class TooManyTickets(HelioError):
+    """Nobody can be asked about one more call. The text says why."""
+
+
+class NotificationFailed(HelioError):
+    """A channel could not tell anybody of a ticket. The text says why, without secrets."""

@@ -82,7 +82,8 @@ SELECT *, 0::BIGINT AS segment, 0::BIGINT AS byte FROM batch LIMIT 0
 """
 _INSERT = f"INSERT INTO audit SELECT call.seq, {', '.join(map(_value, COLUMNS))} FROM "
 _INSERT_ALONE = f"""
-{_INSERT} batch AS call, {_ended({})} WHERE call.kind NOT IN ('segment', 'intent', 'outcome')
+{_INSERT} batch AS call, {_ended({})}
+WHERE call.kind NOT IN ('segment', 'intent', 'outcome', 'ticket')
 """
 _INSERT_ENDED = f"""
 {_INSERT} batch AS ended JOIN (

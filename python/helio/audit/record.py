@@ -9,7 +9,7 @@ and `cause` on an outcome. `tool_input`, `upstream_response` and `metadata` are 
 every digit of a number stays as it came; a body over the configured size is
 `{"sha256","size","head"}`.
 
-A row is an intent joined with its outcome, or any other record but `segment` alone.
+A row is an intent joined with its outcome, or any other record alone but `segment` and `ticket`.
 """
 
 from collections.abc import Mapping

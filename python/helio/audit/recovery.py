@@ -39,6 +39,15 @@ class OpenCall(NamedTuple):
     facts: Mapping[str, Any] | None = None
 
 
+class PastApproval(NamedTuple):
+    """Something that happened to tickets, at wall time in ns: a record of the journal (`ticket`,
+    `approval`), or an intent that uses some up (`used`)."""
+
+    kind: str
+    at: int
+    data: Mapping[str, Any]
+
+
 class Cut(NamedTuple):
     """A tail that was never written whole: `segment` keeps its first `kept` bytes, `lost` go.
 
@@ -59,7 +68,7 @@ class Recovered:
     theirs, calls that were not forwarded lose theirs. `end` is where the next segment goes on; None
     when there is none yet. `facts` are what happened in sessions since `state`, in order, at wall
     time in ns. `pins` are the accepted tool definitions as they were recorded, by upstream and
-    tool.
+    tool. `approvals` are what happened to tickets since `state`.
     """
 
     state: Mapping[str, Any] | None
@@ -72,6 +81,7 @@ class Recovered:
     cuts: tuple[Cut, ...]
     pins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     facts: tuple[PastFact, ...] = ()
+    approvals: tuple[PastApproval, ...] = ()
 
 
 def recover(directory: Path, now: int | None = None) -> Recovered:
@@ -165,6 +175,7 @@ class _Fold:
         self.charges: list[PastCharge] = []
         self.facts: list[PastFact] = []
         self.pins: dict[str, dict[str, Any]] = {}
+        self.approvals: list[PastApproval] = []
 
     def take(self, line: Line) -> None:
         """Raises KeyError, TypeError or ValueError for a line that is not what it says."""
@@ -182,6 +193,8 @@ class _Fold:
             call = _open_call([data["call_id"], at, data.get("charges") or [], data.get("facts")])
             self.calls[call.call_id] = call
             self._take_fact("begun", call, at)
+            if data.get("approvals"):
+                self.approvals.append(PastApproval("used", at, data))
         elif line.kind == "outcome":
             data = line.values()
             closed = self.calls.pop(data["call_id"], None)
@@ -193,6 +206,8 @@ class _Fold:
         elif line.kind in ("evidence", "context") and not line.carried:
             # A carried one was in the state already.
             self.facts.append(PastFact(line.kind, at, line.values()))
+        elif line.kind in ("ticket", "approval") and not line.carried:
+            self.approvals.append(PastApproval(line.kind, at, line.values()))
         elif line.kind == "drift_event":
             self._take_pins(line.values())
 
@@ -249,6 +264,7 @@ def _fold(directory: Path, header: Header, cuts: list[Cut], now: int) -> Recover
         tuple(cuts),
         fold.pins,
         tuple(fold.facts),
+        tuple(fold.approvals),
     )
 
 

@@ -4,16 +4,18 @@ Above: `helio.transport`. Below: `helio.pipeline` (the machine), `helio.audit` (
 `state` (what calls share).
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Protocol
+from typing import Literal, Protocol
 
 from helio.audit.journal import Journal
 from helio.errors import JournalUnavailable, ProgrammingError
 from helio.governance.continuations import Continuations
 from helio.governance.sessions import Sessions
 from helio.governance.store import LocalStore
+from helio.governance.ticket import Ticket
 from helio.pipeline import commands, events
 from helio.pipeline.commands import Command
 from helio.pipeline.events import Event
@@ -33,6 +35,18 @@ class Exchange(Protocol):
     async def forward(self) -> events.UpstreamAnswered | events.UpstreamFailed:
         """Sends the call's own bytes, relays what comes before the answer, and holds the answer
         back."""
+
+    async def hold(
+        self, ticket: Ticket, resolved: asyncio.Future[Ticket]
+    ) -> Literal["resolved", "gone", "cancelled"]:
+        """Keeps the agent's request open while a person is asked, before it is forwarded or
+        answered.
+
+        `resolved` is done when the ticket is: by a person, its timeout (`ticket.timeout_at`) or a
+        shutdown; it may be so already, is shared, and must not be cancelled. Gives `gone` when the
+        agent's client is not there any more, and `cancelled` when it gave the request up by
+        `notifications/cancelled`; whoever is first counts.
+        """
 
     async def deliver(self) -> None:
         """Gives the agent the answer that was held back."""

@@ -10,10 +10,12 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from helio.errors import UpstreamFailed as Failure
 from helio.evaluator import Answer, Message, inspect_answer
 from helio.governance.feedback import upstream_failure_answer
+from helio.governance.ticket import Ticket
 from helio.pipeline.events import UpstreamAnswered, UpstreamFailed
 from helio.pipeline.record import HEAD
 from helio.protocol.headers import Header
@@ -135,6 +137,13 @@ class HttpExchange:
             return _failed("too_large", str(failure), True, started)
         finally:
             self._waiting = False
+
+    async def hold(
+        self, _ticket: Ticket, resolved: asyncio.Future[Ticket]
+    ) -> Literal["resolved", "gone", "cancelled"]:
+        """See `helio.runtime.driver.Exchange`."""
+        await asyncio.wait([resolved])
+        return "resolved"
 
     async def deliver(self) -> None:
         """See `helio.runtime.driver.Exchange`."""
