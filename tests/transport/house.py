@@ -16,6 +16,7 @@ from helio.audit.journal import Journal
 from helio.governance.identity import SessionResolver
 from helio.governance.store import LocalStore
 from helio.protocol.guards import host_rules, origin_rules
+from helio.protocol.sse import EventStreamParser
 from helio.runtime.driver import Driver
 from helio.transport.admission import Guards
 from helio.transport.door import HttpDoor, Identify, McpRoutes, nobody
@@ -84,8 +85,8 @@ class Reply:
     @property
     def events(self) -> list[Any]:
         """The data of the body's events as JSON."""
-        lines = self.body.decode().split("\n")
-        return [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
+        events = EventStreamParser().feed(self.body)
+        return [json.loads(event.data) for event in events if event.data]
 
 
 class Agent:
@@ -185,6 +186,7 @@ class House:
     identify: Identify = nobody
     held: SessionTable | None = None
     challenged: Challenged | None = None
+    driver: Driver | None = None
 
     async def open(self) -> "House":
         """Listens."""
@@ -204,7 +206,7 @@ class House:
         self.rejected: list[str] = []
         self.reception = Reception(
             targets={None: Target(self.upstream, lambda: self.governance, self._changed)},
-            driver=Driver(self.journal, self.store),
+            driver=self.driver or Driver(self.journal, self.store),
             sessions=SessionResolver([("legacy_header", "mcp-session-id")]),
             record_rejected=self._record_rejected,
             held=self.held,

@@ -61,3 +61,9 @@ def accepts(accept: str | None, media_type: str) -> bool:
         verdict = taken if rank > best else verdict or taken
         best = rank
     return verdict
+
+
+@lru_cache(maxsize=128)
+def names(accept: str | None, media_type: str) -> bool:
+    """Whether an `Accept` header names a media type itself, not by a range such as `*/*`."""
+    return accept is not None and any(essence(each) == media_type for each in accept.split(","))

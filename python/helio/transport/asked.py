@@ -54,7 +54,7 @@ class Asked:
         self.method = None if message is None else message.method
         self.identifier = None if message is None else message.id
         self.is_modern = is_modern
-        self.gone = False
+        self.gone = self.gave_up = False
         self.passed_on = False
         self.last_event_id: bytes | None = None
         self.retry_milliseconds: int | None = None
@@ -83,9 +83,10 @@ class Asked:
         if self._left:
             self._part()
 
-    def leave(self) -> None:
-        """The agent does not wait for this any more."""
+    def leave(self, *, gave_up: bool = False) -> None:
+        """The agent does not wait for this any more; `gave_up`: and it says so."""
         self.gone = self._left = True
+        self.gave_up = gave_up
         self._part()
 
     def _part(self) -> None:

@@ -216,7 +216,7 @@ class AgentChannel:
         wanted = params.get("requestId") if isinstance(params, dict) else None
         for asked in self._asked:
             if asked.is_modern and asked.identifier and identity(asked.identifier) == wanted:
-                asked.leave()
+                asked.leave(gave_up=True)
                 return True
         return False
 

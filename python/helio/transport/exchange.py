@@ -7,27 +7,27 @@ once.
 """
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from helio.errors import UpstreamFailed as Failure
 from helio.evaluator import Answer, Message, inspect_answer
 from helio.governance.feedback import upstream_failure_answer
 from helio.governance.ticket import Ticket
 from helio.pipeline.events import UpstreamAnswered, UpstreamFailed
-from helio.pipeline.record import HEAD
 from helio.protocol.headers import Header
 from helio.protocol.jsonrpc import identity, same_identifier
-from helio.protocol.modern import input_required
+from helio.protocol.media import EVENT_STREAM, accepts, names
 from helio.protocol.sse import Event, EventStreamParser, EventTooLarge, encode_event
+from helio.transport import holding, outcomes
 from helio.transport.admission import json_answer
+from helio.transport.holding import Holding, WaitingWords, answer_event
 from helio.transport.inbound import Caller, Reply, Whole
 from helio.transport.relay import (
     TOOLS_CHANGED,
     finish_in_background,
     headers_down,
+    in_background,
     is_event_stream,
     tell_in_background,
 )
@@ -86,6 +86,8 @@ class HttpExchange:
         self._kept = kept
         self._owner = owner
         self._downstream: Resumable | None = None
+        self._holding: Holding | None = None
+        self._words: WaitingWords | None = None
         self._held = b""
         self._held_id: bytes | None = None
         self._questions: set[object] = set()
@@ -109,6 +111,28 @@ class HttpExchange:
         reason = f"upstream_{outcome.reason}"
         await self.answer(upstream_failure_answer(identifier, reason, outcome.detail, None))
 
+    async def hold(self, ticket: Ticket, resolved: asyncio.Future[Ticket]) -> holding.Ending:
+        """See `helio.runtime.driver.Exchange`."""
+        held = self._holding = Holding(resolved)
+        self._caller.on_gone(self.agent_left)
+        if self._stopped is not None:
+            held.part(self._stopped)
+        try:
+            if self._takes_events():
+                stream = self._downstream or self._open_stream(200, holding.HEADERS)
+                words = self._words = self._words or WaitingWords(self._message)
+                in_background(held.keep_awake(stream.write, words, ticket))
+            return await held.end()
+        finally:
+            self._holding = None
+            if not self._is_modern:
+                self._caller.on_gone(None)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it waits for a person now; no upstream knows of it yet."""
+        return self._holding is not None
+
     async def forward(self) -> UpstreamAnswered | UpstreamFailed:
         """See `helio.runtime.driver.Exchange`."""
         outcome = await self._carry()
@@ -119,31 +143,24 @@ class HttpExchange:
     async def _carry(self) -> UpstreamAnswered | UpstreamFailed:
         started = time.monotonic_ns()
         if self._stopped is not None:
-            return _failed(self._stopped, "the call was not sent any more", False, started)
+            return outcomes.failed(self._stopped, "the call was not sent any more", False, started)
         try:
             async with self._deadline:
                 self._waiting = True
                 return await self._forward(started)
         except TimeoutError:
             detail = "waiting for the upstream was given up"
-            return _failed(self._stopped or "timeout", detail, True, started)
+            return outcomes.failed(self._stopped or "timeout", detail, True, started)
         except Failure as failure:
             if self._answering is not None:
                 self._upstream.health.failed(failure)
             reason = self._stopped or failure.reason
             sent = failure.sent or self._answering is not None
-            return _failed(reason, failure.detail, sent, started)
+            return outcomes.failed(reason, failure.detail, sent, started)
         except EventTooLarge as failure:
-            return _failed("too_large", str(failure), True, started)
+            return outcomes.failed("too_large", str(failure), True, started)
         finally:
             self._waiting = False
-
-    async def hold(
-        self, _ticket: Ticket, resolved: asyncio.Future[Ticket]
-    ) -> Literal["resolved", "gone", "cancelled"]:
-        """See `helio.runtime.driver.Exchange`."""
-        await asyncio.wait([resolved])
-        return "resolved"
 
     async def deliver(self) -> None:
         """See `helio.runtime.driver.Exchange`."""
@@ -156,7 +173,10 @@ class HttpExchange:
             )
             self.reply = Whole(upstream.status, headers, self._held)
             return
-        await self._downstream.write(self._held, self._held_id)
+        answer = self._held
+        if not is_event_stream(upstream):
+            answer = answer_event(answer, upstream.status, self._message.id or b"null")
+        await self._downstream.write(answer, self._held_id)
         await self._downstream.end()
 
     async def answer(self, body: bytes) -> None:
@@ -176,9 +196,19 @@ class HttpExchange:
 
     def stop(self, reason: str, grace: float = 0.0) -> None:
         """Waits for the upstream at most `grace` seconds more. The outcome is then unknown, for
-        `reason`."""
+        `reason`. For a person it waits no longer."""
         self._stopped = reason
         self._give_up_in(grace)
+        if self._holding is not None:
+            self._holding.part(reason)
+
+    def agent_left(self) -> None:
+        """The agent is gone: the end of a request of 2026-07-28, and of any that is held."""
+        reason = "cancelled" if self._caller.gave_up else "disconnected"
+        if self._is_modern:
+            self.stop(reason)
+        elif self._holding is not None:
+            self._holding.part(reason)
 
     def agent_answered(self, question: bytes) -> None:
         """The agent answers a request of the upstream; `question` is that request's id."""
@@ -233,7 +263,7 @@ class HttpExchange:
                 return answered
             stream = await self._resume()
         reason = self._stopped or "closed"
-        return _failed(reason, "the event stream ended without an answer", True, started)
+        return outcomes.failed(reason, "the event stream ended without an answer", True, started)
 
     async def _relay(self, stream: Response, status: int, started: int) -> UpstreamAnswered | None:
         """Relays one stream; None when it ended without the answer."""
@@ -323,48 +353,35 @@ class HttpExchange:
         """Gives the agent an event. The time it takes is the agent's, not the upstream's."""
         if self._answering is None:
             raise RuntimeError("there is no answer to pass on")
-        if self._downstream is None:
+        stream = self._downstream
+        if stream is None:
             headers = headers_down(self._answering, stream=True, is_modern=self._is_modern)
-            self.reply = self._caller.open_stream(self._answering.status, headers)
-            self._downstream = Resumable(self.reply, headers, self._owner, self._kept)
+            stream = self._open_stream(self._answering.status, headers)
         due = self._deadline.when()
         if due is None or self._stopped is not None:
-            await self._downstream.write(event.raw, event.id)
+            await stream.write(event.raw, event.id)
             return
         left = due - asyncio.get_running_loop().time()
         self._deadline.reschedule(None)
-        await self._downstream.write(event.raw, event.id)
+        await stream.write(event.raw, event.id)
         if self._deadline.when() is None:
             self._give_up_in(left)
+
+    def _open_stream(self, status: int, headers: Sequence[Header]) -> Resumable:
+        self.reply = self._caller.open_stream(status, headers)
+        self._downstream = Resumable(self.reply, headers, self._owner, self._kept)
+        return self._downstream
+
+    def _takes_events(self) -> bool:
+        """Whether the agent says that it takes an event stream: one that takes anything may well
+        expect JSON."""
+        found = (value for name, value in self._headers if name == b"accept")
+        accept = next(found, b"").decode("latin-1")
+        return names(accept, EVENT_STREAM) and accepts(accept, EVENT_STREAM)
 
     def _answered(
         self, status: int, body: bytes, answer: Answer | None, started: int
     ) -> UpstreamAnswered:
-        return UpstreamAnswered(
-            http_status=status,
-            body=None if answer is None else body,
-            size=len(body),
-            sha256=hashlib.sha256(body).hexdigest() if answer is None and body else None,
-            head=body[:HEAD] if answer is None else b"",
-            error=self._error(status, answer),
-            latency=time.monotonic_ns() - started,
-            asks=input_required(answer) if self._is_modern and answer is not None else None,
+        return outcomes.answered(
+            status, body, answer, started, self._message.id, is_modern=self._is_modern
         )
-
-    def _error(self, status: int, answer: Answer | None) -> str | None:
-        """What the answer reports as a failure: by HTTP status, JSON-RPC error, or `isError`."""
-        if answer is not None and answer.error_code is not None:
-            return f"{answer.error_code}: {answer.error_message or ''}"
-        if status >= 400:
-            return f"HTTP {status}"
-        if answer is None:
-            return "the answer is not a JSON-RPC message"
-        if answer.kind != "response":
-            return "the answer is not a JSON-RPC response"
-        if not same_identifier(answer.id, self._message.id):
-            return "the answer is to another request"
-        return "the tool reported an error" if answer.is_error else None
-
-
-def _failed(reason: str, detail: str, sent: bool, started: int) -> UpstreamFailed:
-    return UpstreamFailed(reason, detail, sent, time.monotonic_ns() - started)

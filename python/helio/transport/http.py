@@ -99,6 +99,7 @@ class HttpCaller:
     """The `helio.transport.inbound.Caller` of one HTTP request."""
 
     channel: str | None = None
+    gave_up = False
 
     def __init__(self, request: BaseRequest, agent: str | None, partings: Partings) -> None:
         self.agent = agent

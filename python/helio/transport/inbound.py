@@ -53,11 +53,13 @@ class Caller(Protocol):
     """The agent behind one request.
 
     `agent` is who it proved to be, None when nobody asked. `channel` names the session of a door
-    that has sessions of its own (SSE, stdio) and stands in for an absent session header.
+    that has sessions of its own (SSE, stdio) and stands in for an absent session header. `gave_up`:
+    it is gone because it said that it does not want this request any more.
     """
 
     agent: str | None
     channel: str | None
+    gave_up: bool
 
     def open_stream(self, status: int, headers: Sequence[Header]) -> Downstream:
         """Begins to answer with an event stream. Nothing is sent before the first `write`."""

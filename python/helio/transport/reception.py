@@ -174,7 +174,8 @@ class Reception:
             return await self._tell(target, message, headers)
         if message.method == "notifications/cancelled":
             # First, because the upstream may end the stream before it acknowledges this.
-            self._cancelled(inbound)
+            if self._cancelled(inbound):
+                return Whole(202)
         elif message.kind == "response" and message.id is not None:
             self._answered(inbound, message.id)
         return await self._tell(target, message, headers)
@@ -215,7 +216,7 @@ class Reception:
         if key is not None:
             self._open[key] = exchange
         if is_modern:
-            inbound.caller.on_gone(lambda: exchange.stop("disconnected"))
+            inbound.caller.on_gone(exchange.agent_left)
         self._in_flight.add(exchange)
         self._idle.clear()
         try:
@@ -333,14 +334,18 @@ class Reception:
         silence = target.upstream.request_timeout
         return await target.upstream.send(method, headers, body, timeout=silence)
 
-    def _cancelled(self, inbound: Inbound) -> None:
-        """The agent gave a request up: the upstream is told, and not waited for much longer."""
+    def _cancelled(self, inbound: Inbound) -> bool:
+        """The agent gave a request up: the upstream is told, and not waited for much longer. True
+        for a request that waits for a person: no upstream knows of it."""
         params = json.loads(inbound.body).get("params")
         found = params.get("requestId") if isinstance(params, dict) else None
         key = _key(inbound, found) if type(found) in (str, int) else None
         exchange = None if key is None else self._open.get(key)
-        if exchange is not None:
-            exchange.stop("cancelled", CANCEL_GRACE_SECONDS)
+        if exchange is None:
+            return False
+        is_held = exchange.is_held
+        exchange.stop("cancelled", CANCEL_GRACE_SECONDS)
+        return is_held
 
     def _answered(self, inbound: Inbound, question: bytes) -> None:
         """The agent answers what an upstream asked: the request that it belongs to waits for the

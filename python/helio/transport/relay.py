@@ -7,7 +7,8 @@ response), `helio.protocol` (which headers come back).
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from typing import Any
 
 from helio.errors import UpstreamFailed
 from helio.protocol.headers import Header, answer_headers
@@ -80,19 +81,22 @@ def finish_in_background(upstream: Response, chunks: AsyncGenerator[bytes]) -> N
     Servers end the stream after the answer; one that does not within `FINISH_SECONDS` is hung up
     on.
     """
-    task = asyncio.ensure_future(_finish(upstream, chunks))
-    _finishing.add(task)
-    task.add_done_callback(_finishing.discard)
+    in_background(_finish(upstream, chunks))
 
 
 def tell_in_background(upstream: Upstream, headers: Sequence[Header], body: bytes) -> None:
     """Sends a notification of Helio's own, and waits for its receipt where nobody else waits."""
-    task = asyncio.ensure_future(_tell(upstream, headers, body))
-    _finishing.add(task)
-    task.add_done_callback(_finishing.discard)
+    in_background(_tell(upstream, headers, body))
 
 
-_finishing: set[asyncio.Task[None]] = set()
+def in_background(work: Coroutine[Any, Any, None]) -> None:
+    """Has something done that nobody waits for, and that comes to an end on its own."""
+    task = asyncio.ensure_future(work)
+    _under_way.add(task)
+    task.add_done_callback(_under_way.discard)
+
+
+_under_way: set[asyncio.Task[None]] = set()
 """The loop keeps only weak references to tasks."""
 
 
