@@ -256,5 +256,5 @@ async def test_notes_of_progress_go_to_stderr_when_it_takes_longer(
     journal = await started()
     await append_pair(journal, call, "a")
     assert run().stderr == ""
-    monkeypatch.setattr("helio.cli.export._PATIENCE", 0.0)
+    monkeypatch.setattr("helio.cli.audit_reading._PATIENCE", 0.0)
     assert "reading the journal: 0 of 0 MB" in run().stderr

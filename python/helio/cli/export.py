@@ -1,25 +1,23 @@
 """`helio export`: the audit, or a budget's ledger, as JSON or CSV, while Helio runs and after it
 stopped.
 
-Above: `helio.cli`. Below: `helio.audit.export`, `helio.audit.query`, `helio.config` (where the
-audit is).
+Above: `helio.cli`. Below: `audit_reading`, `helio.audit.export`, `helio.audit.query`.
 """
 
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
+
+from helio.cli.audit_reading import Notes, configured_directory, fail, parsed_filters
 
 if TYPE_CHECKING:
     from helio.audit.query import Filters
 
-_PATIENCE = 1.0
-"""Seconds before the first note of progress, and between notes."""
 _FORMATS = ("json", "csv")
 
 
@@ -66,10 +64,11 @@ def register(app: typer.Typer) -> None:
         Complete while Helio runs, after it stopped, and after it was killed. Times are UTC.
         """
         if output_format == "parquet":
-            _fail("--format parquet is not available in this version")
+            fail("export", "--format parquet is not available in this version")
         if output_format not in _FORMATS:
-            _fail(f"--format {output_format}: there are json and csv")
-        filters = _filters(
+            fail("export", f"--format {output_format}: there are json and csv")
+        filters = parsed_filters(
+            "export",
             {
                 "tool": tool,
                 "decision": decision,
@@ -85,45 +84,10 @@ def register(app: typer.Typer) -> None:
                 "to": until,
                 "limit": limit,
                 "offset": offset,
-            }
+            },
         )
-        directory = audit_path if audit_path is not None else _configured(config)
+        directory = audit_path if audit_path is not None else configured_directory("export", config)
         _export(directory, output_format, output, filters, budgets)
-
-
-def _filters(options: dict[str, str | bool | int | None]) -> "Filters":
-    """As the operator API reads them, so that both take the same."""
-    from helio.audit.query import Filters
-    from helio.errors import FilterError
-
-    try:
-        return Filters.parse(
-            {
-                name: str(value).lower() if isinstance(value, bool) else str(value)
-                for name, value in options.items()
-                if value is not None
-            }
-        )
-    except FilterError as error:
-        _fail(f"--{error}")
-
-
-def _configured(config: Path) -> Path:
-    """The directory that a configuration names."""
-    from helio.config import load_config
-    from helio.diagnostics.rendering import plain_text
-
-    try:
-        loaded = load_config(config, environment=os.environ, purpose="compile")
-    except OSError as error:
-        _fail(f"{config}: {error.strerror or error}. Name the audit's directory by --audit-path.")
-    if loaded.config is None:
-        for diagnostic in loaded.diagnostics:
-            if diagnostic.severity == "error":
-                typer.echo(plain_text(diagnostic, loaded.source), err=True)
-        typer.echo("helio export: --audit-path DIR needs no configuration", err=True)
-        raise typer.Exit(1)
-    return loaded.config.audit.path
 
 
 def _export(
@@ -136,7 +100,7 @@ def _export(
     from helio.audit.export import AUDIT, LEDGER, all_opened, merged, write
     from helio.errors import JournalDamaged
 
-    notes = _Notes()
+    notes = Notes("export")
     try:
         with all_opened(directory, notes.reading) as sources:
             if torn := sum(source.torn for source in sources):
@@ -144,16 +108,17 @@ def _export(
             with _destination(output) as out:
                 rows = merged(sources, filters, budget)
                 number = write(rows, output_format, out, AUDIT if budget is None else LEDGER)
-            notes.done(number)
+            if notes.noted:
+                notes.say(f"{number} rows")
             if not number and budget is not None:
                 notes.say(f"there is no charge of a budget called {budget}")
     except BrokenPipeError:
         # Whoever read has enough. Python's own last flush must not meet the closed pipe again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except JournalDamaged as error:
-        _fail(f"the journal in {directory} is damaged: {error}")
+        fail("export", f"the journal in {directory} is damaged: {error}")
     except OSError as error:
-        _fail(str(error))
+        fail("export", str(error))
 
 
 @contextmanager
@@ -170,30 +135,3 @@ def _destination(output: Path | None) -> Iterator[BinaryIO]:
         partial.replace(output)
     finally:
         partial.unlink(missing_ok=True)
-
-
-class _Notes:
-    """What a person sees on stderr when it takes more than a moment."""
-
-    def __init__(self) -> None:
-        self._next = time.monotonic() + _PATIENCE
-        self._noted = False
-
-    def say(self, text: str) -> None:
-        typer.echo(f"helio export: {text}", err=True)
-
-    def reading(self, done: int, total: int) -> None:
-        if time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + _PATIENCE
-        self._noted = True
-        self.say(f"reading the journal: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
-
-    def done(self, number: int) -> None:
-        if self._noted:
-            self.say(f"{number} rows")
-
-
-def _fail(text: str) -> NoReturn:
-    typer.echo(f"helio export: {text}", err=True)
-    raise typer.Exit(2)
