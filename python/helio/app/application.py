@@ -196,6 +196,7 @@ class Application:
             ),
             origins=origin_rules(own_ports=[dashboard.port]),
             secret=known,
+            cookie=f"helio_session_{dashboard.port}",
         )
         served = routes(
             health=self._health,

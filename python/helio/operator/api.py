@@ -1,7 +1,7 @@
 """The operator API: health, the loaded policy, and what others add.
 
-Above: `helio.app`. Below: `helio.operator.access`. Single resources are `{"data": …}`; aggregates
-(health, limits, budgets) are the object itself.
+Above: `helio.app`. Below: `helio.operator.access`, `sign_in`. Single resources are
+`{"data": …}`; aggregates (health, limits, budgets) are the object itself.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,6 +10,8 @@ import orjson
 from aiohttp import web
 
 from helio.operator.access import Access, guarded
+from helio.operator.body import LARGEST
+from helio.operator.sign_in import sign_in_routes
 
 View = Callable[[], Mapping[str, object]]
 """Something to be shown, as it is now."""
@@ -17,9 +19,16 @@ View = Callable[[], Mapping[str, object]]
 
 def application(access: Access, routes: Iterable[web.RouteDef]) -> web.Application:
     """The web application of these routes, for those who may use them."""
-    app = web.Application(middlewares=[guarded(access)])
-    app.router.add_routes(routes)
+    app = web.Application(middlewares=[guarded(access)], client_max_size=LARGEST)
+    app.on_response_prepare.append(_keep_private)
+    app.router.add_routes([*sign_in_routes(access), *routes])
     return app
+
+
+async def _keep_private(_request: web.Request, response: web.StreamResponse) -> None:
+    """What operators see stays in nobody's cache, and is nothing but what its type says."""
+    response.headers.setdefault("cache-control", "no-store")
+    response.headers.setdefault("x-content-type-options", "nosniff")
 
 
 def health_route(health: View) -> web.RouteDef:

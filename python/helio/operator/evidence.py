@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler
 from helio.governance.evidence import CALL_TTL_NS
 from helio.governance.feedback import instant
 from helio.governance.sessions import Sessions
-from helio.operator.access import fault
+from helio.operator.faults import fault
 from helio.pipeline.events import Moment
 
 

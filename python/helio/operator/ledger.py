@@ -15,8 +15,8 @@ from aiohttp import web
 
 from helio.errors import FilterError, IndexUnavailable
 from helio.governance.feedback import exact
-from helio.operator.access import fault
 from helio.operator.api import json_answer
+from helio.operator.faults import fault
 
 if TYPE_CHECKING:
     from helio.audit.index import Index
