@@ -9,7 +9,8 @@ SMALLEST = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\n"
 
 ASKED_FOR = {
     "approval.channels[].type": (
-        "approval: { channels: [{ type: webhook, url: 'https://a.example', secret: a }] }"
+        "approval: { channels: [{ type: webhook, url: 'https://a.example', "
+        "secret: 'a-secret-of-some-length' }] }"
     ),
     "state.backend": "state: { backend: redis }",
     "sdk": "sdk: { enabled: true }",

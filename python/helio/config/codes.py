@@ -55,6 +55,13 @@ STORAGE_NAME = Code(
     "The audit is not kept in SQLite",
     "Remove `audit.storage`, or write `duckdb`. `sqlite` is accepted for older files.",
 )
+OUT_OF_REACH = Code(
+    "HL109",
+    "warning",
+    "A channel whose answers do not come in",
+    "Slack sends clicks to `/slack/actions` on the agents' port: put the public name under which "
+    "it is reached into `listen.allowed_hosts`. Where a tunnel writes `Host` anew, all is well.",
+)
 UNSET_VARIABLE = Code(
     "HL201",
     "error",
@@ -102,6 +109,7 @@ CONFIG_CODES = (
     CONFLICT,
     WEAK_SECRET,
     STORAGE_NAME,
+    OUT_OF_REACH,
     UNSET_VARIABLE,
     UNSET_VARIABLE_LATER,
     INTERPOLATION_FORM,

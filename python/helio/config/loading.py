@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import SecretStr, ValidationError
 
 from helio.config import availability, codes
+from helio.config.addresses import is_loopback_host
 from helio.config.faults import report
 from helio.config.interpolation import Interpolation
 from helio.config.sections import HelioConfig
@@ -267,12 +268,21 @@ def _check_across(config: HelioConfig, root: Mapping, diagnostics: Diagnostics) 
         message = "`retention` is not acted on in this version: nothing is deleted"
         span, path = _place_of(root, "audit", "retention")
         diagnostics.add(codes.NOT_APPLIED, message, span, path)
+    _check_channels(config, root, diagnostics)
+
+
+def _check_channels(config: HelioConfig, root: Mapping, diagnostics: Diagnostics) -> None:
+    """Channels are told apart by their names, and Slack must be able to reach Helio."""
     labels: set[str] = set()
+    local = all(is_loopback_host(host) for host in config.listen.allowed_hosts)
     for index, channel in enumerate(config.approval.channels):
+        span, path = _place_of(root, "approval", "channels", index)
         if channel.label in labels:
-            span, path = _place_of(root, "approval", "channels", index)
             message = f"two channels are called {quoted(channel.label)}"
             diagnostics.add(codes.CONFLICT, message, span, path, "give each its own `name`")
+        elif channel.type == "slack" and local:
+            message = "Slack has no name by which it could reach Helio"
+            diagnostics.add(codes.OUT_OF_REACH, message, span, path)
         labels.add(channel.label)
 
 
@@ -282,6 +292,9 @@ def _secrets(config: HelioConfig) -> Iterator[tuple[SecretStr, Steps]]:
         yield config.dashboard.api_secret, ("dashboard", "api_secret")
     for index, each in enumerate(config.auth.tokens):
         yield each.token, ("auth", "tokens", index, "token")
+    for index, channel in enumerate(config.approval.channels):
+        if channel.secret is not None:
+            yield channel.secret, ("approval", "channels", index, "secret")
 
 
 def _is_unset(root: Mapping, *steps: str | int) -> bool:

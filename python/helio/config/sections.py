@@ -1,6 +1,7 @@
 """The whole of `helio.yaml` as models: one class a section, every key with its type and default.
 
-Above: `loading` fills them; `helio.app` reads them. Below: `identity`, `section`, `types`. Pure.
+Above: `loading` fills them; `helio.app` reads them. Below: `channels`, `identity`, `section`,
+`types`. Pure.
 Durations are milliseconds (`Duration`), sizes bytes, secrets `SecretStr`. What each key means:
 docs/configuration.md. Sections whose capability this version lacks are here all the same: their own
 faults are reported before they are refused (`availability`).
@@ -11,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from helio.config.channels import ChannelConfig
 from helio.config.identity import AuthConfig, SessionConfig
 from helio.config.scalars import Duration
 from helio.config.section import Section
@@ -166,39 +168,6 @@ class BudgetConfig(Section):
     approval: BudgetApprovalConfig | None = None
     idle_ttl: DurationField = Duration(_DAY)
     contributors: tuple[ContributorConfig, ...]
-
-
-class ChannelConfig(Section):
-    """A way to reach people."""
-
-    type: Literal["dashboard", "webhook", "slack"]
-    name: Name | None = None
-    url: Url | None = None
-    secret: Secret | None = None
-    bot_token: Secret | None = None
-    signing_secret: Secret | None = None
-    channel: Text | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> "ChannelConfig":
-        needed: dict[str, tuple[str, ...]] = {
-            "dashboard": (),
-            "webhook": ("url", "secret"),
-            "slack": ("bot_token", "signing_secret", "channel"),
-        }
-        keys = ("url", "secret", "bot_token", "signing_secret", "channel")
-        for key in keys:
-            if key in self.model_fields_set and key not in needed[self.type]:
-                raise unfit(f"a {self.type} channel has no `{key}`")
-        for key in needed[self.type]:
-            if key not in self.model_fields_set:
-                raise unfit(f"a {self.type} channel needs `{key}`")
-        return self
-
-    @property
-    def label(self) -> str:
-        """What rules call it: its name, or its type."""
-        return self.name or self.type
 
 
 def _dashboard_channel() -> tuple[ChannelConfig, ...]:

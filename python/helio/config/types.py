@@ -1,12 +1,12 @@
 """The types of the models' fields: each reads its value by one reader of `scalars`.
 
-Above: `sections`. Below: `scalars`, pydantic. Pure. Every refusal is a `wrong_type` or
+Above: `sections`. Below: `scalars`, `addresses`, pydantic. Pure. Every refusal is a `wrong_type` or
 `wrong_value` error whose context holds the hint; no message repeats a value.
 """
 
 import re
 from collections.abc import Callable
-from ipaddress import ip_address
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -15,12 +15,16 @@ from pydantic import PlainValidator, SecretStr, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from helio.config import scalars
+from helio.config.addresses import Network, is_loopback_host, literal
 from helio.diagnostics import Interpolated
 
 T = TypeVar("T")
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_NUMBERS = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?", re.IGNORECASE)
+"""What some readers of addresses take for one: octal, hexadecimal, whole and short numbers."""
+_SLACK_MEMBER = re.compile(r"[UW][A-Z0-9]{2,20}\Z")
 _MAX_LEEWAY = 600_000
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}\Z|\[?[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?\]?\Z")
 
@@ -97,24 +101,22 @@ def _public_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _keys_url(text: str) -> str:
-    """Where keys are fetched: whoever could change them on the way could be any agent."""
-    _url(text)
-    if _is_placeholder(text):
+def _encrypted_url(message: str) -> Callable[[str], str]:
+    """A check for what nobody may read or change on its way; `message` says so."""
+
+    def check(text: str) -> str:
+        _url(text)
+        if _is_placeholder(text):
+            return text
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+        if literal(host) is None and _NUMBERS.fullmatch(host):
+            raise unfit("an address is written in its usual form: `192.0.2.1`")
+        if parts.scheme != "https" and not is_loopback_host(host):
+            raise unfit(message, "write `https://…`")
         return text
-    parts = urlsplit(text)
-    if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
-        raise unfit("keys are fetched over `https`, or from this machine", "write `https://…`")
-    return text
 
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return check
 
 
 def _origin(text: str) -> str:
@@ -179,6 +181,26 @@ def _leeway(value: object) -> scalars.Duration:
     return duration
 
 
+def _network(value: object) -> Network:
+    text = scalars.read_text(value)
+    if _is_placeholder(text):
+        return ip_network("::/128")
+    try:
+        return ip_network(text)
+    except ValueError:
+        hint = "write `10.1.2.0/24`, with zeros behind the prefix, or one address"
+        raise scalars.UnfitValue("this is not a network", hint, wrong_type=False) from None
+
+
+def _slack_member(text: str) -> str:
+    if not _is_placeholder(text) and not _SLACK_MEMBER.match(text):
+        raise unfit(
+            "expected a member ID such as `U012AB3CD`",
+            "in Slack, a person's profile has `Copy member ID` behind its three dots",
+        )
+    return text
+
+
 def _window(value: object) -> scalars.Duration | Literal["session"]:
     return "session" if value == "session" else scalars.read_duration(value)
 
@@ -201,7 +223,14 @@ Text = Annotated[str, _text()]
 Name = Annotated[str, _text(_name)]
 Url = Annotated[str, _text(_url)]
 PublicUrl = Annotated[str, _text(_public_url)]
-KeysUrl = Annotated[str, _text(_keys_url)]
+KeysUrl = Annotated[
+    str, _text(_encrypted_url("keys are fetched over `https`, or from this machine"))
+]
+ChannelUrl = Annotated[
+    str, _text(_encrypted_url("what is asked goes over `https`, or to this machine"))
+]
+SlackMember = Annotated[str, _text(_slack_member)]
+NetworkField = Annotated[Network, PlainValidator(reading(_network))]
 Origin = Annotated[str, _text(_origin)]
 Host = Annotated[str, _text(_host)]
 HeaderName = Annotated[str, _text(_header_name)]

@@ -10,6 +10,7 @@ from typing import Final
 
 JSON: Final = "application/json"
 EVENT_STREAM: Final = "text/event-stream"
+FORM: Final = "application/x-www-form-urlencoded"
 
 _NAME: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _ESSENCE: Final = re.compile(rf"[ \t]*({_NAME}/{_NAME})[ \t]*(?:;|\Z)")

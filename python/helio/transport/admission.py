@@ -86,22 +86,26 @@ class Guards:
 
     async def read(self, request: BaseRequest) -> bytes:
         """The body. Raises `Rejection` for one that may not pass, as soon as that is known."""
-        headers = request.headers
-        if not is_json(headers.get("content-type")):
+        if not is_json(request.headers.get("content-type")):
             raise Rejection(
                 415,
                 "unsupported_media_type",
                 "The Content-Type must be application/json, in UTF-8.",
             )
+        return await self.receive(request, self.max_body)
+
+    async def receive(self, request: BaseRequest, most: int) -> bytes:
+        """A body of any type, of at most so many bytes. Raises as `read`."""
+        headers = request.headers
         if any(each.lower() != "identity" for each in headers.getall("content-encoding", ())):
             raise Rejection(415, "unsupported_encoding", "A Content-Encoding is not accepted.")
-        if request.content_length is not None and request.content_length > self.max_body:
-            raise self._too_large()
+        if request.content_length is not None and request.content_length > most:
+            raise _too_large(most)
         expected = headers.get("expect")
         if expected is not None:
             await _meet(expected, request)
         try:
-            return await self._read(request)
+            return await _received(request, most)
         except ConnectionError:
             # Nobody is there to be told; the audit is.
             raise Rejection(
@@ -113,19 +117,21 @@ class Guards:
             detail = f"Nothing came of the rest of the body for {SILENT_SECONDS:g} s."
             raise Rejection(408, "incomplete_body", detail) from None
 
-    async def _read(self, request: BaseRequest) -> bytes:
-        pieces: list[bytes] = []
-        size = 0
-        while not request.content.at_eof():
-            piece = await _next_piece(request.content)
-            size += len(piece)
-            if size > self.max_body:
-                raise self._too_large()
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _too_large(self) -> Rejection:
-        return Rejection(413, "body_too_large", f"The body is larger than {self.max_body} bytes.")
+async def _received(request: BaseRequest, most: int) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    while not request.content.at_eof():
+        piece = await _next_piece(request.content)
+        size += len(piece)
+        if size > most:
+            raise _too_large(most)
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _too_large(most: int) -> Rejection:
+    return Rejection(413, "body_too_large", f"The body is larger than {most} bytes.")
 
 
 async def _next_piece(content: StreamReader) -> bytes:
