@@ -14,7 +14,6 @@ ASKED_FOR = {
     ),
     "state.backend": "state: { backend: redis }",
     "sdk": "sdk: { enabled: true }",
-    "telemetry.otlp": "telemetry: { otlp: { endpoint: 'http://localhost:4317' } }",
     "audit.redact": "audit: { redact: ['$.card'] }",
     "policies.install": "policies: { install: {} }",
 }

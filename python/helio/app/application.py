@@ -8,14 +8,18 @@ upstreams' tools, the ports.
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from aiohttp import web
+
+from helio.app.gauges import gauges
 from helio.app.governed import GovernedUpstreams
 from helio.app.identification import Agents
 from helio.app.indexing import Indexing
 from helio.app.memory import Memory
 from helio.app.notes import Notes
+from helio.app.observing import Observing
 from helio.app.operating import routes
 from helio.app.ports import Listeners, Ports
 from helio.app.tool_lock import ToolLockFile
@@ -79,6 +83,7 @@ class Application:
         self._ports = Ports()
         self._sse: SseDoor | None = None
         self._indexing: Indexing | None = None
+        self._observing: Observing | None = None
         self._upstreams: GovernedUpstreams | None = None
         self._tool_lock_path = tool_lock
         self._tool_lock: ToolLockFile | None = None
@@ -120,11 +125,17 @@ class Application:
                 self._tool_lock.watch()
         await self._upstreams.start()
         targets = self._upstreams.targets()
+        self._observing = Observing(config, self._upstreams.lists)
         self._agents = Agents(config, targets)
         await self._agents.start()
         self.reception = Reception(
             targets=targets,
-            driver=Driver(self._journal, self._memory.store, self._memory.sessions),
+            driver=Driver(
+                self._journal,
+                self._memory.store,
+                self._memory.sessions,
+                observers=self._observing.observers,
+            ),
             sessions=SessionResolver(
                 (source.kind, source.name) for source in config.session.identity
             ),
@@ -135,6 +146,7 @@ class Application:
                 idle_seconds=config.session.idle_timeout / 1000,
             ),
             challenged=self._agents.challenged,
+            traces=self._observing.traces,
         )
         self._serving = True
         mcp: tuple[str, ...] = ()
@@ -146,7 +158,17 @@ class Application:
         # Only operators ask the index.
         self._indexing = Indexing(config.audit.path, lambda: self._journal.settled)
         self._indexing.start()
-        return Listeners(mcp, await self._listen_operator(self._indexing))
+        watched = gauges(
+            journal=self._journal,
+            indexing=self._indexing,
+            memory=self._memory,
+            reception=self.reception,
+            upstreams=self._upstreams,
+            policy=lambda: self._policy,
+            reload_failed=lambda: self._reload_error is not None,
+        )
+        metrics = self._observing.routes(watched)
+        return Listeners(mcp, await self._listen_operator(self._indexing, metrics))
 
     async def _listen(
         self, targets: list[str | None], identification: Identification
@@ -184,7 +206,7 @@ class Application:
         base = await self._ports.listen(door.server(), listen.host, listen.port)
         return tuple(base + mcp_path(target) for target in targets)
 
-    async def _listen_operator(self, indexing: Indexing) -> str:
+    async def _listen_operator(self, indexing: Indexing, more: Sequence[web.RouteDef]) -> str:
         dashboard = self._config.dashboard
         secret = dashboard.api_secret
         if secret is None and not dashboard.allow_open_mode:
@@ -205,7 +227,7 @@ class Application:
             memory=self._memory,
             indexing=indexing,
         )
-        app = application(access, served)
+        app = application(access, [*served, *more])
         return await self._ports.listen(app, dashboard.host, dashboard.port)
 
     async def stop(self) -> None:
@@ -239,6 +261,8 @@ class Application:
             logger.error("the end is not recorded: %s", error)
         finally:
             await self._journal.close()
+            if self._observing is not None:
+                await self._observing.stop()
 
     async def record_rejected(
         self, reason: str, detail: str, body: bytes, upstream: str | None

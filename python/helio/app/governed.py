@@ -164,6 +164,13 @@ class GovernedUpstreams:
                 each.catalogue.unlock()
             each.keeper.changed()
 
+    def lists(self, upstream: str, tool: str) -> bool:
+        """Whether this upstream lists this tool."""
+        return any(
+            each.upstream.name == upstream and each.catalogue.find(tool) is not None
+            for each in self._governed
+        )
+
     def pins(self) -> StoredPins:
         """What is accepted, as JSON values; of upstreams that are not configured now, too: one that
         comes back is held to what it was."""

@@ -141,6 +141,16 @@ class Journal:
         return self._unavailable is None
 
     @property
+    def queued(self) -> int:
+        """Records that the disk does not have yet."""
+        return len(self._pending)
+
+    @property
+    def sequence(self) -> int:
+        """The number of the newest record."""
+        return self._encoder.sequence
+
+    @property
     def settled(self) -> Position:
         """How far the files hold what will stay. Any thread may ask."""
         return self._pending.settled

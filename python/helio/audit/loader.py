@@ -20,7 +20,7 @@ from helio.audit.segment import Position, decode, path_of
 from helio.audit.tail import Piece, Tail
 from helio.errors import JournalDamaged
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Of the tables. Another version is rebuilt from the journal."""
 
 # ruff: noqa: S608 - the statements are made of this module's own constants.

@@ -78,12 +78,14 @@ COLUMNS: tuple[Column, ...] = (
     Column("budgets", "VARCHAR", "call", json=True),
     Column("tool_annotations", "VARCHAR", "call", json=True),
     Column("spend", "VARCHAR", "call", json=True),
+    Column("trace_id", "VARCHAR", "call"),
 )
 """Every column, in the order of exports. `outcome` is answered, upstream_error, indeterminate or
 not_forwarded, and nothing for what was never to be forwarded; `shadow` lists what shadow rules, or
 a policy in shadow, would have done; `budgets` what the call took from each, and `spend` the money
 that was in it, `{currency: amount}`, both if it was forwarded; `tool_annotations` what was known of
-the tool (`helio.pipeline.record.known_annotations`)."""
+the tool (`helio.pipeline.record.known_annotations`); `trace_id` the W3C trace that it belongs to.
+"""
 
 CALL_KINDS = ("intent", "blocked", "rejected")
 """The kinds of records that are calls; the others are rows of a kind named like themselves."""

@@ -6,7 +6,6 @@ faults, 2 it could not start.
 
 import asyncio
 import gc
-import logging
 import os
 import signal
 import sys
@@ -15,9 +14,9 @@ from pathlib import Path
 
 import uvloop
 from rich.console import Console
-from rich.logging import RichHandler
 
 from helio.app import Application, Listeners
+from helio.cli.logs import LogFormat, log_to
 from helio.cli.reloading import reload_when_saved, show
 from helio.errors import HelioError, StartFailed
 from helio.evaluator import GraphError
@@ -37,16 +36,10 @@ SWITCH_INTERVAL_SECONDS = 0.0005
 Python's default of 5 ms that wait would be the larger part of a durable record."""
 
 
-def serve(config: Path, graph: Path | None, log_level: str) -> int:
+def serve(config: Path, graph: Path | None, log_level: str, log_format: LogFormat) -> int:
     """Serves until a signal; the exit code."""
     console = Console(stderr=True)
-    logging.basicConfig(
-        level=log_level.upper(),
-        format="%(name)s: %(message)s",
-        handlers=[RichHandler(console=console, show_path=False, markup=False)],
-    )
-    # It tells every change in the directory, which may hold Helio's own files.
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)
+    log_to(console, log_level, log_format)
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     descriptors.allow_many()
     try:

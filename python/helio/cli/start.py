@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from helio.cli.logs import LogFormat
+
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
@@ -26,9 +28,12 @@ def register(app: typer.Typer) -> None:
         log_level: Annotated[
             str, typer.Option(help="debug, info, warning or error; logs go to stderr.")
         ] = "info",
+        log_format: Annotated[
+            LogFormat, typer.Option(help="How the log looks: text, or one JSON object a line.")
+        ] = LogFormat.TEXT,
     ) -> None:
         """Serve: agents on `listen`, operators on `dashboard`. Rules reload when the file is
         saved."""
         from helio.cli.serving import serve
 
-        raise typer.Exit(serve(config, graph, log_level))
+        raise typer.Exit(serve(config, graph, log_level, log_format))

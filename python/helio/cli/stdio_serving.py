@@ -10,7 +10,6 @@ one after the other they share them. `helio export` reads all of them.
 """
 
 import asyncio
-import logging
 import os
 import re
 import signal
@@ -22,10 +21,10 @@ from typing import Final
 
 import uvloop
 from rich.console import Console
-from rich.logging import RichHandler
 
 from helio.app import Application
 from helio.audit.lock import STDIO_PREFIX
+from helio.cli.logs import log_to
 from helio.cli.reloading import reload_when_saved, show
 from helio.cli.stdio_served import Served
 from helio.config import load_config, parse_config
@@ -48,12 +47,7 @@ def serve(served: Served, config: Path | None, *, operator: bool, log_level: str
     """Serves until standard input ends or a signal comes; the exit code."""
     source, sink = _standard_streams()
     console = Console(stderr=True)
-    logging.basicConfig(
-        level=log_level.upper(),
-        format="%(name)s: %(message)s",
-        handlers=[RichHandler(console=console, show_path=False, markup=False)],
-    )
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)
+    log_to(console, log_level)
     try:
         return uvloop.run(_serve(served, config, (source, sink), operator=operator))
     except HelioError as error:

@@ -69,7 +69,6 @@ UNAVAILABLE = (
     ),
     Unavailable("state.backend", one_of("redis"), "`backend: redis`"),
     Unavailable("sdk", not_switched_off, "the SDK port (`sdk` without `enabled: false`)"),
-    Unavailable("telemetry.otlp", given, "`otlp`"),
     Unavailable("audit.redact", not_empty, "`redact`"),
     Unavailable("policies.install", given, "`install`"),
 )

@@ -8,6 +8,7 @@ from helio.governance.evidence import SessionFacts
 from helio.governance.identity import SessionIdentity
 from helio.governance.store import BudgetRefusal, BudgetReservation, Refusal, Reservation
 from helio.protocol.modern import Round
+from helio.protocol.trace_context import TraceContext
 
 
 class Moment(NamedTuple):
@@ -27,7 +28,8 @@ class CallReceived:
 
     `continues` is the `call_id` of the first round when this call is a further round of it
     (2026-07-28, Multi Round-Trip Requests) and a `helio.governance.continuations.Continuations`
-    said so: it is decided like any other, but what it would charge was charged then.
+    said so: it is decided like any other, but what it would charge was charged then. `trace` is the
+    span that it is, or hangs on, where someone traces it.
     """
 
     message: Message
@@ -38,6 +40,7 @@ class CallReceived:
     protocol_version: str | None
     origin: str = "mcp"
     continues: str | None = None
+    trace: TraceContext | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ def call_data(
         "origin": received.origin,
         "protocol_version": received.protocol_version,
     }
+    if received.trace is not None:
+        data["trace_id"] = received.trace.trace
     if received.continues is not None:
         data["metadata"] = json.dumps({"continues": received.continues})
     return data

@@ -6,7 +6,7 @@ Above: `helio.transport`. Below: `helio.pipeline` (the machine), `helio.audit` (
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal, Protocol
 
@@ -23,6 +23,7 @@ from helio.pipeline.machine import CallMachine
 from helio.pipeline.rounds import CallRounds
 from helio.runtime import clock
 from helio.runtime.state import CallState
+from helio.telemetry.observation import EndedCall, Observer, Record
 
 logger = logging.getLogger(__name__)
 
@@ -55,13 +56,22 @@ class Exchange(Protocol):
         """Answers the agent with a JSON-RPC message of Helio's own."""
 
 
+UNRECORDED: Record = {"policy_decision": "deny", "block_reason": "audit_unavailable"}
+"""What a call is whose intent could not be kept, unless it was forwarded all the same."""
+
+
 class Driver:
     """Carries out calls against one journal, one state store and one table of sessions."""
 
     def __init__(
-        self, journal: Journal, store: LocalStore, sessions: Sessions | None = None
+        self,
+        journal: Journal,
+        store: LocalStore,
+        sessions: Sessions | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self._journal = journal
+        self._observers = observers
         self._state = CallState(store, Sessions() if sessions is None else sessions)
         self._continuations = Continuations()
         self._append_outcome = partial(journal.append_outcome, "outcome")
@@ -75,32 +85,44 @@ class Driver:
         An exception (a cancellation included) gives the call up: room is released, or the outcome
         is recorded as unknown when the call was already forwarded; then it is raised again.
         """
-        now = clock.now()
+        began = now = clock.now()
         rounds = CallRounds(self._continuations, received, now.monotonic)
+        records: list[Record] = []
         try:
             event: Event | None = rounds.received
             while event is not None:
-                event = await self._carry_out(machine.handle(event, now), exchange)
+                event = await self._carry_out(machine.handle(event, now), exchange, records)
                 now = clock.now()
                 if isinstance(event, events.UpstreamAnswered):
                     # Before the answer goes out: the agent may come back at once.
                     rounds.answered(event.asks, now.monotonic)
         except BaseException as error:
-            self._abandon(machine, received.call_id, repr(error))
+            self._abandon(machine, received.call_id, repr(error), records)
             raise
         finally:
             rounds.end(now.monotonic, sent=machine.sent)
+            if self._observers and records:
+                if machine.sent:
+                    records = [record for record in records if record is not UNRECORDED]
+                self._observe(records, received, began.wall)
 
-    async def _carry_out(self, batch: list[Command], exchange: Exchange) -> Event | None:
-        """The event that answers the last command of the batch; None when the call is answered."""
+    async def _carry_out(
+        self, batch: list[Command], exchange: Exchange, records: list[Record]
+    ) -> Event | None:
+        """The event that answers the last command of the batch; None when the call is answered.
+        What is to be recorded is added to `records`."""
         event: Event | None = None
         for command in batch:
             match command:
                 case commands.RecordIntent():
+                    records.append(command.data)
                     event = await self._record(self._journal.append_intent, command.data)
+                    if isinstance(event, events.RecordingFailed):
+                        records.append(UNRECORDED)
                 case commands.Forward():
                     event = await exchange.forward()
                 case commands.RecordOutcome():
+                    records.append(command.data)
                     event = await self._record(self._append_outcome, command.data)
                 case commands.Deliver():
                     await exchange.deliver()
@@ -119,6 +141,7 @@ class Driver:
                 ):
                     event = self._state.ask(command, clock.now().monotonic)
                 case commands.RecordBlocked():
+                    records.append(command.data)
                     event = await self._record(self._append_blocked, command.data)
                 case commands.Answer():
                     await exchange.answer(command.body)
@@ -132,13 +155,25 @@ class Driver:
             return events.RecordingFailed(str(error))
         return events.Recorded()
 
-    def _abandon(self, machine: CallMachine, call_id: str, detail: str) -> None:
+    def _observe(self, records: list[Record], received: events.CallReceived, began: int) -> None:
+        """Shows a call that is over to those who look."""
+        whole: dict[str, object] = {}
+        for record in records:
+            whole |= record
+        call = EndedCall(whole, began, clock.now().wall, received.trace)
+        for observer in self._observers:
+            observer.call_ended(call)
+
+    def _abandon(
+        self, machine: CallMachine, call_id: str, detail: str, records: list[Record]
+    ) -> None:
         """Gives a call up without waiting for anything."""
         for command in machine.handle(events.Abandoned(detail), clock.now()):
             match command:
                 case commands.Commit() | commands.Release() | commands.LeaveSession():
                     self._state.settle(command, clock.now().monotonic)
                 case commands.RecordOutcome():
+                    records.append(command.data)
                     try:
                         self._journal.append_soon("outcome", command.data)
                     except JournalUnavailable as error:

@@ -12,6 +12,7 @@ from helio.protocol.media import JSON
 from helio.transport.admission import Rejection
 from helio.transport.inbound import Inbound
 from helio.transport.target import Target
+from helio.transport.tracing import trace_of, traced
 
 _JSON_TYPE: Final = (b"content-type", JSON.encode())
 
@@ -71,7 +72,9 @@ def headers_up(
         headers = request_headers(inbound.headers, target.upstream.rules, modern=is_modern)
     except HeaderRefused as refusal:
         raise Rejection(400, "header_refused", str(refusal), identifier=identifier) from None
-    return [_JSON_TYPE if name == b"content-type" else (name, value) for name, value in headers]
+    headers = [_JSON_TYPE if name == b"content-type" else (name, value) for name, value in headers]
+    trace = trace_of(inbound)
+    return headers if trace is None else traced(headers, trace)
 
 
 def _rejection(refused: modern.Refused, message: Message) -> Rejection:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from helio.errors import ProgrammingError, UpstreamFailed
 from helio.evaluator import MalformedMessage, Message, parse_message
 from helio.governance.feedback import upstream_failure_answer
-from helio.governance.identity import SessionResolver
+from helio.governance.identity import SessionIdentity, SessionResolver
 from helio.pipeline.events import CallReceived
 from helio.pipeline.machine import CallMachine
 from helio.protocol import modern
@@ -35,6 +35,7 @@ from helio.transport.relay import (
 from helio.transport.resumption import Kept, Owner
 from helio.transport.sessions import Admission, SessionTable
 from helio.transport.target import Target
+from helio.transport.tracing import call_trace
 from helio.upstream.port import Response
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Reception:
     """Serves all targets; the one without a name has the key None.
 
     `held` are the sessions of all agents; `challenged` gives an upstream's answer that asks for a
-    token as the agent gets it.
+    token as the agent gets it; under `traces` each call is a span of Helio's own.
     """
 
     def __init__(
@@ -69,10 +70,12 @@ class Reception:
         record_rejected: RecordRejected,
         held: SessionTable | None = None,
         challenged: Challenged = lambda answer, _: answer,
+        traces: bool = False,
     ) -> None:
         self._targets = targets
         self._held = SessionTable() if held is None else held
         self._challenged = challenged
+        self._traces = traces
         self._driver = driver
         self._sessions = sessions
         self._record_rejected = record_rejected
@@ -123,6 +126,11 @@ class Reception:
         """The arguments of a tool that are mirrored in headers (2026-07-28), for doors whose agents
         send none."""
         return self._targets[target].upstream.parameters_of(tool)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are not answered yet."""
+        return len(self._in_flight)
 
     async def drain(self, seconds: float) -> int:
         """Takes no new requests, waits up to `seconds` for those in flight, then gives them up.
@@ -200,6 +208,9 @@ class Reception:
 
         An agent of 2026-07-28 that goes away cancels its request; to earlier ones it means nothing.
         """
+        trace = None
+        if message.method == "tools/call":
+            trace, headers = call_trace(inbound, message, headers, own=self._traces)
         exchange = HttpExchange(
             inbound.caller,
             message,
@@ -223,7 +234,16 @@ class Reception:
             if message.method == "tools/call":
                 if target.tools_tried is not None:
                     await target.tools_tried()
-                received = self._received(inbound, target, message, call_id, is_modern=is_modern)
+                session = self._session(inbound, is_modern=is_modern)
+                received = CallReceived(
+                    message=message,
+                    call_id=call_id,
+                    upstream=target.upstream.name,
+                    session=session,
+                    agent=inbound.caller.agent,
+                    protocol_version=inbound.revision,
+                    trace=trace,
+                )
                 await self._driver.run(CallMachine(target.governance()), received, exchange)
             else:
                 await exchange.pass_on()
@@ -243,20 +263,9 @@ class Reception:
             admission.opened(exchange.session)
         return exchange.reply
 
-    def _received(
-        self, inbound: Inbound, target: Target, message: Message, call_id: str, *, is_modern: bool
-    ) -> CallReceived:
-        caller = inbound.caller
-        return CallReceived(
-            message=message,
-            call_id=call_id,
-            upstream=target.upstream.name,
-            session=self._sessions.resolve(
-                inbound.header, channel=caller.channel, is_modern=is_modern
-            ),
-            agent=caller.agent,
-            protocol_version=inbound.revision,
-        )
+    def _session(self, inbound: Inbound, *, is_modern: bool) -> SessionIdentity:
+        channel = inbound.caller.channel
+        return self._sessions.resolve(inbound.header, channel=channel, is_modern=is_modern)
 
     async def _tell(self, target: Target, message: Message, headers: list[Header]) -> Reply:
         """A notification, or the answer to the upstream's own request: only its receipt is awaited,
