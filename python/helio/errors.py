@@ -80,6 +80,14 @@ class JournalUnavailable(HelioError):
     """The journal cannot keep a record now. The text says why."""
 
 
+class SigningKeyUnusable(HelioError):
+    """The key that signs the audit's heads cannot be used. The text says which, and why."""
+
+
+class HeadUnreadable(HelioError):
+    """What should be a head of the audit is none. The text says why."""
+
+
 class IndexUnavailable(HelioError):
     """The audit's index cannot be asked now. The text says why."""
 

@@ -23,8 +23,9 @@ import duckdb
 import orjson
 
 from helio.audit import ledger, segment
+from helio.audit.directories import journals
 from helio.audit.loader import Loader
-from helio.audit.lock import STDIO_PREFIX, is_locked
+from helio.audit.lock import is_locked
 from helio.audit.query import NAMES, Filters, rows
 from helio.audit.record import COLUMNS, Cell
 
@@ -85,15 +86,6 @@ def opened(directory: Path, progress: Callable[[int, int], None] | None = None) 
             yield Source(connection, running, 0 if running else _torn(directory, loader))
         finally:
             connection.close()
-
-
-def journals(directory: Path) -> list[Path]:
-    """The directories whose journals are one audit: the one itself, and those of `helio stdio`
-    below it, each of which has one writer. The first one alone when there is none.
-    """
-    below = sorted(directory.glob(f"{STDIO_PREFIX}*")) if directory.is_dir() else []
-    found = [each for each in (directory, *below) if each.is_dir() and segment.segments(each)]
-    return found or [directory]
 
 
 @contextmanager

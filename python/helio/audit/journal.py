@@ -1,7 +1,7 @@
 """The journal: what happened, in order, on disk before it is acted on.
 
 Above: `helio.runtime` appends, `helio.app` opens and closes. Below: `writer` (lines to the kernel,
-and by a thread to the disk), `segment`, `recovery`, `lock`. Lives on one event loop. All thinking
+and by a thread to the disk), `segment`, `recovery`, `lock`, `watermark`. Lives on one event loop. All thinking
 is done here: numbering, the chain, rotation, checkpoints, what follows a failure. Only who waits
 for the disk waits for the thread, once for all records of one turn of the loop.
 
@@ -25,6 +25,7 @@ from helio.audit.pending import Need, OpenEntry, Pending, Record
 from helio.audit.record import UNKNOWN_OUTCOME
 from helio.audit.recovery import Recovered
 from helio.audit.segment import FORMAT, Encoder, Position, encode_data, path_of
+from helio.audit.watermark import Watermark
 from helio.audit.writer import Writer
 from helio.errors import JournalUnavailable
 
@@ -73,6 +74,7 @@ class Journal:
                 recovered = recovery.recover(directory, clock())
                 recovery.cut(directory, recovered)
                 node = named(directory)
+                watermark = Watermark(directory)
             except BaseException:
                 lock.release()
                 raise
@@ -84,6 +86,7 @@ class Journal:
         return cls(
             directory,
             lock,
+            watermark,
             recovered,
             durability=durability,
             node=node,
@@ -96,6 +99,7 @@ class Journal:
         self,
         directory: Path,
         lock: DirectoryLock,
+        watermark: Watermark,
         recovered: Recovered,
         *,
         durability: Durability,
@@ -108,6 +112,7 @@ class Journal:
         self.directory = directory
         self.recovered = recovered
         self._lock = lock
+        self._watermark = watermark
         self._node = node
         self._max_segment_bytes = max_segment_bytes
         self._clock = clock
@@ -115,6 +120,7 @@ class Journal:
         self._outcome_need = _OUTCOME_NEEDS[durability]
         self._writer = Writer(file_system, self._progress, self._fail)
         self._end = recovered.end
+        self._watermark.set(recovered.sequence, recovered.digest)
         self._encoder = Encoder(recovered.sequence, recovered.digest)
         self._pending = Pending(Record.recovered(recovered))
         # The state that `start` is given holds what they bring already.
@@ -241,6 +247,7 @@ class Journal:
         if self._started:
             await self._end_writer()
         self._unavailable = "the journal is closed"
+        self._watermark.close()
         self._lock.release()
 
     # appending
@@ -335,6 +342,9 @@ class Journal:
 
     def _progress(self, written: int, synced: int) -> None:
         opened = self._pending.progress(written, synced)
+        if synced:
+            durable = self._pending.durable
+            self._watermark.set(durable.sequence, durable.digest)
         if not opened or self._unavailable is None:
             return
         logger.info("the journal goes on in %s", path_of(self.directory, self.settled.segment).name)

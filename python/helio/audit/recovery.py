@@ -142,7 +142,7 @@ def _check_link(directory: Path, earlier: list[int], header: Header) -> None:
     if header.follows.segment != earlier[-1]:
         raise JournalDamaged(name, 1, f"segment {header.follows.segment} before it is missing")
     path = segment.path_of(directory, header.follows.segment)
-    line = segment.decode(_line_before(path, header.follows.offset))
+    line = segment.decode(line_before(path, header.follows.offset))
     if isinstance(line, str) or (line.sequence, line.digest) != (
         header.line.sequence - 1,
         header.line.previous,
@@ -151,7 +151,7 @@ def _check_link(directory: Path, earlier: list[int], header: Header) -> None:
         raise JournalDamaged(path.name, number, f"its hash is not the one that {name} names")
 
 
-def _line_before(path: Path, offset: int) -> bytes:
+def line_before(path: Path, offset: int) -> bytes:
     """The line that ends at `offset`, without its newline; what is left of it in a shorter file."""
     with path.open("rb") as file:
         start = offset - 1

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from helio.cli import bench, compile, demo, export, init, start, stdio, tools  # noqa: A004
+from helio.cli import audit, bench, compile, demo, export, init, start, stdio, tools  # noqa: A004
 
-COMMANDS = (init, compile, tools, start, stdio, export, bench, demo)
+COMMANDS = (init, compile, tools, start, stdio, export, audit, bench, demo)
 """The modules of the commands, in the order of `helio --help`. Each has `register(app)`."""
 
 

@@ -23,6 +23,7 @@ from helio.config.types import (
     Currency,
     Directory,
     DurationField,
+    File,
     HeaderName,
     HeaderValue,
     Host,
@@ -197,6 +198,7 @@ class AuditConfig(Section):
     on_failure: Literal["block", "allow"] = "block"
     redact: tuple[Any, ...] = Field(default=(), repr=False)
     max_record: Size = 256 * 1024
+    signing_key: File | None = None
 
 
 class StateConfig(Section):
