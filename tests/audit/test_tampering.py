@@ -35,6 +35,7 @@ AROUND = 4
 def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The journal, in several files."""
     directory = tmp_path_factory.mktemp("journal")
+
     async def write() -> None:
         journal = Journal.open(directory, durability="relaxed", max_segment_bytes=400_000)
         await journal.start(lambda: {"windows": {}})
@@ -235,7 +236,9 @@ def test_lines_removed_from_files_are_found(copy: Path, lines: Lines) -> None:
     chance = random.Random(9)
     borders = [
         index
-        for index, (place, following) in enumerate(zip(lines.places, lines.places[1:], strict=False))
+        for index, (place, following) in enumerate(
+            zip(lines.places, lines.places[1:], strict=False)
+        )
         if place.file != following.file
     ]
     chosen = [0, *borders[:2], *(each + 1 for each in borders[:2])]

@@ -71,7 +71,7 @@ def test_a_header_of_an_unknown_format_is_unreadable(
     three_files: list[Path], directory: Path
 ) -> None:
     lines = three_files[2].read_bytes().splitlines(keepends=True)
-    three_files[2].write_bytes(lines[0].replace(b'"format":1', b'"format":7') + lines[1])
+    three_files[2].write_bytes(lines[0].replace(b'"format":1', b'"format":7') + b"".join(lines[1:]))
     (found,) = verify(directory).findings
     assert (found.file, found.line) == (three_files[2].name, 1)
     three_files[2].write_bytes(lines[0].replace(b'"format":1', b'"format":7'))
@@ -122,7 +122,7 @@ async def test_beside_a_process_that_serves_what_is_not_settled_is_left_out(
     found = verify(directory)
     assert (found.serving, found.last, found.findings) == (True, 2, [])
     path = segment.path_of(directory, 1)
-    path.write_bytes(path.read_bytes().replace(b'"pay', b'"pax'))
+    path.write_bytes(path.read_bytes().replace(b"_payment", b"_paymenx"))
     (altered,) = verify(directory).findings
     assert (altered.line, altered.sequence) == (2, 2)
     await journal.close()
@@ -133,7 +133,7 @@ async def test_the_watermark_follows_the_disk(
     started: Start, directory: Path, disk: Any, call: Any
 ) -> None:
     journal = await started()
-    assert watermark.read(directory) == (1, journal._pending.durable.digest)  # noqa: SLF001
+    assert watermark.read(directory) == (1, journal._pending.durable.digest)
     await journal.append_intent(call("a"))
     mark = watermark.read(directory)
     assert mark is not None

@@ -27,7 +27,9 @@ def helio(directory: Path) -> Command:
     """`helio(*arguments, **environment)` as a process in `directory`, its output off a terminal."""
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        kept = {
+            name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ
+        }
         return subprocess.run(
             [sys.executable, "-m", "helio", *arguments],
             cwd=directory,

@@ -140,23 +140,26 @@ class Chain:
         """The number is the one that follows: is the hash, too?"""
         if self.digest is None or line.previous == self.digest or self._unread:
             self._accept(place, line)
-        elif self._is_named(line, after):
+        elif self._is_fine(line, after):
             self._contradiction = None
             what = f"its hash is not the one that record {line.sequence} names"
             self.report("altered", self._place, self.sequence, what)
             self._accept(place, line)
         else:
-            what = "it does not name the hash of the record before it"
-            if after is not None:
-                what += ", and the record behind it does not name its own"
+            what = (
+                "it does not name the hash of the record before it, and what comes behind it does"
+                " not name its own"
+            )
             self.report("altered", place, line.sequence, what)
             self._go_on(place, line.sequence)
 
-    def _is_named(self, line: Line, after: Line | None) -> bool:
-        """Whether something else tells that the line is as it was written."""
-        if line.digest in self._named.get(line.sequence, ()):
-            return True
-        return after is not None and after.previous == line.digest
+    def _is_fine(self, line: Line, after: Line | None) -> bool:
+        """Whether the line is as it was written, by what names it; the last one is, if nothing
+        does."""
+        if after is None:
+            hashes = self._named.get(line.sequence)
+            return hashes is None or line.digest in hashes
+        return after.previous == line.digest
 
     def _take_unexpected(self, place: Place, line: Line, after: Line | None) -> None:
         """The number is another one than should come here."""

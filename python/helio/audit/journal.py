@@ -1,9 +1,9 @@
 """The journal: what happened, in order, on disk before it is acted on.
 
 Above: `helio.runtime` appends, `helio.app` opens and closes. Below: `writer` (lines to the kernel,
-and by a thread to the disk), `segment`, `recovery`, `lock`, `watermark`. Lives on one event loop. All thinking
-is done here: numbering, the chain, rotation, checkpoints, what follows a failure. Only who waits
-for the disk waits for the thread, once for all records of one turn of the loop.
+and by a thread to the disk), `segment`, `recovery`, `lock`, `watermark`. Lives on one event loop.
+All thinking is done here: numbering, the chain, rotation, checkpoints, what follows a failure. Only
+who waits for the disk waits for the thread, once for all records of one turn of the loop.
 
 After a failed write or sync the segment is never written again. Appends fail at once until a new
 segment opens; it goes on behind the last record that is known to be on the disk. Records behind

@@ -1,6 +1,6 @@
 """`helio audit verify|head|rebuild`: whether the audit is what was written, and its index.
 
-Above: `helio.cli`. Below: `helio.audit`, `helio.config` (where the audit is). Exit codes: 0 nothing
+Above: `helio.cli`. Below: `audit_reading`, `helio.audit`. Exit codes: 0 nothing
 is wrong, 1 findings, 2 usage or I/O. `verify` and `head` run beside a serving Helio, `rebuild` only
 without one.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from helio.cli.auditing import Notes, configured, fail
+from helio.cli.audit_reading import Notes, configured_audit, fail
 from helio.cli.output import FINDINGS, print_json
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ Key = Annotated[
 ]
 
 _DEFAULT = Path("helio.yaml")
-_INSTEAD = "The audit's directory as an argument needs no configuration."
 
 
 def register(app: typer.Typer) -> None:
@@ -158,7 +157,7 @@ def _places(
 
     if directory is not None:
         return directory, key or directory / KEY_FILE
-    section = configured(command, config, _INSTEAD)
+    section = configured_audit(command, config, "an argument DIR")
     return section.path, key or section.signing_key or section.path / KEY_FILE
 
 

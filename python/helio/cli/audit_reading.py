@@ -1,6 +1,6 @@
 """What commands that read the audit share: filters, the audit's directory, notes of progress.
 
-Above: `export`, `replay`. Below: `helio.audit.query`, `helio.config`.
+Above: `audit`, `export`, `replay`. Below: `helio.audit.query`, `helio.config`.
 """
 
 import os
@@ -13,6 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from helio.audit.query import Filters
+    from helio.config.sections import AuditConfig
 
 _PATIENCE = 1.0
 """Seconds before the first note of progress, and between notes."""
@@ -37,6 +38,12 @@ def parsed_filters(command: str, options: Mapping[str, str | bool | int | None])
 
 def configured_directory(command: str, config: Path) -> Path:
     """The directory that a configuration names. Ends the command when it cannot be read."""
+    return configured_audit(command, config, "--audit-path DIR").path
+
+
+def configured_audit(command: str, config: Path, instead: str) -> "AuditConfig":
+    """What a configuration says of the audit. Ends the command when it cannot be read; `instead` is
+    how its directory can be named without one."""
     from helio.config import load_config
     from helio.diagnostics.rendering import plain_text
 
@@ -44,14 +51,14 @@ def configured_directory(command: str, config: Path) -> Path:
         loaded = load_config(config, environment=os.environ, purpose="compile")
     except OSError as error:
         why = error.strerror or error
-        fail(command, f"{config}: {why}. Name the audit's directory by --audit-path.")
+        fail(command, f"{config}: {why}. Name the audit's directory by {instead}.")
     if loaded.config is None:
         for diagnostic in loaded.diagnostics:
             if diagnostic.severity == "error":
                 typer.echo(plain_text(diagnostic, loaded.source), err=True)
-        typer.echo(f"helio {command}: --audit-path DIR needs no configuration", err=True)
+        typer.echo(f"helio {command}: {instead} needs no configuration", err=True)
         raise typer.Exit(1)
-    return loaded.config.audit.path
+    return loaded.config.audit
 
 
 class Notes:
