@@ -129,6 +129,7 @@ DEFAULTS = {
         "on_failure": "block",
         "redact": (),
         "max_record": 256 * 1024,
+        "signing_key": None,
     },
     "state": {"backend": "local", "url": None},
     "dashboard": {

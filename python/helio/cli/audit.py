@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from helio.cli.audit_reading import Notes, configured_audit, fail
-from helio.cli.output import FINDINGS, print_json
 
 if TYPE_CHECKING:
     from helio.audit.checking import Checked, KeptHead
@@ -65,6 +64,7 @@ def verify(
     of it written anew, only shows against a **head** that was kept elsewhere (`helio audit head`).
     """
     from helio.audit.checking import check
+    from helio.cli.output import FINDINGS, print_json
     from helio.errors import HelioError
 
     where, key_file = _places("audit verify", directory, config, key)
