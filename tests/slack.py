@@ -125,8 +125,13 @@ class Slack:
 
     async def send(self, payload: Mapping[str, Any]) -> tuple[int, str]:
         """Sends an interaction as Slack does, signed; status and body of the answer."""
-        body = urlencode({"payload": json.dumps(payload)}).encode()
+        body = self.body(payload)
         return await self.post(body, self.signed(body))
+
+    @staticmethod
+    def body(payload: Mapping[str, Any]) -> bytes:
+        """An interaction's payload as the body of a request."""
+        return urlencode({"payload": json.dumps(payload)}).encode()
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
         """Sends bytes to the app's request URL, with these headers and nothing else of Slack's."""

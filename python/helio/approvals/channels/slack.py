@@ -144,18 +144,27 @@ class SlackChannel:
 
     def say(self, person: Person, place: str, text: str) -> None:
         """Tells one person something that nobody else sees."""
-        user = person.id
-        self._reply(self._call(self._api.chat_postEphemeral, channel=place, user=user, text=text))
+        self._reply(self._say(person, place, text))
 
     def open_dialog(self, trigger: str, view: Block) -> None:
         """Shows a dialog to whoever pulled the trigger."""
         self._reply(self._call(self._api.views_open, trigger_id=trigger, view=view))
 
-    def show_result(self, ticket: Ticket, place: Place) -> None:
-        """Has a message tell the result that does not yet, and of which Helio may not know."""
-        self._reply(self._update(ticket, place))
+    def say_result(self, person: Person, ticket: Ticket, place: Place, text: str) -> None:
+        """Tells who answers too late, and has the message, of which Helio may not know, tell all
+        others."""
+
+        async def reply() -> None:
+            await self._say(person, place.channel, text)
+            await self._update(ticket, place)
+
+        self._reply(reply())
 
     # inside
+
+    async def _say(self, person: Person, place: str, text: str) -> None:
+        ephemeral = self._api.chat_postEphemeral
+        await self._call(ephemeral, channel=place, user=person.id, text=text)
 
     async def _update(self, ticket: Ticket, place: Place) -> None:
         message = result(ticket)

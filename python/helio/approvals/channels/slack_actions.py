@@ -134,8 +134,8 @@ class SlackActions:
 
     def _too_late(self, click: Click, channel: SlackChannel) -> None:
         ticket = self._desk.get(click.ticket_id)
-        channel.say(click.person, click.place, literal(_ended(ticket)))
-        channel.show_result(ticket, Place(click.place, click.ts))
+        place = Place(click.place, click.ts)
+        channel.say_result(click.person, ticket, place, literal(_ended(ticket)))
 
     async def _denied(self, reason: Reason, senders: Sequence[SlackChannel]) -> Answer:
         """What the dialog does next: it goes away, or says why the call is not denied."""
