@@ -16,6 +16,7 @@ from helio.audit.journal import Journal
 from helio.operator.access import Access
 from helio.operator.api import application
 from helio.operator.ledger import Ledger
+from helio.operator.questions import Asking
 from helio.protocol.guards import host_rules, origin_rules
 
 MONEY = "/api/budgets/money/events"
@@ -26,7 +27,8 @@ class Port:
 
     def __init__(self, journal: Journal) -> None:
         self.index: Index | None = Index(journal.directory, lambda: journal.settled)
-        ledger = Ledger(lambda: self.index, lambda: {"money", "unused"})
+        self.asking = Asking(lambda: self.index)
+        ledger = Ledger(self.asking, lambda: {"money", "unused"})
         access = Access(
             hosts=host_rules(listen_host="127.0.0.1"),
             origins=origin_rules(own_ports=[3100]),
@@ -64,6 +66,7 @@ async def port(tmp_path: Path) -> AsyncIterator[Port]:
     await found.server.start_server()
     yield found
     await found.server.close()
+    await found.asking.close()
     index.stop()
     await journal.close()
 

@@ -31,6 +31,7 @@ from helio.governance.feedback import instant
 from helio.governance.identity import SessionResolver
 from helio.operator.access import Access
 from helio.operator.api import application
+from helio.operator.questions import Asking
 from helio.pipeline.governance import ActivePolicy
 from helio.pipeline.histories import histories, identities
 from helio.policy.graph import CompiledPolicy
@@ -220,14 +221,16 @@ class Application:
             secret=known,
             cookie=f"helio_session_{dashboard.port}",
         )
+        asking = Asking(lambda: indexing.index)
         served = routes(
             health=self._health,
             shown_policy=self._policy_shown,
             policy=lambda: self._policy.compiled,
             memory=self._memory,
-            indexing=indexing,
+            asking=asking,
         )
         app = application(access, [*served, *more])
+        app.on_cleanup.append(lambda _: asking.close())
         return await self._ports.listen(app, dashboard.host, dashboard.port)
 
     async def stop(self) -> None:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from helio.app.indexing import Indexing
 from helio.app.memory import Memory
 from helio.evaluator import Level
 from helio.operator.api import View, health_route, json_answer, policy_route
+from helio.operator.audit import AuditView
 from helio.operator.counters import budgets_shown, limits_shown
 from helio.operator.evidence import evidence_handler
 from helio.operator.ledger import Ledger
+from helio.operator.questions import Asking
 from helio.policy import CompiledPolicy
 from helio.runtime import clock
 
@@ -26,10 +27,10 @@ def routes(
     shown_policy: View,
     policy: Callable[[], CompiledPolicy],
     memory: Memory,
-    indexing: Indexing,
+    asking: Asking,
 ) -> list[web.RouteDef]:
     """Every route of the operator port, each answering by what is true when it is asked."""
-    ledger = Ledger(lambda: indexing.index, lambda: {each.name for each in policy().budgets})
+    ledger = Ledger(asking, lambda: {each.name for each in policy().budgets})
 
     def levels(view: Callable[[CompiledPolicy, Iterable[Level], int], object]) -> Handler:
         """Answers with the object itself. There may be very many levels: what is made of them is
@@ -47,6 +48,7 @@ def routes(
         policy_route(shown_policy),
         web.get("/api/limits", levels(limits_shown)),
         web.get("/api/budgets", levels(budgets_shown)),
+        *AuditView(asking).routes(),
         *ledger.routes(),
         web.get("/api/evidence/{session}", evidence_handler(memory.sessions, clock.now)),
     ]

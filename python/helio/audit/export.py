@@ -147,16 +147,19 @@ def write_json(rows: Iterable[tuple[Cell, ...]], out: IO[bytes], layout: Layout 
     number = 0
     for number, cells in enumerate(rows, start=1):
         out.write(b"[\n" if number == 1 else b",\n")
-        out.write(
-            orjson.dumps(
-                {
-                    name: _spliced(cell) if name in layout.json and isinstance(cell, str) else cell
-                    for name, cell in zip(layout.names, cells, strict=True)
-                }
-            )
-        )
+        out.write(json_row(cells, layout))
     out.write(b"\n]\n" if number else b"[]\n")
     return number
+
+
+def json_row(cells: Iterable[Cell], layout: Layout = AUDIT) -> bytes:
+    """One row as a JSON object. JSON columns are values, digit by digit."""
+    return orjson.dumps(
+        {
+            name: _spliced(cell) if name in layout.json and isinstance(cell, str) else cell
+            for name, cell in zip(layout.names, cells, strict=True)
+        }
+    )
 
 
 def write_csv(rows: Iterable[tuple[Cell, ...]], out: TextIO, layout: Layout = AUDIT) -> int:

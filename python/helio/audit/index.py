@@ -6,8 +6,6 @@ from the journal, which is the truth.
 """
 
 import logging
-import os
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Final, Literal, NamedTuple
 
 import duckdb
 
+from helio.audit.background import stand_back
 from helio.audit.loader import IndexOutdated, Loader
 from helio.audit.segment import Position
 from helio.errors import IndexUnavailable, JournalDamaged
@@ -25,8 +24,6 @@ FILE: Final = "index.duckdb"
 
 _INTERVAL = 2.0
 """Seconds between two looks: calls do not wait for the index, and larger batches cost them less."""
-_NICENESS = 10
-"""How far the thread stands back behind those that carry calls (Linux counts it by thread)."""
 _LONGEST_PAUSE = 60.0
 """Seconds between two attempts to open the file, at most; the first is made at once."""
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
@@ -98,8 +95,7 @@ class Index:
             return self._connection.cursor()
 
     def _run(self) -> None:
-        if sys.platform == "linux":
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        stand_back()
         pause = 0.0
         while not self._stopping:
             try:

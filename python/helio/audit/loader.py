@@ -66,7 +66,8 @@ def _ended(data: dict[str, str]) -> str:
 
 
 _CREATE = f"""
-CREATE TABLE audit (seq BIGINT, {", ".join(f"{each.name} {each.sql}" for each in COLUMNS)});
+CREATE TABLE audit (seq BIGINT, ended_seq BIGINT,
+                    {", ".join(f"{each.name} {each.sql}" for each in COLUMNS)});
 CREATE TABLE loaded (version INTEGER, segment BIGINT, byte BIGINT,
                      resume_segment BIGINT, resume_byte BIGINT);
 {CREATE}
@@ -80,13 +81,15 @@ _WAITING = """
 CREATE OR REPLACE TEMP TABLE waiting AS
 SELECT *, 0::BIGINT AS segment, 0::BIGINT AS byte FROM batch LIMIT 0
 """
-_INSERT = f"INSERT INTO audit SELECT call.seq, {', '.join(map(_value, COLUMNS))} FROM "
+_VALUES = ", ".join(map(_value, COLUMNS))
+_INSERT = f"INSERT INTO audit SELECT call.seq, call.seq, {_VALUES} FROM "
+_INSERT_JOINED = f"INSERT INTO audit SELECT call.seq, ended.seq, {_VALUES} FROM "
 _INSERT_ALONE = f"""
 {_INSERT} batch AS call, {_ended({})}
 WHERE call.kind NOT IN ('segment', 'intent', 'outcome', 'ticket')
 """
 _INSERT_ENDED = f"""
-{_INSERT} batch AS ended JOIN (
+{_INSERT_JOINED} batch AS ended JOIN (
     SELECT seq, "at", kind, data FROM waiting UNION ALL
     SELECT seq, "at", kind, data FROM batch WHERE kind = 'intent'
 ) AS call ON call.data.call_id = ended.data.call_id WHERE ended.kind = 'outcome'

@@ -20,9 +20,11 @@ from helio.errors import FilterError
 
 NAMES: Final = tuple(column.name for column in COLUMNS)
 
-_FETCH = 1000
-"""Rows that are taken from DuckDB at a time."""
+_FETCH = 100
+"""Rows that are taken from DuckDB at a time: while they become Python's, calls wait."""
 _COUNT = "SELECT count(*) FROM audit WHERE {condition}"
+_MOST_DIGITS = 18
+"""Of a number: DuckDB's have 64 bits."""
 _EQUAL = {
     "decision": "policy_decision",
     "reason": "block_reason",
@@ -181,13 +183,13 @@ def page(connection: duckdb.DuckDBPyConnection, filters: Filters) -> list[Row]:
 
 
 def find(connection: duckdb.DuckDBPyConnection, row_id: str) -> Row | None:
-    """The row with this id."""
-    sql = f"SELECT {_VALUES} FROM audit WHERE id = ?"
+    """The row with this id, and first its `seq`: the number of its record in the journal."""
+    sql = f"SELECT seq, {_VALUES} FROM audit WHERE id = ?"
     for part in ("hot", "archived"):
         with ask(connection, sql, [row_id], part=part) as cursor:
             cells = reading(cursor.fetchone)
         if cells is not None:
-            return dict(zip(NAMES, cells, strict=True))
+            return dict(zip(("seq", *NAMES), cells, strict=True))
     return None
 
 
@@ -219,7 +221,7 @@ def _whether(name: str, text: str) -> bool:
 
 
 def _number(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
         raise FilterError(name, f"{text!r} is not a whole number")
     return int(text)
 
