@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from helio.evaluator import Message
 from helio.governance.catalogue import Catalogue
@@ -18,15 +18,12 @@ from helio.protocol.modern import Parameters
 from helio.transport.listing import Judged
 from helio.transport.target import Target
 from helio.upstream.aggregate import Aggregate, Member, by_name
-from helio.upstream.aggregate.names import name_prefix
+from helio.upstream.aggregate.names import AGGREGATE, name_prefix
 from helio.upstream.build import UpstreamSettings
 from helio.upstream.registry import Upstream
 
 if TYPE_CHECKING:
     from helio.app.governed import GovernedUpstream
-
-NAME: Final = "aggregate"
-"""What the audit calls the upstream of what is for none of them."""
 
 
 class Aggregated:
@@ -143,7 +140,7 @@ def _of_all(settings: Sequence[UpstreamSettings]) -> UpstreamSettings:
     """What any of them gets goes as far as the aggregate, which gives each its own."""
     patterns = {pattern for each in settings for pattern in each.forward_headers}
     return UpstreamSettings(
-        name=NAME,
+        name=AGGREGATE,
         forward_headers=sorted(patterns),
         open_mode=any(each.open_mode for each in settings),
         request_timeout=max(each.request_timeout for each in settings),

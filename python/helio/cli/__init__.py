@@ -8,9 +8,20 @@ from typing import Annotated
 
 import typer
 
-from helio.cli import audit, bench, compile, demo, export, init, start, stdio, tools  # noqa: A004
+from helio.cli import (
+    audit,
+    bench,
+    compile,  # noqa: A004
+    demo,
+    export,
+    init,
+    replay,
+    start,
+    stdio,
+    tools,
+)
 
-COMMANDS = (init, compile, tools, start, stdio, export, audit, bench, demo)
+COMMANDS = (init, compile, replay, tools, start, stdio, export, audit, bench, demo)
 """The modules of the commands, in the order of `helio --help`. Each has `register(app)`."""
 
 

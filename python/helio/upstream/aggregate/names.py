@@ -13,6 +13,8 @@ import orjson
 
 from helio.protocol.jsonrpc import identity
 
+AGGREGATE: Final = "aggregate"
+"""What the audit calls the upstream of calls whose name belongs to none."""
 SEPARATOR: Final = "__"
 SCHEME: Final = "helio://"
 

@@ -1,0 +1,157 @@
+"""The facts of a recorded call, as they were then: who called what, by which definitions, and what
+came of it. Pure.
+
+Above: `replay`. Below: `helio.audit.recorded`, `helio.governance`.
+"""
+
+import json
+from functools import lru_cache
+from typing import Any, Final, cast
+
+import orjson
+
+from helio.audit.recorded import RecordedCall
+from helio.evaluator import Message, pack_hints, tool_call
+from helio.governance.catalogue import Catalogue, Drift, Standing
+from helio.governance.definitions import Identity, Tool
+from helio.governance.identity import SessionIdentity, Source
+from helio.governance.sessions import Mark
+from helio.pipeline.events import CallReceived, UpstreamAnswered, UpstreamFailed
+from helio.protocol.modern import Round
+
+MILLISECOND: Final = 1_000_000
+_UNLISTED: Final = Standing(None, None, (0,))
+_ASKS: Final = Round(None)
+
+
+class StatedCatalogue(Catalogue):
+    """A catalogue of the one tool that a record tells of."""
+
+    def __init__(self, standing: Standing) -> None:
+        super().__init__()
+        self._standing = standing
+        self.primed = True
+
+    def find(self, _name: str) -> Tool | None:
+        """The tool, if its upstream listed it."""
+        return self._standing.tool
+
+    def standing(self, _name: str) -> Standing:
+        """What was known of it."""
+        return self._standing
+
+
+def message(call: RecordedCall) -> Message:
+    """The call's own message, as far as the record holds it.
+
+    Raises `helio.evaluator.MalformedMessage` for what no door lets in.
+    """
+    return tool_call(call.tool or "", (call.arguments or "{}").encode())
+
+
+def received(call: RecordedCall, sent: Message, continues: str | None) -> CallReceived:
+    """The call as the pipeline gets it."""
+    return CallReceived(
+        message=sent,
+        call_id=call.id,
+        upstream=call.upstream or "",
+        session=SessionIdentity(call.session_id, cast("Source | None", call.session_source), ()),
+        agent=call.agent,
+        protocol_version=call.protocol_version,
+        origin=call.origin or "mcp",
+        continues=continues,
+    )
+
+
+def continued(call: RecordedCall) -> str | None:
+    """The `call_id` of the first round that this call is a further round of."""
+    if call.metadata is None or '"continues"' not in call.metadata:
+        return None
+    return cast("str | None", _read(call.metadata).get("continues"))
+
+
+def catalogue(call: RecordedCall) -> StatedCatalogue:
+    """What was known of the call's tool; without recorded annotations, that it was listed."""
+    drift = None
+    if call.metadata is not None and '"tool_drift"' in call.metadata:
+        drift = json.dumps(_read(call.metadata).get("tool_drift"))
+    return _catalogue(call.tool or "", call.annotations, drift)
+
+
+@lru_cache(maxsize=4096)
+def _catalogue(tool: str, annotations: str | None, drift: str | None) -> StatedCatalogue:
+    stated: list[dict[str, object]] = [{}] if annotations is None else orjson.loads(annotations)
+    if not stated:
+        return StatedCatalogue(_UNLISTED)
+    views = tuple(map(pack_hints, stated))
+    told = None if drift is None else orjson.loads(drift)
+    current = "" if told is None else told["current"]
+    listed = None if current is None else _tool(tool, current, views)
+    drifted = None
+    if told is not None:
+        drifted = Drift(tool, tuple(told["aspects"]), told["pinned"], told["current"])
+    return StatedCatalogue(Standing(listed, drifted, views))
+
+
+def _tool(name: str, fingerprint: str, views: tuple[int, ...]) -> Tool:
+    """The definition that was listed, which comes last."""
+    return Tool(name, Identity(fingerprint, views[-1], {}), declares_output=False, views=views)
+
+
+def mark(row: RecordedCall) -> Mark | None:
+    """The mark of an `evidence` row; None when its session is not known, or the row tells less."""
+    session = SessionIdentity(row.session_id, None, ()).key(row.agent)
+    if session is None or row.metadata is None:
+        return None
+    told = _read(row.metadata)
+    if not {"names", "data", "ttl_ns"} <= told.keys():
+        return None
+    data = _member(row.metadata, "data")
+    return Mark(session, tuple(told["names"]), data, int(told["ttl_ns"]))
+
+
+def ending(call: RecordedCall) -> UpstreamAnswered | UpstreamFailed | None:
+    """What came of a forwarded call; None for one that was never to be forwarded."""
+    latency = _nanoseconds(call.latency_ms)
+    match call.outcome:
+        case None:
+            return None
+        case "answered":
+            asks = _ASKS if call.asks else None
+            return UpstreamAnswered(200, None, 0, None, b"", None, latency, asks)
+        case "upstream_error":
+            return UpstreamAnswered(200, None, 0, None, b"", "error", latency)
+        case _:
+            sent = call.outcome != "not_forwarded"
+            return UpstreamFailed("recorded", call.outcome, sent=sent, latency=latency)
+
+
+def forwarded_at(call: RecordedCall) -> int:
+    """When its charges began to count: as near as the record tells."""
+    if call.total_ms is None or call.latency_ms is None:
+        return max(call.at, call.recorded_at)
+    return call.at + _nanoseconds(call.total_ms) - _nanoseconds(call.latency_ms)
+
+
+def ended_at(call: RecordedCall) -> int:
+    """When it came to its end."""
+    if call.total_ms is None:
+        return forwarded_at(call)
+    return call.at + _nanoseconds(call.total_ms)
+
+
+def _nanoseconds(milliseconds: float | None) -> int:
+    # The record counts whole microseconds.
+    return 0 if milliseconds is None else round(milliseconds * 1000) * 1000
+
+
+def _read(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    return value if isinstance(value, dict) else {}
+
+
+def _member(text: str, name: str) -> bytes:
+    """One member of a JSON object, as it stands there."""
+    wrapped = tool_call("x", text.encode())
+    span = wrapped.span("params", "arguments", name)
+    return b"" if span is None else wrapped.body[slice(*span)]
