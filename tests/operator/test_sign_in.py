@@ -11,7 +11,8 @@ from aiohttp.test_utils import TestServer
 
 from helio.operator import sessions
 from helio.operator.access import OPERATOR, Access
-from helio.operator.api import application, json_answer
+from helio.operator.answers import json_answer
+from helio.operator.api import application
 from helio.operator.guesses import FREE, Guesses
 from helio.operator.sessions import LIFETIME_SECONDS, OperatorSessions
 from helio.protocol.guards import host_rules, origin_rules

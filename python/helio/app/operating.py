@@ -11,7 +11,8 @@ from aiohttp.typedefs import Handler
 
 from helio.app.memory import Memory
 from helio.evaluator import Level
-from helio.operator.api import View, health_route, json_answer, policy_route
+from helio.operator.answers import json_answer
+from helio.operator.api import View, health_route, policy_route
 from helio.operator.audit import AuditView
 from helio.operator.counters import budgets_shown, limits_shown
 from helio.operator.evidence import evidence_handler

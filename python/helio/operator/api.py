@@ -6,7 +6,6 @@ Above: `helio.app`. Below: `helio.operator.access`, `sign_in`. Single resources 
 
 from collections.abc import Callable, Iterable, Mapping
 
-import orjson
 from aiohttp import web
 
 from helio.operator.access import Access, guarded
@@ -48,8 +47,3 @@ def policy_route(policy: View) -> web.RouteDef:
         return web.json_response({"data": policy()})
 
     return web.get("/api/policy", answer)
-
-
-def json_answer(value: object) -> web.Response:
-    """A value as JSON, `helio.governance.feedback.exact` numbers included."""
-    return web.Response(body=orjson.dumps(value), content_type="application/json")

@@ -10,10 +10,10 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import orjson
 from aiohttp import web
-from multidict import MultiMapping
 
 from helio.governance.feedback import exact
-from helio.operator.api import json_answer
+from helio.operator.answers import json_answer, json_bytes, listed
+from helio.operator.asked import known, number, once
 from helio.operator.faults import Refused
 from helio.operator.questions import Asking, in_pieces
 
@@ -55,10 +55,8 @@ class AuditView:
         newest first. `latest` is the next `after`; when `total` is more than there are rows, the
         oldest were left out."""
         query = once(request.query)
-        after = _number(query, "after", 0)
-        limit = _number(query, "limit", _FEED)
-        if unknown := query.keys() - {"after", "limit"}:
-            raise Refused(400, f"{min(unknown)}: is not a filter; there are after, limit")
+        known(query, {"after", "limit"})
+        after, limit = number(query, "after", 0), number(query, "limit", _FEED)
 
         def question(connection: "DuckDBPyConnection") -> bytes:
             from helio.audit import export, feed
@@ -68,12 +66,12 @@ class AuditView:
             found = feed.latest(connection, after, most)
             latest = max((int(str(row["ended_seq"])) for row in found), default=after)
             layout = export.Layout(feed.NAMES, feed.JSON)
-            return _listed(
+            return listed(
                 [export.json_row(row.values(), layout) for row in found],
                 {"total": total, "limit": most, "offset": 0, "latest": latest},
             )
 
-        return _json(await self._asking.quick.ask(question, fresh=False))
+        return json_bytes(await self._asking.quick.ask(question, fresh=False))
 
     async def _list(self, request: web.Request) -> web.Response:
         """`{"data": […], "total", "limit", "offset"}`, newest first."""
@@ -87,12 +85,12 @@ class AuditView:
             filters = replace(filters, limit=page_limit(filters))
             total = rows.count(connection, filters)
             found = in_pieces(rows.page(connection, filters))
-            return _listed(
+            return listed(
                 [export.json_row(row.values()) for row in found],
                 {"total": total, "limit": filters.limit, "offset": filters.offset},
             )
 
-        return _json(await self._asking.thorough.ask(question))
+        return json_bytes(await self._asking.thorough.ask(question))
 
     async def _one(self, request: web.Request) -> web.Response:
         """`{"data": row}`: every column, and `seq`, the place of its record in the journal."""
@@ -143,14 +141,6 @@ class AuditView:
         return json_answer(found)
 
 
-def once(query: MultiMapping[str]) -> dict[str, str]:
-    """A query whose names stand there once each. Raises `Refused`."""
-    for name in query:
-        if len(query.getall(name)) > 1:
-            raise Refused(400, f"{name}: is given more than once")
-    return dict(query)
-
-
 def filters_of(query: Mapping[str, str]) -> "Filters":
     """Raises `FilterError`."""
     from helio.audit.query import Filters
@@ -177,20 +167,3 @@ def attached(name: str, form: str) -> dict[str, str]:
         "content-type": TYPES[form],
         "content-disposition": f'attachment; filename="{name}.{form}"',
     }
-
-
-def _number(query: Mapping[str, str], name: str, otherwise: int) -> int:
-    text = query.get(name)
-    if text is None:
-        return otherwise
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise Refused(400, f"{name}: {text!r} is not a whole number")
-    return int(text)
-
-
-def _listed(rows: list[bytes], beside: Mapping[str, object]) -> bytes:
-    return b'{"data":[' + b",".join(rows) + b"]," + orjson.dumps(beside)[1:]
-
-
-def _json(body: bytes) -> web.Response:
-    return web.Response(body=body, content_type="application/json")

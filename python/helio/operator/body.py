@@ -18,6 +18,7 @@ LARGEST: Final = 64 * 1024
 _SECONDS: Final = 10.0
 """How long a body may take to come."""
 _LONGEST_TEXT: Final = 2000
+_LONGEST_NAME: Final = 200
 
 
 async def read_object(request: web.Request, keys: Set[str]) -> Mapping[str, Any]:
@@ -64,3 +65,11 @@ def optional_text(body: Mapping[str, Any], key: str) -> str | None:
     if len(found) > _LONGEST_TEXT:
         raise Refused(400, f"{key}: is longer than {_LONGEST_TEXT} characters")
     return found.strip() or None
+
+
+def name_of(body: Mapping[str, Any], key: str) -> str:
+    """Who somebody says they are: a text of one line. Raises `Refused`."""
+    name = text_of(body, key)
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        raise Refused(400, f"{key}: is not a name: one line of at most {_LONGEST_NAME} characters")
+    return name

@@ -11,8 +11,9 @@ from typing import IO, TYPE_CHECKING, Final
 from aiohttp import web
 
 from helio.governance.feedback import exact
-from helio.operator.api import json_answer
-from helio.operator.audit import attached, export_format, filters_of, once, page_limit
+from helio.operator.answers import json_answer
+from helio.operator.asked import once
+from helio.operator.audit import attached, export_format, filters_of, page_limit
 from helio.operator.faults import Refused
 from helio.operator.questions import Asking, in_pieces
 
