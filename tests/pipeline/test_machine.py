@@ -317,15 +317,6 @@ def test_unknown_tools_are_denied_where_that_is_configured() -> None:
     assert isinstance(unprimed.send(call("read_mail"))[0], RecordBlocked)
 
 
-def test_what_is_not_available_blocks_its_calls() -> None:
-    play = Play(govern("{ rules: [{ name: ask, action: require_approval }] }"))
-    (blocked,) = play.send(call())
-    assert isinstance(blocked, RecordBlocked)
-    feedback = blocked.data["feedback"]
-    assert isinstance(feedback, dict)
-    assert "not available in this version" in feedback["policy_reason"]
-
-
 def test_blocked_as_error() -> None:
     play = Play(govern("{ blocked_as: error, default: deny }"))
     play.send(call())

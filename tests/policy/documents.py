@@ -106,6 +106,7 @@ EVIDENCE = st.fixed_dictionaries(
         )
     }
 )
+CHANNELS = st.just("dashboard")
 RULES = st.fixed_dictionaries(
     {"action": st.sampled_from(["allow", "deny", "require_approval", "dry_run"])},
     optional={
@@ -115,7 +116,7 @@ RULES = st.fixed_dictionaries(
         "requires_success": st.booleans(),
         "limits": LIMITS,
         "labels": one_or_several(WORDS),
-        "approval": some_of({"timeout": WINDOWS, "delegates": one_or_several(WORDS)}),
+        "approval": some_of({"timeout": WINDOWS, "delegates": one_or_several(CHANNELS)}),
         "feedback": some_of({"message": WORDS, "suggestion": WORDS}),
         "shadow": st.booleans(),
     },
@@ -144,7 +145,7 @@ BUDGETS = st.fixed_dictionaries(
         "key": st.sampled_from(["global", "session", "agent", "sender_id"]),
         "idle_ttl": WINDOWS,
         "on_exceed": st.sampled_from(["deny", "require_approval"]),
-        "approval": some_of({"timeout": WINDOWS, "delegates": st.lists(WORDS, min_size=1)}),
+        "approval": some_of({"timeout": WINDOWS, "delegates": st.lists(CHANNELS, min_size=1)}),
     },
 )
 

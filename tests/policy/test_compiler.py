@@ -9,7 +9,7 @@ import pytest
 from helio.diagnostics import Span
 from helio.evaluator import Evaluator, GraphError, tool_call
 from helio.policy import Compiled, CompiledPolicy, compile_file, compile_text
-from helio.policy.graph import Requirement
+from helio.policy.graph import Asking, Requirement
 
 HEAD = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\n"
 
@@ -191,20 +191,21 @@ def test_actions_left_out() -> None:
     assert requires[:2] == [(["x", "y"], True), ([], False)]
 
 
-def test_what_this_version_cannot_do_blocks_the_rule() -> None:
+def test_how_people_are_asked() -> None:
     found = policy(
         """
-- { match: { tool: a }, action: require_approval, approval: { timeout: 5m } }
-- { match: { tool: b }, evidence: { requires: [{ tool: x, bind: { a: b } }] } }
-- { match: { tool: c }, requires: x }
-- { match: { tool: d }, action: allow, labels: [x] }
+- { match: { tool: a }, action: require_approval, approval: { timeout: 30s, escalation_after: 5s } }
+- { match: { tool: b }, action: require_approval }
+- match: { tool: c }
+  action: require_approval
+  approval: { channel: dashboard, delegates: [dashboard] }
 """
     )
-    reason, *free = [rule.blocked_reason for rule in found.rules]
-    assert free == [None, None, None]
-    assert reason is not None
-    assert "asking" in reason
-    assert "not available in this version" in reason
+    assert [rule.approval for rule in found.rules] == [
+        Asking(None, 30_000, 5_000, ()),
+        Asking(),
+        Asking("dashboard", None, None, ("dashboard",)),
+    ]
 
 
 def test_summaries() -> None:

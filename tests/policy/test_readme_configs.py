@@ -13,7 +13,7 @@ import pytest
 from helio.evaluator import Evaluator, tool_call
 from helio.pipeline.governance import ActivePolicy
 from helio.policy import Compiled, compile_text
-from helio.policy.graph import Requirement
+from helio.policy.graph import Asking, Requirement
 from pipeline.session_play import House
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -77,12 +77,12 @@ def test_the_quick_start_needs_no_secret_to_be_compiled() -> None:
     assert compile_text(example(1), environment={}, purpose="run").policy is None
 
 
-def test_payments_above_a_sum_wait_for_a_person_and_are_blocked_until_then() -> None:
-    result = compiled(2, ["HL302"])
+def test_payments_above_a_sum_wait_for_a_person() -> None:
+    result = compiled(2, ["HL425"])
     assert action_of(result, "create_payment", amount=1000) == ("allow", -1)
     assert action_of(result, "create_payment", amount=1000.01) == ("require_approval", 0)
     assert result.policy is not None
-    assert result.policy.rules[0].blocked_reason is not None
+    assert ActivePolicy(result.policy).asking == {0: Asking()}
 
 
 def test_a_refund_is_denied_until_its_order_was_looked_up() -> None:

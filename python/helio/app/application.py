@@ -13,6 +13,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from helio.app.approving import STATE, approvals
 from helio.app.gauges import gauges
 from helio.app.governed import GovernedUpstreams
 from helio.app.identification import Agents
@@ -22,6 +23,7 @@ from helio.app.notes import Notes
 from helio.app.observing import Observing
 from helio.app.operating import routes
 from helio.app.ports import Listeners, Ports
+from helio.app.reaching import Reach
 from helio.app.tool_lock import ToolLockFile
 from helio.audit.journal import Journal
 from helio.config.sections import HelioConfig, PoliciesConfig
@@ -106,6 +108,8 @@ class Application:
 
     async def _serve(self) -> Listeners:
         config = self._config
+        self._reach = Reach(config.approval.channels)
+        self._broker = approvals(config, self._journal, self._reach)
         self._memory.restore(self._journal)
         await self._journal.start(self._checkpoint)
         closed = await self._journal.close_open_intents()
@@ -136,6 +140,7 @@ class Application:
                 self._memory.store,
                 self._memory.sessions,
                 observers=self._observing.observers,
+                broker=self._broker,
             ),
             sessions=SessionResolver(
                 (source.kind, source.name) for source in config.session.identity
@@ -149,6 +154,7 @@ class Application:
             challenged=self._agents.challenged,
             traces=self._observing.traces,
         )
+        self._broker.start()
         self._serving = True
         mcp: tuple[str, ...] = ()
         if self._listens:
@@ -188,6 +194,7 @@ class Application:
                     for target in targets
                 ),
                 *metadata,
+                *self._reach.paths,
             ],
         )
         door = HttpDoor(
@@ -203,7 +210,8 @@ class Application:
             identification.agent,
             max_sessions=listen.max_sse_sessions,
         )
-        door.serve({**routes.of(targets), **self._sse.routes(targets), **metadata})
+        clicks = self._reach.routes(self._broker, guards)
+        door.serve({**routes.of(targets), **self._sse.routes(targets), **metadata, **clicks})
         base = await self._ports.listen(door.server(), listen.host, listen.port)
         return tuple(base + mcp_path(target) for target in targets)
 
@@ -240,12 +248,14 @@ class Application:
         if self._tool_lock is not None:
             await self._tool_lock.stop()
         if self._serving:
+            await self._broker.shutdown()
             given_up = await self.reception.drain(DRAIN_SECONDS)
             if given_up:
                 logger.warning(
                     "%d requests were given up; the outcome of calls among them is unknown",
                     given_up,
                 )
+            await self._broker.aclose()
         if self._sse is not None:
             await self._sse.close()
         upstreams = self._upstreams
@@ -306,7 +316,7 @@ class Application:
     def _checkpoint(self) -> Mapping[str, object]:
         upstreams = self._upstreams
         pins = self._journal.recovered.pins if upstreams is None else upstreams.pins()
-        return {**self._memory.checkpoint(), "pins": pins}
+        return {**self._memory.checkpoint(), "pins": pins, STATE: self._broker.checkpoint()}
 
     # views
 

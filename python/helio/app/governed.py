@@ -78,6 +78,7 @@ class GovernedUpstream:
             allow_unrecorded=config.audit.on_failure == "allow",
             include_responses=config.audit.include_responses,
             max_record=config.audit.max_record,
+            current=lambda: self._governance.policy,
         )
 
     @property

@@ -47,7 +47,7 @@ class Memory:
             age = max(0, now.wall - fact.at)
             replay(self.sessions, fact._replace(at=now.monotonic - age))
         # A segment's worth of the past, which nobody asks for again.
-        journal.recovered = replace(recovered, state=None, charges=(), facts=())
+        journal.recovered = replace(recovered, state=None, charges=(), facts=(), approvals=())
 
     def checkpoint(self) -> Mapping[str, object]:
         """What a checkpoint holds of it."""

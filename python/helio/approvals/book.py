@@ -232,10 +232,9 @@ class Book:
 
     def _fitting(self, request: ApprovalRequest) -> Iterator[_Entry]:
         """The tickets of this very call that speak of every budget that it breaches."""
-        breached = _breached(request)
         for ticket_id in self._by_binding.get(request.binding, ()):
             entry = self._entries[ticket_id]
-            if breached <= _breached(entry.ticket):
+            if entry.ticket.fits(request):
                 yield entry
 
     def _wait(self, ticket: Ticket) -> None:
@@ -271,8 +270,3 @@ class Book:
 
 def _counts(entry: _Entry) -> bool:
     return not entry.told or (entry.ticket.allows and entry.used_by is None)
-
-
-def _breached(request: ApprovalRequest) -> frozenset[tuple[str, str, str]]:
-    """Another limit is another question."""
-    return frozenset((each.id, each.key, each.limit) for each in request.breached_budgets)

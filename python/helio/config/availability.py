@@ -1,8 +1,7 @@
-"""What this version parses but cannot do: one table of configuration, one of rules.
+"""What this version parses but cannot do.
 
-Above: `loading` refuses what the first table names; `helio.policy` warns of what the second names,
-and marks the rule as blocked. Below: `helio.diagnostics`. Pure. A later version that can do
-something deletes its line; nothing else depends on it.
+Above: `loading` refuses what the table names. Below: `helio.diagnostics`. Pure. A later version
+that can do something deletes its line; nothing else depends on it.
 """
 
 from collections.abc import Callable, Iterator
@@ -72,41 +71,6 @@ UNAVAILABLE = (
     Unavailable("audit.redact", not_empty, "`redact`"),
     Unavailable("policies.install", given, "`install`"),
 )
-
-BLOCKED_IN_RULES = {
-    "action=require_approval": "asking a person (`action: require_approval`)",
-    "approval": "asking a person (`approval`)",
-}
-"""What a rule may ask for and this version cannot do: the rule compiles whole and blocks its calls.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class BlockedSetting:
-    """A value of a key of `policies` that is answered with a block: `what` cannot be done, and
-    `blocked` are the calls that are kept from going through instead."""
-
-    key: str
-    value: str
-    what: str
-    blocked: str
-
-
-BLOCKED_SETTINGS = (
-    BlockedSetting(
-        "flag_destructive",
-        "require_approval",
-        "asking a person about destructive calls (`flag_destructive: require_approval`)",
-        "destructive calls that no rule decides",
-    ),
-    BlockedSetting(
-        "on_tool_drift",
-        "require_approval",
-        "asking a person about changed tools (`on_tool_drift: require_approval`)",
-        "calls of tools whose definition changed",
-    ),
-)
-"""The same for the settings of `policies`."""
 
 
 def refuse(root: Mapping, diagnostics: Diagnostics) -> None:

@@ -87,12 +87,6 @@ NOT_AVAILABLE = Code(
     "Something that this version cannot do",
     "Remove it, or use a later version. Nothing that is configured is ever ignored.",
 )
-NOT_AVAILABLE_BLOCKS = Code(
-    "HL302",
-    "warning",
-    "A rule that this version can only block",
-    "Until a later version can do what the rule asks for, every call that it matches is blocked.",
-)
 NOT_APPLIED = Code(
     "HL303",
     "warning",
@@ -114,6 +108,5 @@ CONFIG_CODES = (
     UNSET_VARIABLE_LATER,
     INTERPOLATION_FORM,
     NOT_AVAILABLE,
-    NOT_AVAILABLE_BLOCKS,
     NOT_APPLIED,
 )

@@ -159,6 +159,11 @@ class ApprovalRequest:
     breached_budgets: tuple[BreachedBudget, ...] = ()
     continues: str | None = None
 
+    def fits(self, other: "ApprovalRequest") -> bool:
+        """Whether what is said of this request answers the other one: it is about the same call,
+        and about every budget that the other one breaches. Another limit is another question."""
+        return self.binding == other.binding and _breached(self) >= _breached(other)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket(ApprovalRequest):
@@ -302,6 +307,10 @@ def binding_of(
     """
     bound = [kind, upstream, tool, args_hash, definition, rules, session, agent]
     return hashlib.sha256(orjson.dumps(bound)).hexdigest()
+
+
+def _breached(request: ApprovalRequest) -> frozenset[tuple[str, str, str]]:
+    return frozenset((each.id, each.key, each.limit) for each in request.breached_budgets)
 
 
 _READ: Mapping[str, Any] = {

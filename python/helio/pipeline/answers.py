@@ -13,7 +13,8 @@ from helio.governance.feedback import (
     dry_run_answer,
     upstream_failure_answer,
 )
-from helio.pipeline import verdict
+from helio.pipeline import approval, verdict
+from helio.pipeline.asking import Question
 from helio.pipeline.budgets import budgets_told
 from helio.pipeline.commands import Answer
 from helio.pipeline.events import CallReceived, RoomChecked, UpstreamFailed
@@ -44,8 +45,11 @@ def rehearsed(
     decision: Decision,
     checked: RoomChecked,
     governance: Governance,
+    *,
+    question: Question | None,
 ) -> Answer:
-    """What would have happened; `checked` are the limits and budgets without room."""
+    """What would have happened; `checked` are the limits and budgets without room, `question` is
+    what a person would be asked."""
     label = governance.policy.label
     told: dict[str, object] = {
         "dry_run": True,
@@ -57,7 +61,7 @@ def rehearsed(
         # What goes on from an earlier round is not charged again.
         "limits": [] if received.continues else verdict.limits_told(decision, checked.breaches),
         "budgets": [] if received.continues else budgets_told(decision, checked.budgets),
-        "approval": None,
+        "approval": approval.told(question, checked.budgets),
         "call_id": received.call_id,
         "policy": governance.policy.digest,
     }

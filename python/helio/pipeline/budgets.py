@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from helio.evaluator import BudgetBreach, BudgetDemand, Decision
 from helio.governance.feedback import Block, duration, exact, instant
+from helio.governance.ticket import BreachedBudget
 from helio.pipeline import verdict
 from helio.pipeline.events import CallReceived, Moment
 from helio.pipeline.governance import ActivePolicy
@@ -41,7 +42,7 @@ def budgets_exceeded(
         rule=policy.label(decision.rule),
         rule_index=_place(decision),
         retry_allowed=all(each.reset_ns is not None for each in breaches),
-        details={"budgets": [_told(each, now) for each in breaches]},
+        details={"budgets": [breached(each, now).as_object() for each in breaches]},
     )
 
 
@@ -61,19 +62,22 @@ def budgets_told(decision: Decision, breaches: Sequence[BudgetBreach]) -> list[d
     ]
 
 
-def _told(breach: BudgetBreach, now: Moment) -> dict[str, object]:
+def breached(breach: BudgetBreach, now: Moment) -> BreachedBudget:
+    """A budget without room, as it was when the call asked for it."""
     demand = breach.demand
-    return {
-        "name": demand.budget,
-        "limit": exact(demand.limit),
-        "spent": exact(breach.current),
-        "remaining": exact(breach.remaining),
-        "attempted_amount": exact(demand.amount),
-        "currency": demand.currency,
-        "window": _window(demand),
-        "on_exceed": demand.on_exceed,
-        "reset_at": None if breach.reset_ns is None else instant(now.wall + breach.reset_ns),
-    }
+    return BreachedBudget(
+        id=demand.id,
+        key=demand.key,
+        name=demand.budget,
+        limit=demand.limit,
+        spent=breach.current,
+        remaining=breach.remaining,
+        attempted_amount=demand.amount,
+        currency=demand.currency,
+        window=_window(demand),
+        on_exceed=demand.on_exceed,
+        reset_at=None if breach.reset_ns is None else instant(now.wall + breach.reset_ns),
+    )
 
 
 def _overage(breach: BudgetBreach) -> str:

@@ -1,8 +1,9 @@
 """What is to be done for a call, in the imperative. A driver carries them out in order. Pure.
 
-`LoadFacts`, `Reserve`, `ReserveBudgets`, `CheckRoom`, `RecordBlocked`, `RecordIntent`, `Forward`
-and `RecordOutcome` are each answered by one event; they come last in a batch. `Commit`, `Release`,
-`EnterSession`, `LeaveSession`, `Answer` and `Deliver` are answered by none.
+`LoadFacts`, `Reserve`, `AskApproval`, `ReserveBudgets`, `CheckRoom`, `RecordBlocked`,
+`RecordIntent`, `Forward` and `RecordOutcome` are each answered by one event; they come last in a
+batch. `Commit`, `Release`, `UseApprovals`, `GiveBackApprovals`, `EnterSession`, `LeaveSession`,
+`Answer` and `Deliver` are answered by none.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 
 from helio.evaluator import Decision
 from helio.governance.sessions import Result, Visit
+from helio.governance.store import Charge
+from helio.governance.ticket import ApprovalRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,29 @@ class Reserve:
 
     decision: Decision
     enforce: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskApproval:
+    """Have a person decide about the call, or find what was decided about it already."""
+
+    request: ApprovalRequest
+
+
+@dataclass(frozen=True, slots=True)
+class UseApprovals:
+    """The call of this id runs with these tickets, which its intent names: no other can."""
+
+    tickets: tuple[str, ...]
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBackApprovals:
+    """The call does not run: these tickets count for the same call sent again."""
+
+    tickets: tuple[str, ...]
+    call_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +97,14 @@ class RecordOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Count what was reserved, from the monotonic instant `at` on: when the call was forwarded."""
+    """Count what was reserved, from the monotonic instant `at` on: when the call was forwarded.
+
+    `overages` are counted beside it, for which there was no room and a person approved.
+    """
 
     reservation: int
     at: int
+    overages: tuple[Charge, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +145,9 @@ class Deliver:
 Command = (
     LoadFacts
     | Reserve
+    | AskApproval
+    | UseApprovals
+    | GiveBackApprovals
     | ReserveBudgets
     | CheckRoom
     | RecordBlocked

@@ -7,6 +7,7 @@ from helio.evaluator import Breach, BudgetBreach, Message
 from helio.governance.evidence import SessionFacts
 from helio.governance.identity import SessionIdentity
 from helio.governance.store import BudgetRefusal, BudgetReservation, Refusal, Reservation
+from helio.governance.ticket import Ticket
 from helio.protocol.modern import Round
 from helio.protocol.trace_context import TraceContext
 
@@ -65,8 +66,40 @@ class RoomRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class Approved:
+    """The call may run, as far as the ticket goes, which no other call has. It waited `waited`
+    nanoseconds."""
+
+    ticket: Ticket
+    waited: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotApproved:
+    """The call does not run: the ticket ended otherwise, or is left pending by a client that went
+    away."""
+
+    ticket: Ticket
+    waited: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalPending:
+    """A person is asked, and the agent does not wait for that (`mode: return`)."""
+
+    ticket: Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class AskingRefused:
+    """Nobody can be asked now."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetsReserved:
-    """Every budget had room, and holds it."""
+    """Every budget had room, and holds it; without enforcement those that had."""
 
     reservation: BudgetReservation
 
@@ -147,6 +180,10 @@ Event = (
     | FactsLoaded
     | RoomReserved
     | RoomRefused
+    | Approved
+    | NotApproved
+    | ApprovalPending
+    | AskingRefused
     | BudgetsReserved
     | BudgetsRefused
     | RoomChecked

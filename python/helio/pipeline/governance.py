@@ -14,7 +14,8 @@ class ActivePolicy:
     `asks`: some rule asks for evidence or earlier calls. `needs_session`: what a session did before
     can change a decision. `session_names` are the tools and the evidence that rules ask for,
     `evidence_names` those that marks may stand for, and of calls of `bound_names` it counts what
-    they were about.
+    they were about. `asking` are the rules that have a person asked, and how, by their index;
+    `asking_budgets` the budgets, by their id.
     """
 
     def __init__(self, compiled: CompiledPolicy) -> None:
@@ -24,6 +25,16 @@ class ActivePolicy:
         self.digest = compiled.digest
         self.evaluator = Evaluator(compiled.graph)
         self._rules = {rule.index: rule for rule in compiled.rules}
+        self.asking = {
+            rule.index: rule.approval
+            for rule in compiled.rules
+            if rule.action == "require_approval" and not rule.shadow
+        }
+        self.asking_budgets = {
+            budget.id: budget.approval
+            for budget in compiled.budgets
+            if budget.on_exceed == "require_approval"
+        }
         evidence = [required for rule in compiled.rules for required in rule.evidence]
         required = {tool for rule in compiled.rules for tool in rule.requires}
         self.evidence_names = frozenset(each.name for each in evidence)
@@ -75,6 +86,8 @@ class Governance:
     `unserved`: no upstream stands behind it, so that whatever is called is unknown.
     `max_record`: bytes of a body that a record keeps; a larger one is kept by hash and head.
     `shown`: what agents call the tool of a name, where several upstreams are served as one.
+    `current`: the policy that governs now, for calls that wait for a person; None when there is no
+    other.
     """
 
     policy: ActivePolicy
@@ -86,3 +99,4 @@ class Governance:
     unserved: bool = False
     max_record: int = field(default=256 * 1024)
     shown: Callable[[str], str] = str
+    current: Callable[[], ActivePolicy] | None = None

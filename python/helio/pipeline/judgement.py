@@ -4,9 +4,9 @@ and the earlier calls that they ask for. Pure.
 Above: `helio.pipeline.machine`. Below: `helio.pipeline.verdict`, `prerequisites`,
 `helio.governance.catalogue`.
 
-Under `on_tool_drift: log` a call of a drifted tool is judged by every view of the tool (the pinned
-annotations and the listed ones), and the strictest outcome is taken: what is forwarded would have
-been forwarded under each view alone, and is charged whatever each would have charged.
+Unless `on_tool_drift` is `block`, a call of a drifted tool is judged by every view of the tool (the
+pinned annotations and the listed ones), and the strictest outcome is taken: what is forwarded would
+have been forwarded under each view alone, and is charged whatever each would have charged.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import cast
 
 from helio.evaluator import BudgetDemand, Decision, Demand
-from helio.governance.catalogue import Standing
-from helio.governance.definitions import is_destructive
+from helio.governance.catalogue import Drift, Standing
+from helio.governance.definitions import UNVERIFIED, is_destructive
 from helio.governance.evidence import SessionFacts
 from helio.governance.feedback import Block
 from helio.pipeline import record, verdict
+from helio.pipeline.asking import Question, question
 from helio.pipeline.budgets import budgets_fault
 from helio.pipeline.events import CallReceived, Moment
 from helio.pipeline.governance import ActivePolicy, Governance
@@ -31,13 +32,15 @@ class Judgement:
 
     `block` is why it goes no further; `guarded` a block that a policy in shadow carries out too.
     `destructive`: under some view the tool may do what cannot be undone (`flag_destructive`).
-    `labels` are those that the call puts on its session, `evidence_chain` what it rests on.
+    `question` is what a person must be asked before it is forwarded, if anything. `labels` are
+    those that the call puts on its session, `evidence_chain` what it rests on.
     """
 
     decision: Decision
     destructive: bool
     block: Block | None
     guarded: bool
+    question: Question | None
     standing: Standing
     labels: tuple[str, ...]
     evidence_chain: Sequence[Mapping[str, object]]
@@ -56,25 +59,26 @@ def judge(
     standing = governance.catalogue.standing(name)
     known, drift = standing.tool, standing.drift
     views = standing.views
-    if drift is not None and settings.on_tool_drift != "log":
+    if drift is not None and settings.on_tool_drift == "block":
         views = (0 if known is None else known.hints,)
     found = [_under(hints, received, governance, facts) for hints in views]
     decision, block = found[0] if len(found) == 1 else _strictest(found)
     labels = policy.labels(decision.rule) if len(found) == 1 else _labels(found, policy)
     chain = evidence_chain(decision, received, policy, facts)
     destructive = settings.flag_destructive != "off" and any(map(is_destructive, views))
+    asks = _question(policy, views, found, drift)
     guard = None
-    if drift is not None and (settings.on_tool_drift != "log" or not _comparable(found)):
+    if drift is not None and (_holds_back(drift, policy) or not _comparable(found)):
         guard = verdict.drifted(drift)
     elif governance.unserved:
         guard = verdict.unknown_tool(name, primed=True)
     elif known is None and settings.unknown_tools == "deny":
         guard = verdict.unknown_tool(name, governance.catalogue.primed)
     if guard is not None:
-        return Judgement(decision, destructive, guard, True, standing, labels, chain)
+        return Judgement(decision, destructive, guard, True, None, standing, labels, chain)
     # Shadow suspends the rules, not the guards around them.
     guarded = block is not None and decision.panicked is not None
-    return Judgement(decision, destructive, block, guarded, standing, labels, chain)
+    return Judgement(decision, destructive, block, guarded, asks, standing, labels, chain)
 
 
 def judgement_data(
@@ -119,14 +123,37 @@ def _under(
         labels=None if facts is None else facts.labels,
         called=None if facts is None else facts.called,
     )
-    destructive = policy.settings.flag_destructive != "off" and is_destructive(hints)
     block = (
-        verdict.decided_block(decision, governance, destructive=destructive)
+        verdict.decided_block(decision, governance)
         or unmet(decision, received, governance, facts)
         or verdict.limits_fault(decision, received, policy)
         or budgets_fault(decision, received, policy)
     )
     return decision, block
+
+
+def _holds_back(drift: Drift, policy: ActivePolicy) -> bool:
+    """Whether a drifted tool is not called at all. Nobody is asked about one that its upstream may
+    list unchanged in a moment."""
+    setting = policy.settings.on_tool_drift
+    return setting == "block" or (setting == "require_approval" and drift.aspects == (UNVERIFIED,))
+
+
+def _question(
+    policy: ActivePolicy, views: Sequence[int], found: Sequence[_View], drift: Drift | None
+) -> Question | None:
+    """What a person must be asked under any view."""
+    settings = policy.settings
+    destructive = settings.flag_destructive == "require_approval" and any(
+        decision.rule < 0 and is_destructive(hints)
+        for hints, (decision, _) in zip(views, found, strict=True)
+    )
+    if settings.on_tool_drift != "require_approval":
+        drift = None
+    if not (policy.asking or destructive or drift):
+        return None
+    decisions = [decision for decision, _ in found]
+    return question(policy, decisions, destructive=destructive, drift=drift)
 
 
 def _labels(views: Sequence[_View], policy: ActivePolicy) -> tuple[str, ...]:

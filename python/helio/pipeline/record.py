@@ -82,13 +82,13 @@ def note_drift(data: dict[str, object], drift: Drift | None) -> None:
     """Adds to the record's `metadata` that the tool was not what was accepted, whatever follows."""
     if drift is None:
         return
-    metadata = json.loads(str(data.get("metadata", "{}")))
-    metadata["tool_drift"] = {
-        "aspects": drift.aspects,
-        "pinned": drift.pinned,
-        "current": drift.current,
-    }
-    data["metadata"] = json.dumps(metadata)
+    told = {"aspects": drift.aspects, "pinned": drift.pinned, "current": drift.current}
+    add_metadata(data, tool_drift=told)
+
+
+def add_metadata(data: dict[str, object], **details: object) -> None:
+    """Adds details that have no column of their own to the record's `metadata`, a JSON text."""
+    data["metadata"] = json.dumps(json.loads(str(data.get("metadata", "{}"))) | details)
 
 
 def not_judged(decision: Decision, governance: Governance) -> list[dict[str, object]]:

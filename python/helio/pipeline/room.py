@@ -1,25 +1,29 @@
 """What one call holds of limits and budgets until it is forwarded, or goes no further. Pure.
 
-Above: `helio.pipeline.machine`. Below: `helio.governance.store`. Limits come first: what approvals
-will need stands between them and the budgets.
+Above: `helio.pipeline.deciding`, `forwarding`. Below: `helio.governance.store`. Limits come first;
+people are asked between them and the budgets.
 """
 
-from helio.evaluator import Decision
-from helio.governance.store import BudgetReservation, Reservation
+from collections.abc import Iterable
+
+from helio.evaluator import BudgetBreach, Decision
+from helio.governance.store import BudgetReservation, Charge, Reservation
 from helio.pipeline import record
 from helio.pipeline.commands import Command, Commit, Release
+from helio.pipeline.governance import ActivePolicy
 
 
 class CallRoom:
     """The room of one call. One that goes on from an earlier round has what that one was charged,
     and needs none."""
 
-    __slots__ = ("_decision", "_held", "_needed")
+    __slots__ = ("_decision", "_held", "_needed", "_overages")
 
     def __init__(self, decision: Decision, *, continues: bool) -> None:
         self._decision = decision
         self._needed = not continues
         self._held: list[Reservation | BudgetReservation] = []
+        self._overages: tuple[Charge, ...] = ()
 
     @property
     def wants_limits(self) -> bool:
@@ -35,9 +39,20 @@ class CallRoom:
         """Room was found."""
         self._held.append(reservation)
 
+    def overdraw(self, breaches: Iterable[BudgetBreach], policy: ActivePolicy) -> None:
+        """These budgets have no room, and a person lets the call take from them all the same."""
+        lifetimes = {each.id: each.idle_ttl_ms for each in policy.compiled.budgets}
+        self._overages = tuple(
+            Charge(
+                each.id, each.key, each.kind, each.amount, each.window_ms or lifetimes[each.id] or 0
+            )
+            for each in (breach.demand for breach in breaches)
+        )
+
     def intent(self) -> dict[str, object]:
         """What the intent's record says of it: every charge, and which of them are budgets'."""
         charges = [charge for held in self._held for charge in held.charges]
+        charges.extend(self._overages)
         data: dict[str, object] = {}
         if charges:
             data["charges"] = record.charge_data(charges)
@@ -51,9 +66,13 @@ class CallRoom:
 
     def commit(self, at: int) -> list[Command]:
         """The call was forwarded, at this monotonic instant: all is counted from then on."""
-        return [Commit(held.id, at) for held in self._held]
+        commits: list[Command] = [Commit(held.id, at) for held in self._held]
+        if self._overages:
+            commits.append(Commit(0, at, self._overages))
+        return commits
 
     def release(self) -> list[Command]:
         """The call goes no further: nothing is held any more."""
         held, self._held = self._held, []
+        self._overages = ()
         return [Release(each.id) for each in held]

@@ -6,6 +6,7 @@ Above: `helio.pipeline.machine`. Below: `helio.governance.feedback`.
 from helio.evaluator import Breach, BudgetBreach, Decision
 from helio.governance.evidence import SessionFacts
 from helio.governance.feedback import Block, key_names
+from helio.pipeline.asking import Question
 from helio.pipeline.events import CallReceived
 from helio.pipeline.governance import ActivePolicy
 from helio.pipeline.prerequisites import examine
@@ -44,6 +45,14 @@ class ShadowNotes:
         """A block that a policy in shadow does not carry out."""
         note = {"rule": block.rule, "rule_index": block.rule_index}
         self.notes.append({**note, "action": block.action, "reason": block.reason})
+
+    def question(self, found: Question) -> None:
+        """A person that would be asked."""
+        for index in found.rules:
+            self._note(index, action="require_approval", reason="approval_pending")
+        if found.kind == "destructive":
+            note = {"rule": None, "rule_index": None, "action": "require_approval"}
+            self.notes.append({**note, "reason": "approval_pending"})
 
     def breach(self, breach: Breach) -> None:
         """A limit without room that blocks nothing."""

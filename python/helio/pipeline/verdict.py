@@ -11,26 +11,13 @@ from helio.pipeline.governance import ActivePolicy, Governance
 from helio.pipeline.record import not_judged
 
 
-def decided_block(decision: Decision, governance: Governance, *, destructive: bool) -> Block | None:
-    """Why the decision alone blocks the call; None when it goes on to what the rules ask for.
-
-    `destructive`: the tool may do what cannot be undone (`flag_destructive`).
-    """
+def decided_block(decision: Decision, governance: Governance) -> Block | None:
+    """Why the decision alone blocks the call; None when it goes on to what the rules ask for."""
     policy = governance.policy
     if decision.panicked is not None:
         return _policy_denied(decision, governance, "The call could not be evaluated")
     if decision.action == "deny" and not _may_be_lifted(decision, policy):
         return _policy_denied(decision, governance, _denial(decision, policy))
-    for index in (*decision.restricting, decision.rule):
-        rule = policy.rule(index)
-        if rule is not None and rule.blocked_reason is not None:
-            return _policy_denied(decision, governance, rule.blocked_reason)
-    if destructive and decision.rule < 0 and policy.settings.flag_destructive == "require_approval":
-        why = (
-            "A person must be asked about destructive calls that no rule decides, which is not "
-            "available in this version."
-        )
-        return _policy_denied(decision, governance, why)
     return None
 
 

@@ -1,12 +1,12 @@
 """What must hold of budgets beyond their single values: names, contributors, settings that count.
 
-Above: `compiler`. Below: `check` (patterns and channels), `document`, `codes`. Pure.
+Above: `compiler`. Below: `check` (patterns), `document`, `codes`. Pure.
 """
 
 from collections.abc import Sequence
 
 from helio.config import HelioConfig
-from helio.config.codes import INVALID_VALUE, MISSING_KEY, NOT_AVAILABLE_BLOCKS
+from helio.config.codes import INVALID_VALUE, MISSING_KEY
 from helio.diagnostics import Code, Diagnostics, child_path, quoted
 from helio.policy import codes
 from helio.policy.check import Checker
@@ -44,8 +44,6 @@ class _Checker:
         if "contributors" in budget.keys and not budget.contributors:
             message = "a budget without contributors counts nothing"
             self._in(budget, INVALID_VALUE, message, "contributors")
-        if budget.channel is not None:
-            self._common.channel(budget.channel)
         for contributor in budget.contributors:
             self._contributor(contributor)
         self._settings(budget)
@@ -66,17 +64,11 @@ class _Checker:
             self._common.amount_path(field)
 
     def _settings(self, budget: Budget) -> None:
-        """What of its settings does nothing, or cannot be done yet."""
+        """What of its settings does nothing."""
         if "idle_ttl" in budget.keys and not budget.is_of_session:
             message = "`idle_ttl` is for `window: session`"
             self._in(budget, codes.UNUSED_BUDGET_SETTING, message, "idle_ttl")
-        if budget.asks:
-            message = (
-                "asking a person (`on_exceed: require_approval`) is not available in this version: "
-                "calls for which this budget has no room are blocked"
-            )
-            self._in(budget, NOT_AVAILABLE_BLOCKS, message, "on_exceed")
-        elif "approval" in budget.keys:
+        if "approval" in budget.keys and not budget.asks:
             message = "`approval` is for `on_exceed: require_approval`"
             self._in(budget, codes.UNUSED_BUDGET_SETTING, message, "approval")
 

@@ -29,6 +29,7 @@ def _budget(reader: Reader, node: Node, path: str) -> Budget:
         keys={key: entry.key.span for key, entry in entries.items()},
         name=_text(_child(node, "name"), child_path(path, "name")),
         channel=_text(_child(approval, "channel"), child_path(asking, "channel")),
+        delegates=_texts(_child(approval, "delegates"), child_path(asking, "delegates")),
         is_of_session=_says(_child(node, "window"), "session"),
         asks=_says(_child(node, "on_exceed"), "require_approval"),
         contributors=tuple(
@@ -65,3 +66,8 @@ def _text(node: Node | None, path: str) -> Text | None:
     if isinstance(node, Scalar) and isinstance(node.value, str):
         return Text(node.value, node, path)
     return None
+
+
+def _texts(node: Node | None, path: str) -> tuple[Text, ...]:
+    found = (_text(item, at) for item, at in _items(node, path))
+    return tuple(text for text in found if text is not None)

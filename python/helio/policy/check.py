@@ -1,18 +1,16 @@
 """What must hold of rules that could be read: patterns, operands, limits, names, places.
 
 Above: `compiler`, `budget_check`. Below: `document`, `patterns`, `operands`, `codes`. Pure. Every
-rule is checked whole; faults are collected, none is skipped.
+rule is checked whole; faults are collected, none is skipped. What is asked of people is checked by
+`approval_check`.
 """
 
 from collections.abc import Iterator, Sequence
 
 from helio.config import HelioConfig
-from helio.config.availability import BLOCKED_IN_RULES
-from helio.config.codes import NOT_AVAILABLE_BLOCKS
 from helio.diagnostics import Code, Diagnostics, child_path, opening, quoted
 from helio.policy import codes
 from helio.policy.document import Limits, Match, Operation, Rule, Spend, Text
-from helio.policy.graph import unavailable_parts
 from helio.policy.operands import operand_fault
 from helio.policy.patterns import Patterns, may_select_several
 
@@ -53,7 +51,6 @@ class Checker:
                 for end in pair:
                     self._patterns.path(end)
         self._approval(rule)
-        self._availability(rule)
 
     def _name(self, name: Text) -> None:
         unfit = len(name.value) > _LONGEST_NAME or name.value.startswith("#")
@@ -137,33 +134,9 @@ class Checker:
             self._at(codes.AMOUNT_PATH, message, field)
 
     def _approval(self, rule: Rule) -> None:
-        approval = rule.approval
-        if approval is None:
-            return
-        if rule.action != "require_approval":
+        if rule.approval is not None and rule.action != "require_approval":
             message = "nobody is asked about these calls"
             self._in(rule, codes.APPROVAL_WITHOUT_ACTION, message, "approval")
-        if approval.channel is not None:
-            self.channel(approval.channel)
-
-    def channel(self, channel: Text) -> None:
-        """The name of a channel: one that is configured."""
-        if self._config is None:
-            return
-        known = {"dashboard", *(each.label for each in self._config.approval.channels)}
-        if channel.value not in known:
-            listed = ", ".join(f"`{name}`" for name in sorted(known))
-            message = f"no channel is called {quoted(channel.value)}"
-            self._at(codes.UNKNOWN_CHANNEL, message, channel, f"the channels are {listed}")
-
-    def _availability(self, rule: Rule) -> None:
-        outcome = "would be reported as blocked" if rule.shadow else "is blocked"
-        for entry in unavailable_parts(rule.action, set(rule.keys)):
-            message = (
-                f"{BLOCKED_IN_RULES[entry]} is not available in this version: every call that "
-                f"this rule matches {outcome}"
-            )
-            self._in(rule, NOT_AVAILABLE_BLOCKS, message, entry.partition("=")[0])
 
     # reporting
 

@@ -151,6 +151,35 @@ UNUSED_BUDGET_SETTING = Code(
     "`on_exceed: require_approval`.",
 )
 
+NOBODY_ANSWERS = Code(
+    "HL423",
+    "error",
+    "An approval that nobody can answer",
+    "Set `dashboard.enabled: true`: people answer on the operator port, whatever tells them, and "
+    "in Slack. Or name a Slack channel.",
+)
+LATE_ESCALATION = Code(
+    "HL424",
+    "error",
+    "An escalation that comes too late",
+    "`escalation_after` must be shorter than the `timeout`, which is 300s unless "
+    "`approval.timeout` or the rule says otherwise.",
+)
+LONG_HOLD = Code(
+    "HL425",
+    "warning",
+    "A call may be held for longer than clients wait",
+    "Write `approval: { mode: return }`, or a `timeout` of at most 60s. Clients that send a "
+    "progress token wait longer.",
+)
+ALLOWED_UNSEEN = Code(
+    "HL426",
+    "warning",
+    "Calls run when nobody answers",
+    "Write `default_on_timeout: deny`, unless it is meant so. Overages of budgets are denied all "
+    "the same.",
+)
+
 POLICY_CODES = (
     NO_ACTION,
     INCOMPLETE_LIMIT,
@@ -174,6 +203,10 @@ POLICY_CODES = (
     CIRCLE,
     DUPLICATE_BUDGET,
     UNUSED_BUDGET_SETTING,
+    NOBODY_ANSWERS,
+    LATE_ESCALATION,
+    LONG_HOLD,
+    ALLOWED_UNSEEN,
 )
 
 ALL_CODES: tuple[Code, ...] = (*SYNTAX_CODES, *CONFIG_CODES, *POLICY_CODES)

@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helio.config import HelioConfig, LoadedConfig, Purpose, load_config, parse_config
-from helio.config.availability import BLOCKED_SETTINGS
-from helio.config.codes import NOT_AVAILABLE_BLOCKS
 from helio.diagnostics import (
     Diagnostics,
     Node,
-    Scalar,
     SourceText,
     Span,
     opening,
 )
 from helio.diagnostics import Mapping as MappingNode
 from helio.evaluator import GraphError
+from helio.policy.approval_check import check_approvals
 from helio.policy.budget_check import check_budgets
 from helio.policy.budget_reading import read_budgets
 from helio.policy.check import check
@@ -77,7 +75,7 @@ def compile_loaded(loaded: LoadedConfig) -> Compiled:
     check(rules, config, diagnostics)
     check_circles(rules, diagnostics)
     check_budgets(budgets, config, diagnostics)
-    _warn_of_settings(policies, diagnostics)
+    check_approvals(rules, budgets, config, loaded.root, diagnostics)
     if config is None or diagnostics.has_errors:
         return nothing
     # Only the name: the same policy in another directory is the same text.
@@ -97,19 +95,6 @@ def _verified(graph: bytes, rules: Node | None, diagnostics: Diagnostics) -> Com
         message = f"the evaluator does not take the graph of these rules: {error}"
         diagnostics.add(REFUSED_GRAPH, message, place, RULES_PATH)
         return None
-
-
-def _warn_of_settings(policies: Node | None, diagnostics: Diagnostics) -> None:
-    """Settings of `policies` that this version answers with a block."""
-    if not isinstance(policies, MappingNode):
-        return
-    for setting in BLOCKED_SETTINGS:
-        found = policies.get(setting.key)
-        if isinstance(found, Scalar) and found.value == setting.value:
-            message = (
-                f"{setting.what} is not available in this version: {setting.blocked} are blocked"
-            )
-            diagnostics.add(NOT_AVAILABLE_BLOCKS, message, found.span, f"policies.{setting.key}")
 
 
 def _settings(config: HelioConfig) -> Settings:

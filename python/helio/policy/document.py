@@ -120,7 +120,7 @@ class Approval:
     channel: Text | None
     timeout: Duration | None
     escalation_after: Duration | None
-    delegates: tuple[str, ...]
+    delegates: tuple[Text, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +144,15 @@ class Contributor:
 @dataclass(frozen=True, slots=True)
 class Budget:
     """The parts of a budget that have places. `keys` are those of the keys that it has; `channel`
-    is that of its `approval`. `is_of_session`: its `window` is `session`; `asks`: its `on_exceed`
-    is `require_approval`."""
+    and `delegates` are those of its `approval`. `is_of_session`: its `window` is `session`; `asks`:
+    its `on_exceed` is `require_approval`."""
 
     path: str
     span: Span
     keys: dict[str, Span]
     name: Text | None
     channel: Text | None
+    delegates: tuple[Text, ...]
     is_of_session: bool
     asks: bool
     contributors: tuple[Contributor, ...]

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import orjson
 
-from helio.config.availability import BLOCKED_IN_RULES
 from helio.diagnostics import Span
 from helio.evaluator import Evaluator
 
@@ -42,13 +41,24 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """How people are asked, where it is said: by which `channel`, for how long, after what time
+    whom else. Durations in ms."""
+
+    channel: str | None = None
+    timeout_ms: int | None = None
+    escalation_after_ms: int | None = None
+    delegates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RuleSummary:
     """What people, feedback and sessions need to know of a rule.
 
     `label` is its name, or its path in the file; `limits` are the ids of its limits; `requires` are
     tools, `requires_success` says whether they must have succeeded; `labels` are those that it puts
-    on a session. `blocked_reason` says why every call that it matches is blocked, where it asks for
-    what this version cannot do. `span` is its place, None when the graph came without its source.
+    on a session. `approval` is how people are asked, where `action` has them asked. `span` is its
+    place, None when the graph came without its source.
     """
 
     index: int
@@ -64,7 +74,7 @@ class RuleSummary:
     requires: tuple[str, ...]
     requires_success: bool
     labels: tuple[str, ...]
-    blocked_reason: str | None
+    approval: Asking
     span: Span | None
     digest: str
 
@@ -98,7 +108,8 @@ class BudgetSummary:
     `id` is its identity across reloads, which its windows, levels and charges are found by; `limit`
     is a decimal text. `window_ms` is None for pots of a session, which are given up `idle_ttl_ms`
     after their last charge; of the two, one is there. `key` are the parts of its pots' keys. `stem`
-    is what of its `id` does not say how it counts.
+    is what of its `id` does not say how it counts. `approval` is how people are asked, where
+    `on_exceed` has them asked.
     """
 
     name: str
@@ -110,6 +121,7 @@ class BudgetSummary:
     idle_ttl_ms: int | None
     key: tuple[str, ...]
     on_exceed: Literal["deny", "require_approval"]
+    approval: Asking
     span: Span | None
 
 
@@ -186,7 +198,7 @@ def _summary(rule: dict[str, Any], nodes: list[dict[str, Any]], span: Span | Non
         requires=tuple(rule["requires"]),
         requires_success=rule["requires_success"],
         labels=tuple(rule["labels"]),
-        blocked_reason=_blocked_reason(rule),
+        approval=_asking(rule["approval"]),
         span=span,
         digest=rule["digest"],
     )
@@ -231,20 +243,12 @@ def _budget_summary(budget: dict[str, Any], span: Span | None) -> BudgetSummary:
         idle_ttl_ms=budget["idle_ttl_ms"],
         key=tuple(budget["key"]),
         on_exceed=budget["on_exceed"],
+        approval=_asking(budget["approval"]),
         span=span,
     )
 
 
-def _blocked_reason(rule: dict[str, Any]) -> str | None:
-    """What of the rule this version cannot do, as a sentence."""
-    asked = unavailable_parts(rule["action"], {key for key in BLOCKED_IN_RULES if rule.get(key)})
-    if not asked:
-        return None
-    what = " and ".join(BLOCKED_IN_RULES[each] for each in asked)
-    return f"The rule needs {what}, which is not available in this version."
-
-
-def unavailable_parts(action: str | None, keys: set[str]) -> list[str]:
-    """The entries of `BLOCKED_IN_RULES` that a rule with this action and these keys uses."""
-    used = keys | {f"action={action}"}
-    return [entry for entry in BLOCKED_IN_RULES if entry in used]
+def _asking(approval: dict[str, Any] | None) -> Asking:
+    if approval is None:
+        return Asking()
+    return Asking(**approval | {"delegates": tuple(approval["delegates"])})

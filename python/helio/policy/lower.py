@@ -333,5 +333,5 @@ def _approval(rule: Rule) -> Mapping[str, object] | None:
         "escalation_after_ms": None
         if approval.escalation_after is None
         else int(approval.escalation_after),
-        "delegates": list(approval.delegates),
+        "delegates": [text.value for text in approval.delegates],
     }

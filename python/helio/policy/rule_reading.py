@@ -134,7 +134,7 @@ def _approval(part: Parts | None) -> Approval | None:
         channel=part.text("channel"),
         timeout=part.duration("timeout"),
         escalation_after=part.duration("escalation_after"),
-        delegates=tuple(str(text.value) for text in part.texts("delegates")),
+        delegates=part.texts("delegates"),
     )
 
 

@@ -4,56 +4,31 @@ Above: `helio.transport`. Below: `helio.pipeline` (the machine), `helio.audit` (
 `state` (what calls share).
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Literal, Protocol
 
+from helio.approvals.broker import Broker
 from helio.audit.journal import Journal
 from helio.errors import JournalUnavailable, ProgrammingError
 from helio.governance.continuations import Continuations
 from helio.governance.sessions import Sessions
 from helio.governance.store import LocalStore
-from helio.governance.ticket import Ticket
 from helio.pipeline import commands, events
 from helio.pipeline.commands import Command
 from helio.pipeline.events import Event
 from helio.pipeline.machine import CallMachine
 from helio.pipeline.rounds import CallRounds
-from helio.runtime import clock
+from helio.runtime import approving, clock
+from helio.runtime.exchange import Exchange
 from helio.runtime.state import CallState
 from helio.telemetry.observation import EndedCall, Observer, Record
+
+__all__ = ["Driver", "Exchange"]
 
 logger = logging.getLogger(__name__)
 
 Append = Callable[[Mapping[str, object]], Awaitable[None]]
-
-
-class Exchange(Protocol):
-    """One call's way to its upstream and back, as a transport carries it."""
-
-    async def forward(self) -> events.UpstreamAnswered | events.UpstreamFailed:
-        """Sends the call's own bytes, relays what comes before the answer, and holds the answer
-        back."""
-
-    async def hold(
-        self, ticket: Ticket, resolved: asyncio.Future[Ticket]
-    ) -> Literal["resolved", "gone", "cancelled"]:
-        """Keeps the agent's request open while a person is asked, before it is forwarded or
-        answered.
-
-        `resolved` is done when the ticket is: by a person, its timeout (`ticket.timeout_at`) or a
-        shutdown; it may be so already, is shared, and must not be cancelled. Gives `gone` when the
-        agent's client is not there any more, and `cancelled` when it gave the request up by
-        `notifications/cancelled`; whoever is first counts.
-        """
-
-    async def deliver(self) -> None:
-        """Gives the agent the answer that was held back."""
-
-    async def answer(self, body: bytes) -> None:
-        """Answers the agent with a JSON-RPC message of Helio's own."""
 
 
 UNRECORDED: Record = {"policy_decision": "deny", "block_reason": "audit_unavailable"}
@@ -69,10 +44,13 @@ class Driver:
         store: LocalStore,
         sessions: Sessions | None = None,
         observers: Sequence[Observer] = (),
+        broker: Broker | None = None,
     ) -> None:
+        """Without a `broker` nobody can be asked: calls that need a person are blocked."""
         self._journal = journal
         self._observers = observers
         self._state = CallState(store, Sessions() if sessions is None else sessions)
+        self._broker = broker
         self._continuations = Continuations()
         self._append_outcome = partial(journal.append_outcome, "outcome")
         self._append_blocked = partial(journal.append_outcome, "blocked")
@@ -140,6 +118,10 @@ class Driver:
                     | commands.CheckRoom()
                 ):
                     event = self._state.ask(command, clock.now().monotonic)
+                case commands.AskApproval():
+                    event = await approving.ask(self._broker, command.request, exchange)
+                case commands.UseApprovals() | commands.GiveBackApprovals():
+                    approving.settle(self._broker, command)
                 case commands.RecordBlocked():
                     records.append(command.data)
                     event = await self._record(self._append_blocked, command.data)
@@ -172,6 +154,8 @@ class Driver:
             match command:
                 case commands.Commit() | commands.Release() | commands.LeaveSession():
                     self._state.settle(command, clock.now().monotonic)
+                case commands.GiveBackApprovals():
+                    approving.settle(self._broker, command)
                 case commands.RecordOutcome():
                     records.append(command.data)
                     try:

@@ -47,6 +47,8 @@ class CallState:
         match command:
             case commands.Commit():
                 self.store.commit(command.reservation, command.at)
+                for charge in command.overages:
+                    self.store.charge(charge, command.at, now)
             case commands.Release():
                 self.store.release(command.reservation)
             case commands.EnterSession():

@@ -16,6 +16,7 @@ from helio.governance.catalogue import Catalogue, Drift, Standing
 from helio.governance.definitions import Identity, Tool
 from helio.governance.identity import SessionIdentity, Source
 from helio.governance.sessions import Mark
+from helio.governance.ticket import State
 from helio.pipeline.events import CallReceived, UpstreamAnswered, UpstreamFailed
 from helio.protocol.modern import Round
 
@@ -155,3 +156,13 @@ def _member(text: str, name: str) -> bytes:
     wrapped = tool_call("x", text.encode())
     span = wrapped.span("params", "arguments", name)
     return b"" if span is None else wrapped.body[slice(*span)]
+
+
+def decided(recorded: RecordedCall) -> State:
+    """What people said of a call, so that they say the same of it again; those who were not asked
+    say nothing."""
+    if recorded.approval_status is None or recorded.approval_status == "pending":
+        return State.LEFT if recorded.reason == "client_disconnected" else State.RETURNED
+    if recorded.decision == "allow":
+        return State.APPROVED
+    return State(recorded.approval_status)

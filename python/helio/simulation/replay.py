@@ -183,10 +183,11 @@ class Replay:
 
     def _judge(self, call: _Call, old: Verdict) -> Judged:
         recorded = call.recorded
-        course = self.world.judge(call.received, call.governance)
+        decided = facts.decided(recorded)
+        course = self.world.judge(call.received, call.governance, decided)
         if course.stage is Stage.OVER and _at_the_edge(course, old):
             self.world.advance_to(recorded.at + EDGE_NS)
-            course = self.world.judge(call.received, call.governance)
+            course = self.world.judge(call.received, call.governance, decided)
         if course.stage is Stage.JUDGED and _was_at_the_edge(recorded):
             self.world.withdraw(course)
             return Judged(recorded, "unchanged", old, old)

@@ -13,6 +13,7 @@ from enum import Enum, auto
 from helio.errors import ProgrammingError
 from helio.governance.sessions import Mark, Sessions
 from helio.governance.store import BudgetRefusal, LocalStore, Refusal
+from helio.governance.ticket import ApprovalRequest, State, Ticket
 from helio.pipeline import commands, events
 from helio.pipeline.commands import Command
 from helio.pipeline.events import CallReceived, Event, Moment, UpstreamAnswered, UpstreamFailed
@@ -35,11 +36,13 @@ class Course:
     """One call's way.
 
     `record` is the data of its first record: an intent's, or that of a call that goes no further.
-    `refusal` is what had no room, `answer` what Helio itself said to the agent.
+    `refusal` is what had no room, `answer` what Helio itself said to the agent. `decided` is what
+    people say when they are asked: a state of `helio.governance.ticket`.
     """
 
     machine: CallMachine
     received: CallReceived
+    decided: State = State.RETURNED
     stage: Stage = Stage.OVER
     record: Mapping[str, object] = field(default_factory=dict)
     refusal: Refusal | BudgetRefusal | None = None
@@ -63,9 +66,14 @@ class World:
         if wall > self._now.wall:
             self._now = Moment(wall, wall)
 
-    def judge(self, received: CallReceived, governance: Governance) -> Course:
-        """Has a call decided. It is `JUDGED` when it would be forwarded, else `OVER`."""
-        course = Course(CallMachine(governance), received)
+    def judge(
+        self, received: CallReceived, governance: Governance, decided: State = State.RETURNED
+    ) -> Course:
+        """Has a call decided. It is `JUDGED` when it would be forwarded, else `OVER`.
+
+        `decided` is how people answer if they are asked; as it stands, they do not.
+        """
+        course = Course(CallMachine(governance), received, decided)
         self._run(course, received)
         return course
 
@@ -121,6 +129,8 @@ class World:
                     | commands.LeaveSession()
                 ):
                     self.state.settle(command, self._now.monotonic)
+                case commands.AskApproval():
+                    event = self._asked(command.request, course.decided)
                 case commands.RecordIntent():
                     course.record, course.stage = command.data, Stage.JUDGED
                 case commands.RecordBlocked():
@@ -131,6 +141,23 @@ class World:
                     course.stage = Stage.FORWARDED
                 case commands.Answer():
                     course.answer = command.body
-                case commands.Deliver():
+                case commands.UseApprovals() | commands.GiveBackApprovals() | commands.Deliver():
                     pass
         return event
+
+    def _asked(self, request: ApprovalRequest, decided: State) -> Event:
+        """What comes of asking people."""
+        ticket = Ticket.of(
+            request,
+            id=request.call_id,
+            mode="return",
+            requested_at=self._now.wall,
+            timeout_at=self._now.wall,
+            default_on_timeout="deny",
+            state=decided,
+        )
+        if ticket.allows:
+            return events.Approved(ticket, 0)
+        if decided is State.RETURNED:
+            return events.ApprovalPending(ticket)
+        return events.NotApproved(ticket, 0)
