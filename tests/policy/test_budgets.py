@@ -8,6 +8,7 @@ import pytest
 from helio.diagnostics import Span
 from helio.evaluator import Evaluator, tool_call
 from helio.policy import BudgetSummary, Compiled, CompiledPolicy, compile_text
+from helio.policy.graph import Asking
 
 HEAD = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\nbudgets:\n"
 BUDGET = "{ name: spend, limit: 500.50, currency: GBP, window: 24h, contributors: [" + (
