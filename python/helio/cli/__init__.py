@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from helio.cli import (
+    approvals,
     audit,
     bench,
     compile,  # noqa: A004
@@ -21,7 +22,7 @@ from helio.cli import (
     tools,
 )
 
-COMMANDS = (init, compile, replay, tools, start, stdio, export, audit, bench, demo)
+COMMANDS = (init, compile, replay, tools, start, stdio, approvals, export, audit, bench, demo)
 """The modules of the commands, in the order of `helio --help`. Each has `register(app)`."""
 
 
