@@ -198,8 +198,7 @@ async def test_filters_and_limits_apply(started: Start, run: Export, call: Any) 
     ("arguments", "said"),
     [
         (("--from", "soon"), "--from: 'soon' is not an ISO 8601 date or time"),
-        (("--format", "parquet"), "--format parquet is not available in this version"),
-        (("--format", "xml"), "--format xml: there are json and csv"),
+        (("--format", "xml"), "--format xml: there are json, csv and parquet"),
         ((), "there is no journal in"),
     ],
 )

@@ -130,6 +130,7 @@ DEFAULTS = {
         "redact": (),
         "max_record": 256 * 1024,
         "signing_key": None,
+        "archive": {"path": None, "after": 7 * DAY},
     },
     "state": {"backend": "local", "url": None},
     "dashboard": {

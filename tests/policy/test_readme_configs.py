@@ -46,7 +46,7 @@ def action_of(result: Compiled, tool: str, **arguments: object) -> tuple[str, in
 
 
 def test_the_whole_quick_start() -> None:
-    result = compiled(1, ["HL108", "HL303"])
+    result = compiled(1, ["HL108"])
     assert action_of(result, "delete_customer") == ("deny", 0)
     assert action_of(result, "search_orders") == ("rate_limit", 1)
     assert action_of(result, "create_payment", amount=10) == ("spend_limit", 2)
@@ -72,7 +72,7 @@ def test_the_whole_quick_start() -> None:
 
 def test_the_quick_start_needs_no_secret_to_be_compiled() -> None:
     result = compile_text(example(1), environment={}, purpose="compile")
-    assert [each.code for each in result.diagnostics] == ["HL108", "HL303", "HL202"]
+    assert [each.code for each in result.diagnostics] == ["HL108", "HL202"]
     assert result.policy is not None
     assert compile_text(example(1), environment={}, purpose="run").policy is None
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from aiohttp import web
 
 from helio.app.approving import STATE, approvals
+from helio.app.archiving import Archiving
 from helio.app.gauges import gauges
 from helio.app.governed import GovernedUpstreams
 from helio.app.identification import Agents
@@ -25,6 +26,7 @@ from helio.app.operating import routes
 from helio.app.ports import Listeners, Ports
 from helio.app.reaching import Reach
 from helio.app.tool_lock import ToolLockFile
+from helio.audit.directories import archive_of
 from helio.audit.journal import Journal
 from helio.config.sections import HelioConfig, PoliciesConfig
 from helio.errors import JournalUnavailable
@@ -86,6 +88,7 @@ class Application:
         self._ports = Ports()
         self._sse: SseDoor | None = None
         self._indexing: Indexing | None = None
+        self._archiving: Archiving | None = None
         self._observing: Observing | None = None
         self._upstreams: GovernedUpstreams | None = None
         self._tool_lock_path = tool_lock
@@ -160,10 +163,15 @@ class Application:
         if self._listens:
             mcp = await self._listen(list(targets), self._agents.identification)
         self._memory.sweep_now_and_then()
+        self._archiving = Archiving(
+            self._journal, config.audit, self._notes.lifecycle, self._days_sealed
+        )
+        self._archiving.start()
         if not self._operates:
             return Listeners(mcp, None)
         # Only operators ask the index.
-        self._indexing = Indexing(config.audit.path, lambda: self._journal.settled)
+        archive = archive_of(config.audit.path, config.audit.archive.path)
+        self._indexing = Indexing(config.audit.path, lambda: self._journal.settled, archive)
         self._indexing.start()
         watched = gauges(
             journal=self._journal,
@@ -245,6 +253,8 @@ class Application:
         """Takes no new calls, lets those in flight end or ends them with a record, and closes
         everything."""
         await self._memory.stop()
+        if self._archiving is not None:
+            await self._archiving.stop()
         if self._tool_lock is not None:
             await self._tool_lock.stop()
         if self._serving:
@@ -312,6 +322,10 @@ class Application:
         self._notes.policy(self._policy, self._policy_loaded, refused=why)
 
     # state
+
+    def _days_sealed(self) -> None:
+        if self._indexing is not None:
+            self._indexing.days_sealed()
 
     def _checkpoint(self) -> Mapping[str, object]:
         upstreams = self._upstreams

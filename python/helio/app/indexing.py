@@ -19,8 +19,9 @@ class Indexing:
     """One directory's index, from `start` to `stop`. DuckDB loads slowly, and nobody waits for it:
     until it is there, `index` is None."""
 
-    def __init__(self, directory: Path, settled: Callable[[], Position]) -> None:
+    def __init__(self, directory: Path, settled: Callable[[], Position], archive: str) -> None:
         self._directory = directory
+        self._archive = archive
         self._settled = settled
         self._starting: asyncio.Task[None] | None = None
         self.index: Index | None = None
@@ -41,7 +42,12 @@ class Indexing:
         if self.index is not None:
             await asyncio.to_thread(self.index.stop)
 
+    def days_sealed(self) -> None:
+        """Sealed days belong to the archive now."""
+        if self.index is not None:
+            self.index.days_sealed()
+
     async def _start(self) -> None:
         module = await asyncio.to_thread(import_module, "helio.audit.index")
-        self.index = module.Index(self._directory, self._settled)
+        self.index = module.Index(self._directory, self._settled, archive=self._archive)
         self.index.start()

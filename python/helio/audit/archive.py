@@ -7,7 +7,7 @@ there; nothing appears under its name before it is whole.
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -15,6 +15,8 @@ from typing import Any, Final
 import fsspec  # type: ignore[import-untyped]
 
 from helio.audit.manifest import Manifest, check_chain, node_at
+from helio.audit.node import node_of
+from helio.audit.segment import segments
 from helio.errors import ArchiveDamaged, ArchiveUnavailable
 
 MARK: Final = "helio-archive.json"
@@ -48,11 +50,20 @@ class Archive:
         path = self._path(place)
         return path if self._local else str(self._files.unstrip_protocol(path))
 
-    def exists(self) -> bool:
-        """Whether anything was ever sealed there."""
-        with _reaching(self.location):
-            self._files.invalidate_cache()
-            return bool(self._files.exists(self._path(MARK)))
+    def parts(self, directory: Path) -> list[Manifest]:
+        """What the journal in `directory` has here. A place where its first days should be, and
+        where nothing ever was, cannot be the right one."""
+        present = segments(directory)
+        node = node_of(directory)
+        found = [] if node is None else self.manifests(node)
+        if not found and present and present[0] > 1:
+            with _reaching(self.location):
+                if not self._files.exists(self._path(MARK)):
+                    raise ArchiveUnavailable(
+                        f"there is no archive at {self.location}, "
+                        f"where the first days of {directory} were sealed"
+                    )
+        return found
 
     def manifests(self, node: str) -> list[Manifest]:
         """The node's parts, oldest first, the chain between them checked."""
@@ -101,11 +112,17 @@ class Archive:
             self._known.pop(manifest.place, None)
             self._remove_empty(self._parent(manifest.place))
 
-    def remove_partial(self, node: str) -> None:
-        """Deletes what a process of this node left behind when it died on its way."""
+    def remove_left(self, node: str, over: Callable[[str], bool]) -> None:
+        """Deletes what this node left behind when it died on its way: files that were not whole,
+        and rows without a manifest of a day whose time is `over`."""
         with _reaching(self.location):
-            for place in self._places():
-                if f"/node={node}/" in f"/{place}" and place.endswith(".partial"):
+            places = set(self._places())
+            for place in sorted(places):
+                date, _, rest = place.removeprefix("date=").partition(f"/node={node}/")
+                manifest = place.removesuffix(".parquet") + ".json"
+                if rest.endswith(".partial") or (
+                    rest.endswith(".parquet") and manifest not in places and over(date)
+                ):
                     self._files.rm_file(self._path(place))
 
     def _places(self) -> list[str]:
@@ -125,8 +142,11 @@ class Archive:
             self._files.put_file(str(content), partial)
         if self._local:
             _publish(Path(partial), Path(path))
-        else:
+        elif type(self._files).mv is not fsspec.AbstractFileSystem.mv:
             self._files.mv(partial, path)
+        else:  # Its `mv` would take these names for patterns.
+            self._files.cp_file(partial, path)
+            self._files.rm_file(partial)
 
     def _remove_empty(self, folder: str) -> None:
         """A day's folders go with their last file; object stores have none."""

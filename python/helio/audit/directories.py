@@ -1,12 +1,15 @@
 """The directories of one audit.
 
-Above: `export`, `helio.cli`. Below: `segment`, `lock`. Reads names only.
+Above: `export`, `helio.app`, `helio.cli`. Below: `segment`, `lock`. Reads names only.
 """
 
 from pathlib import Path
+from typing import Final
 
 from helio.audit import segment
 from helio.audit.lock import STDIO_PREFIX
+
+ARCHIVE: Final = "archive"
 
 
 def journals(directory: Path) -> list[Path]:
@@ -16,6 +19,12 @@ def journals(directory: Path) -> list[Path]:
     below = sorted(directory.glob(f"{STDIO_PREFIX}*")) if directory.is_dir() else []
     found = [each for each in (directory, *below) if each.is_dir() and segment.segments(each)]
     return found or [directory]
+
+
+def archive_of(directory: Path, configured: str | None) -> str:
+    """Where the days go that leave a journal's directory: into `archive` in it, unless a directory
+    or URL is configured."""
+    return str(directory / ARCHIVE) if configured is None else configured
 
 
 def name_of(journal: Path, directory: Path) -> str:

@@ -1,4 +1,4 @@
-"""Exports: rows of the audit, or of a budget's ledger, as JSON or CSV, streamed, oldest first.
+"""Exports: rows of the audit, or of a budget's ledger, as JSON, CSV or Parquet, oldest first.
 
 Above: `helio.cli`, `helio.operator`. Below: `query`, `ledger`, `loader`, `lock`. `opened` reads the
 journal's files into an index of its own, because another process may hold the one beside them; so
@@ -10,42 +10,52 @@ import csv
 import heapq
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import IO, Final, NamedTuple, TextIO
 
 import duckdb
 import orjson
 
-from helio.audit import ledger, segment
-from helio.audit.directories import journals
+from helio.audit import ledger, lock, reach, segment
+from helio.audit.archive import Archive
+from helio.audit.directories import archive_of, journals
 from helio.audit.loader import Loader
-from helio.audit.lock import is_locked
 from helio.audit.query import NAMES, Filters, rows
 from helio.audit.record import COLUMNS, Cell
+from helio.errors import ArchiveUnavailable
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": "1GB",
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
+_LONG_LINES = "maximum_object_size = 134217728"
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 class Layout(NamedTuple):
-    """The columns of rows: their names, and which hold JSON texts. The second is `timestamp`."""
+    """The columns of rows: their names, which hold JSON texts, and their types in DuckDB, unless
+    they are VARCHAR. The second is `timestamp`."""
 
     names: tuple[str, ...]
     json: frozenset[str]
+    types: Mapping[str, str] = MappingProxyType({})
 
 
-AUDIT: Final = Layout(NAMES, frozenset(column.name for column in COLUMNS if column.json))
-LEDGER: Final = Layout(ledger.NAMES, ledger.JSON)
+AUDIT: Final = Layout(
+    NAMES,
+    frozenset(column.name for column in COLUMNS if column.json),
+    {column.name: column.sql for column in COLUMNS},
+)
+LEDGER: Final = Layout(ledger.NAMES, ledger.JSON, ledger.TYPES)
 
 
 class Source(NamedTuple):
@@ -58,8 +68,13 @@ class Source(NamedTuple):
 
 
 @contextmanager
-def opened(directory: Path, progress: Callable[[int, int], None] | None = None) -> Iterator[Source]:
-    """All that the journal in `directory` holds now.
+def opened(
+    directory: Path,
+    progress: Callable[[int, int], None] | None = None,
+    archive: str | None = None,
+) -> Iterator[Source]:
+    """All that the journal in `directory` holds now, and what was sealed of it: in `archive`, or in
+    the directory itself. Where that cannot be read, questions that would need it are refused.
 
     `progress` gets the bytes read so far and those there are. Calls in flight are not rows yet;
     when no process writes any more, they are `indeterminate`. Raises FileNotFoundError when there
@@ -68,6 +83,14 @@ def opened(directory: Path, progress: Callable[[int, int], None] | None = None) 
     present = segment.segments(directory) if directory.is_dir() else []
     if not present:
         raise FileNotFoundError(f"there is no journal in {directory}")
+    with lock.reading(directory):
+        yield from _opened(directory, progress, archive_of(directory, archive))
+
+
+def _opened(
+    directory: Path, progress: Callable[[int, int], None] | None, archive: str
+) -> Iterator[Source]:
+    present = segment.segments(directory)
     total = sum(segment.path_of(directory, first).stat().st_size for first in present)
     with TemporaryDirectory(prefix="helio-export-") as scratch:
         connection = duckdb.connect(Path(scratch) / "index.duckdb", config=_SETTINGS)
@@ -78,23 +101,33 @@ def opened(directory: Path, progress: Callable[[int, int], None] | None = None) 
                 done += size
                 if progress is not None:
                     progress(done, total)
-            running = is_locked(directory)
+            running = lock.is_locked(directory)
             if not running:
                 while loader.step():
                     pass  # What its process wrote last, if it ended meanwhile.
                 loader.load_open_calls()
+            _learn_archive(connection, directory, archive)
             yield Source(connection, running, 0 if running else _torn(directory, loader))
         finally:
             connection.close()
 
 
+def _learn_archive(connection: duckdb.DuckDBPyConnection, directory: Path, location: str) -> None:
+    try:
+        reach.learn(connection, Archive(location), directory)
+    except ArchiveUnavailable as error:
+        reach.note_problem(connection, str(error))
+
+
 @contextmanager
 def all_opened(
-    directory: Path, progress: Callable[[int, int], None] | None = None
+    directory: Path,
+    progress: Callable[[int, int], None] | None = None,
+    archive: str | None = None,
 ) -> Iterator[list[Source]]:
     """`opened` for every journal of an audit."""
     with ExitStack() as stack:
-        yield [stack.enter_context(opened(each, progress)) for each in journals(directory)]
+        yield [stack.enter_context(opened(each, progress, archive)) for each in journals(directory)]
 
 
 def merged(
@@ -133,9 +166,11 @@ def _torn(directory: Path, loader: Loader) -> int:
 def write(
     rows: Iterable[tuple[Cell, ...]], output_format: str, out: IO[bytes], layout: Layout
 ) -> int:
-    """As `json` or `csv`; the number of rows."""
+    """As `json`, `csv` or `parquet`; the number of rows."""
     if output_format == "json":
         return write_json(rows, out, layout)
+    if output_format == "parquet":
+        return write_parquet(rows, out, layout)
     text = TextIOWrapper(out, encoding="utf-8", newline="", write_through=False)
     number = write_csv(rows, text, layout)
     text.detach()
@@ -171,6 +206,38 @@ def write_csv(rows: Iterable[tuple[Cell, ...]], out: TextIO, layout: Layout = AU
         writer.writerow([_plain(cell) for cell in cells])
         number += 1
     return number
+
+
+def write_parquet(rows: Iterable[tuple[Cell, ...]], out: IO[bytes], layout: Layout = AUDIT) -> int:
+    """A Parquet file; the number of rows. JSON columns are texts, times UTC timestamps.
+
+    It is made in the directory for temporary files, because its end is written first.
+    """
+    number = 0
+    with TemporaryDirectory(prefix="helio-export-") as scratch:
+        lines, parquet = Path(scratch) / "rows.json", Path(scratch) / "rows.parquet"
+        with lines.open("wb") as file:
+            for cells in rows:
+                file.write(orjson.dumps(cells) + b"\n")
+                number += 1
+        values = ", ".join(
+            f"(json ->> '$[{place}]')::{layout.types.get(name, 'VARCHAR')} AS {name}"
+            for place, name in enumerate(layout.names)
+        )
+        source = f"read_json_objects(?, format = 'newline_delimited', {_LONG_LINES})"
+        with duckdb.connect(config=_SETTINGS) as connection:
+            connection.execute(
+                f"COPY (SELECT {values} FROM {source}) "  # noqa: S608 - made of own names
+                f"TO '{_quoted(parquet)}' (FORMAT parquet, COMPRESSION zstd)",
+                [str(lines)],
+            )
+        with parquet.open("rb") as file:
+            shutil.copyfileobj(file, out)
+    return number
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
 
 
 def safe_cell(text: str) -> str:

@@ -13,10 +13,12 @@ from typing import Final, Literal, NamedTuple
 
 import duckdb
 
+from helio.audit.archive import Archive
 from helio.audit.background import stand_back
 from helio.audit.loader import IndexOutdated, Loader
-from helio.audit.segment import Position
-from helio.errors import IndexUnavailable, JournalDamaged
+from helio.audit.reach import learn, note, note_problem
+from helio.audit.segment import Position, segments
+from helio.errors import ArchiveUnavailable, IndexUnavailable, JournalDamaged
 
 logger = logging.getLogger(__name__)
 
@@ -45,16 +47,25 @@ class Index:
     """One directory's index, between `start` and `stop`.
 
     `settled` tells how far the journal may be read; `interval` is the pause between two looks, in
-    seconds.
+    seconds. `archive` is where sealed days are, if there are any: what is there belongs to the
+    answers, and no longer to the file.
     """
 
     def __init__(
-        self, directory: Path, settled: Callable[[], Position], *, interval: float = _INTERVAL
+        self,
+        directory: Path,
+        settled: Callable[[], Position],
+        *,
+        archive: str | None = None,
+        interval: float = _INTERVAL,
     ) -> None:
         self._directory = directory
         self._path = directory / FILE
         self._settled = settled
         self._interval = interval
+        self._location = archive
+        self._archive: Archive | None = None
+        self._look_at_archive = True
         self._changed = threading.Condition()
         self._stopping = False
         self._asked = False
@@ -87,6 +98,12 @@ class Index:
             self._changed.notify_all()
             return self._changed.wait_for(lambda: self._loaded >= target, timeout)
 
+    def days_sealed(self) -> None:
+        """Something was sealed or deleted: the thread looks at the archive."""
+        with self._changed:
+            self._look_at_archive = self._asked = True
+            self._changed.notify_all()
+
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of the caller's own, for `query`. Raises `IndexUnavailable`."""
         with self._changed:
@@ -117,6 +134,11 @@ class Index:
         with self._changed:
             self._connection = connection
         loader = Loader(connection, self._directory)
+        self._archive = None
+        self._look_at_archive = True
+        if self._location is not None:
+            note_problem(connection, f"the archive {self._location} is not read yet")
+        oldest: list[int] = []
         while not self._stopping:
             target = self._settled()
             while not self._stopping and loader.step(target):
@@ -125,7 +147,26 @@ class Index:
                 self._loaded = target
                 self._status = IndexStatus("ready")
                 self._changed.notify_all()
+            oldest, before = segments(self._directory)[:1], oldest
+            if self._look_at_archive or oldest != before:
+                self._look_at_archive = False
+                self._learn_archive(connection)
             self._rest(self._interval)
+
+    def _learn_archive(self, connection: duckdb.DuckDBPyConnection) -> None:
+        if self._location is None:
+            return
+        try:
+            if self._archive is None:
+                archive = Archive(self._location)
+                learn(connection, archive, self._directory)
+                self._archive = archive
+            else:
+                parts = self._archive.parts(self._directory)
+                note(connection, self._archive, parts, self._directory)
+        except ArchiveUnavailable as error:
+            note_problem(connection, str(error))
+            logger.warning("the archive is left out of answers: %s", error)
 
     def _rest(self, seconds: float) -> None:
         """Waits, unless someone asks for a look or the end."""

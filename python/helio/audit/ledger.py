@@ -40,6 +40,8 @@ NAMES: Final = tuple(_COLUMNS)
 """What a charge holds: `id` is the call's, `contributor` the place of the one that counted."""
 JSON: Final = frozenset({"amount"})
 """Texts that are JSON: an amount is a number with all its digits."""
+TYPES: Final = {"timestamp": "TIMESTAMP", "contributor": "INTEGER"}
+"""The columns that are no VARCHAR: amounts keep all their digits as texts."""
 
 _VALUES = ", ".join(_COLUMNS.values())
 _CHARGES = f"""(

@@ -126,14 +126,22 @@ class Loader:
     reading from the oldest of them on.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
-        """Raises `IndexOutdated`, `JournalDamaged`, and DuckDB's own errors."""
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        directory: Path,
+        start: Position | None = None,
+    ) -> None:
+        """New tables begin at `start`, or with the oldest segment.
+
+        Raises `IndexOutdated`, `JournalDamaged`, and DuckDB's own errors.
+        """
         self._connection = connection
         self._directory = directory
         self.loaded, resume = self._remembered()
         connection.execute(_BATCH, [""])
         connection.execute(_WAITING)
-        self._tail = Tail(directory, resume)
+        self._tail = Tail(directory, resume or start)
         if self.loaded is not None:
             self._find_waiting(self.loaded)
 
@@ -157,6 +165,11 @@ class Loader:
     def load_open_calls(self) -> None:
         """Makes rows of the calls without an outcome, in a journal that nobody writes to."""
         self._connection.execute(_INSERT_OPEN)
+
+    def waiting_before(self, segment: int) -> bool:
+        """Whether calls whose intents stand before this segment have no outcome yet."""
+        sql = "SELECT count(*) FROM waiting WHERE segment < ?"
+        return bool(self._connection.execute(sql, [segment]).fetchall()[0][0])
 
     def _remembered(self) -> tuple[Position | None, Position | None]:
         """How far the tables go, and from where on calls may still wait."""

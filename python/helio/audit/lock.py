@@ -7,6 +7,8 @@ holder dies, however it dies.
 import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -24,9 +26,9 @@ _PAUSE = 0.02
 class DirectoryLock:
     """An exclusive lock, held from the constructor to `release`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, name: str = _NAME) -> None:
         """Raises `JournalLocked` when another process, or another journal of this one, holds it."""
-        self._descriptor = os.open(directory / _NAME, os.O_RDWR | os.O_CREAT, 0o600)
+        self._descriptor = os.open(directory / name, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             self._take(directory)
             os.ftruncate(self._descriptor, 0)
@@ -66,5 +68,32 @@ def is_locked(directory: Path) -> bool:
         return True
     else:
         return False
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def reading(directory: Path) -> Iterator[None]:
+    """No file of the directory's journal or archive is removed meanwhile, but by its owner's hand.
+    Writers go on."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def unread(directory: Path) -> Iterator[bool]:
+    """Whether nobody is `reading`; if so, nobody begins to meanwhile."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
     finally:
         os.close(descriptor)

@@ -7,11 +7,13 @@ holds is taken from there, and the index counts only behind it.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 import duckdb
 
 from helio.audit.manifest import Manifest
+from helio.audit.segment import segments
 from helio.errors import ArchiveUnavailable, IndexUnavailable
 
 if TYPE_CHECKING:
@@ -32,11 +34,25 @@ _HOT = "SELECT * FROM main.audit"
 _Taken = TypeVar("_Taken")
 
 
+def learn(connection: duckdb.DuckDBPyConnection, archive: "Archive", directory: Path) -> None:
+    """Finds out what the archive holds of the journal in `directory`, once for this connection, and
+    notes it. Raises `ArchiveUnavailable`."""
+    parts = archive.parts(directory)
+    if archive.file_system is not None:
+        connection.register_filesystem(archive.file_system)
+    note(connection, archive, parts, directory)
+
+
 def note(
-    connection: duckdb.DuckDBPyConnection, archive: "Archive", parts: Sequence[Manifest]
+    connection: duckdb.DuckDBPyConnection,
+    archive: "Archive",
+    parts: Sequence[Manifest],
+    directory: Path,
 ) -> None:
-    """Says what the archive holds now, and gives up the index's own rows of it."""
-    through = parts[-1].last_seq if parts else 0
+    """Says what the archive holds now, and gives up the rows that are there, or were: all whose
+    records are no longer in the journal."""
+    left = segments(directory)
+    through = max(parts[-1].last_seq if parts else 0, left[0] - 1 if left else 0)
     connection.begin()
     try:
         connection.execute("DELETE FROM archived")
@@ -60,7 +76,8 @@ def note(
 
 
 def note_problem(connection: duckdb.DuckDBPyConnection, problem: str) -> None:
-    """Says that it is not known what the archive holds. What was known before still holds."""
+    """Says why it is not known what the archive holds; what was known before still holds. Questions
+    that would reach there are refused, not answered in part."""
     connection.execute("UPDATE archive SET problem = ? WHERE NOT EXISTS (FROM archived)", [problem])
 
 

@@ -1,4 +1,4 @@
-"""`helio audit verify|head|rebuild`: whether the audit is what was written, and its index.
+"""`helio audit verify|head|rebuild|seal`: whether the audit is what was written, and its index.
 
 Above: `helio.cli`. Below: `audit_reading`, `helio.audit`. Exit codes: 0 nothing
 is wrong, 1 findings, 2 usage or I/O. `verify` and `head` run beside a serving Helio, `rebuild` only
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from helio.cli.audit_reading import Notes, configured_audit, fail
+from helio.cli.audit_seal import seal
 
 if TYPE_CHECKING:
     from helio.audit.checking import Checked, KeptHead
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
     audit.command("verify")(verify)
     audit.command("head")(head)
     audit.command("rebuild")(rebuild)
+    audit.command("seal")(seal)
     app.add_typer(audit)
 
 

@@ -1,5 +1,5 @@
-"""`helio export`: the audit, or a budget's ledger, as JSON or CSV, while Helio runs and after it
-stopped.
+"""`helio export`: the audit, or a budget's ledger, as JSON, CSV or Parquet, while Helio runs and
+after it stopped.
 
 Above: `helio.cli`. Below: `audit_reading`, `helio.audit.export`, `helio.audit.query`.
 """
@@ -9,16 +9,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO, NamedTuple
 
 import typer
 
-from helio.cli.audit_reading import Notes, configured_directory, fail, parsed_filters
+from helio.cli.audit_reading import Notes, configured_audit, fail, parsed_filters
 
 if TYPE_CHECKING:
     from helio.audit.query import Filters
 
-_FORMATS = ("json", "csv")
+_FORMATS = ("json", "csv", "parquet")
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +33,13 @@ def register(app: typer.Typer) -> None:
         audit_path: Annotated[
             Path | None, typer.Option(help="The audit's directory; no configuration is read.")
         ] = None,
-        output_format: Annotated[str, typer.Option("-f", "--format", help="json or csv.")] = "json",
+        archive: Annotated[
+            str | None,
+            typer.Option(help="Where sealed days are: a directory or URL, if not configured."),
+        ] = None,
+        output_format: Annotated[
+            str, typer.Option("-f", "--format", help="json, csv or parquet.")
+        ] = "json",
         output: Annotated[
             Path | None, typer.Option("-o", "--output", help="A file, in place of stdout.")
         ] = None,
@@ -63,10 +69,8 @@ def register(app: typer.Typer) -> None:
 
         Complete while Helio runs, after it stopped, and after it was killed. Times are UTC.
         """
-        if output_format == "parquet":
-            fail("export", "--format parquet is not available in this version")
         if output_format not in _FORMATS:
-            fail("export", f"--format {output_format}: there are json and csv")
+            fail("export", f"--format {output_format}: there are json, csv and parquet")
         filters = parsed_filters(
             "export",
             {
@@ -86,23 +90,33 @@ def register(app: typer.Typer) -> None:
                 "offset": offset,
             },
         )
-        directory = audit_path if audit_path is not None else configured_directory("export", config)
-        _export(directory, output_format, output, filters, budgets)
+        if audit_path is None:
+            configured = configured_audit("export", config, "--audit-path DIR")
+            audit_path = configured.path
+            archive = archive or configured.archive.path
+        _export(Places(audit_path, archive), output_format, output, filters, budgets)
+
+
+class Places(NamedTuple):
+    """The audit's directory, and where its sealed days are, unless they are in it."""
+
+    directory: Path
+    archive: str | None
 
 
 def _export(
-    directory: Path,
+    places: Places,
     output_format: str,
     output: Path | None,
     filters: "Filters",
     budget: str | None,
 ) -> None:
     from helio.audit.export import AUDIT, LEDGER, all_opened, merged, write
-    from helio.errors import JournalDamaged
+    from helio.errors import IndexUnavailable, JournalDamaged
 
     notes = Notes("export")
     try:
-        with all_opened(directory, notes.reading) as sources:
+        with all_opened(places.directory, notes.reading, places.archive) as sources:
             if torn := sum(source.torn for source in sources):
                 notes.say(f"left out {torn} bytes at the end, of a line never written whole")
             with _destination(output) as out:
@@ -116,8 +130,8 @@ def _export(
         # Whoever read has enough. Python's own last flush must not meet the closed pipe again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except JournalDamaged as error:
-        fail("export", f"the journal in {directory} is damaged: {error}")
-    except OSError as error:
+        fail("export", f"the journal in {places.directory} is damaged: {error}")
+    except (IndexUnavailable, OSError) as error:
         fail("export", str(error))
 
 

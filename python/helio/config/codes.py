@@ -87,12 +87,6 @@ NOT_AVAILABLE = Code(
     "Something that this version cannot do",
     "Remove it, or use a later version. Nothing that is configured is ever ignored.",
 )
-NOT_APPLIED = Code(
-    "HL303",
-    "warning",
-    "A setting that this version does not act on yet",
-    "It may stay: a later version acts on it. Until then it changes nothing.",
-)
 
 CONFIG_CODES = (
     MISSING_KEY,
@@ -108,5 +102,4 @@ CONFIG_CODES = (
     UNSET_VARIABLE_LATER,
     INTERPOLATION_FORM,
     NOT_AVAILABLE,
-    NOT_APPLIED,
 )

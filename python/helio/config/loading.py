@@ -263,11 +263,6 @@ def _check_across(config: HelioConfig, root: Mapping, diagnostics: Diagnostics) 
         message = "the audit is kept in DuckDB; `storage: sqlite` is accepted and means the same"
         span, path = _place_of(root, "audit", "storage")
         diagnostics.add(codes.STORAGE_NAME, message, span, path)
-    audit = root.get("audit")
-    if isinstance(audit, Mapping) and "retention" in audit.entries:
-        message = "`retention` is not acted on in this version: nothing is deleted"
-        span, path = _place_of(root, "audit", "retention")
-        diagnostics.add(codes.NOT_APPLIED, message, span, path)
     _check_channels(config, root, diagnostics)
 
 

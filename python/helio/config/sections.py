@@ -29,6 +29,7 @@ from helio.config.types import (
     Host,
     Name,
     Origin,
+    Place,
     Port,
     PublicUrl,
     Secret,
@@ -185,6 +186,14 @@ class ApprovalConfig(Section):
     channels: tuple[ChannelConfig, ...] = Field(default_factory=_dashboard_channel)
 
 
+class ArchiveConfig(Section):
+    """Where days go that are over, and when. `path` is a directory, absolute or relative to the
+    working directory once loaded, or a URL; None is `archive` in the audit's own."""
+
+    path: Place | None = None
+    after: DurationField = Duration(7 * _DAY)
+
+
 class AuditConfig(Section):
     """What is kept of every call. `path` is absolute, or relative to the working directory, once
     loaded.
@@ -199,6 +208,16 @@ class AuditConfig(Section):
     redact: tuple[Any, ...] = Field(default=(), repr=False)
     max_record: Size = 256 * 1024
     signing_key: File | None = None
+    archive: ArchiveConfig = Field(default_factory=ArchiveConfig)
+
+    @model_validator(mode="after")
+    def _sealed_before_deleted(self) -> "AuditConfig":
+        if "after" in self.archive.model_fields_set and self.archive.after > self.retention:
+            raise unfit(
+                "`archive.after` is longer than `retention`",
+                "days are sealed first and deleted later",
+            )
+        return self
 
 
 class StateConfig(Section):

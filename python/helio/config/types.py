@@ -174,6 +174,19 @@ def _path(value: object, info: ValidationInfo) -> Path:
     return Path(directory) / Path(text).expanduser()
 
 
+def _place(value: object, info: ValidationInfo) -> str:
+    """A directory, or a URL, which says by itself where it is."""
+    text = reading(scalars.read_text)(value)
+    if "://" not in text:
+        return str(_path(value, info))
+    if urlsplit(_no_control(text)).password is not None:
+        raise unfit(
+            "a secret stands in this URL",
+            "give credentials by the environment or the files that the store's library reads",
+        )
+    return text
+
+
 def _leeway(value: object) -> scalars.Duration:
     duration = scalars.read_duration(value, positive=False)
     if duration > _MAX_LEEWAY:
@@ -247,5 +260,6 @@ Amount = Annotated[str, PlainValidator(reading(scalars.read_amount))]
 Currency = Annotated[str, PlainValidator(reading(scalars.read_currency))]
 Secret = Annotated[SecretStr, PlainValidator(_secret)]
 HeaderValue = Annotated[SecretStr, PlainValidator(_header_value)]
+Place = Annotated[str, PlainValidator(_place)]
 Directory = Annotated[Path, PlainValidator(_path)]
 File = Annotated[Path, PlainValidator(_path)]

@@ -27,7 +27,11 @@ _LONGEST_PAGE: Final = 1000
 """Rows of one answer, unless asked for fewer or more; and at most."""
 _FEED: Final = 50
 _LONGEST_FEED: Final = 500
-TYPES: Final = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
+TYPES: Final = {
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+}
 """Media types of exports, by `format`."""
 
 
