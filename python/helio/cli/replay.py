@@ -4,6 +4,7 @@ Above: `helio.cli`. Below: `helio.simulation`, `helio.audit` (the calls), `candi
 Exit codes: 0 fine, 1 for what `--fail-on` names, 2 usage or I/O.
 """
 
+import gc
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -82,6 +83,9 @@ def register(app: typer.Typer) -> None:
         """
         from helio.cli.candidate import load
 
+        # Many small values that are soon given up, and few that refer to one another.
+        gc.freeze()
+        gc.set_threshold(200_000, 20, 100)
         filters = parsed_filters(
             _COMMAND,
             {

@@ -58,7 +58,14 @@ class Doubts:
         if facts is None or not known:
             return True
         names = governance.policy.session_names
-        doubts = [each for each in known.values() if each.tool in names or each.labels]
+        doubts = [
+            each
+            for each in known.values()
+            # One that was made for sure is forgotten with its session.
+            if (each.tool in names or each.labels) and (not each.made or each.tool in facts.called)
+        ]
+        if not doubts:
+            return True
         if len(doubts) > _MOST:
             return False
         found = {_decided(received, governance, each) for each in _all_ways(facts, doubts)}

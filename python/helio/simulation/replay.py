@@ -13,12 +13,13 @@ import heapq
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, cast
 
 from helio.audit.recorded import RecordedCall
 from helio.evaluator import MalformedMessage
+from helio.governance.catalogue import Catalogue
 from helio.governance.evidence import SessionFacts
 from helio.governance.sessions import Sessions
 from helio.governance.store import Charge
@@ -88,8 +89,19 @@ class Candidate:
         pricings: Sequence[Pricing] = (),
     ) -> None:
         self.pricings = tuple(pricings)
-        self.session_falls_back = session_falls_back
+        self._session_falls_back = session_falls_back
         self.tried = cache(lambda environment: _tried(compiled(environment)))
+        self.governance = lru_cache(4096)(self._governance)
+
+    def _governance(self, environment: str | None, catalogue: Catalogue) -> Governance:
+        """What governs calls of one environment whose tool is in the catalogue."""
+        return Governance(
+            policy=self.tried(environment).policy,
+            catalogue=catalogue,
+            environment=environment,
+            session_falls_back=self._session_falls_back,
+            include_responses=False,
+        )
 
 
 def _tried(compiled: CompiledPolicy) -> Tried:
@@ -104,7 +116,6 @@ class _Call(NamedTuple):
     received: CallReceived
     governance: Governance
     tried: Tried
-    whole: bool
 
     @property
     def session(self) -> str | None:
@@ -146,11 +157,14 @@ class Replay:
             return None
         if call is None:
             return Judged(recorded, "indeterminate", old, why="arguments_unknown")
-        unknown = self._unknown(call)
+        course = self._course(call)
+        unknown = self._unknown(call, course)
         if unknown is not None:
+            if course.stage is Stage.JUDGED:
+                self.world.withdraw(course)
             self._take_over(call, doubtful=True)
             return Judged(recorded, "indeterminate", old, why=unknown)
-        return self._judge(call, old)
+        return self._compare(call, course, old)
 
     # one call
 
@@ -166,28 +180,23 @@ class Replay:
         if continues in self._stopped:
             continues = None  # Its first round would not have been made.
         tried = self._candidate.tried(recorded.environment)
-        governance = Governance(
-            policy=tried.policy,
-            catalogue=facts.catalogue(recorded),
-            environment=recorded.environment,
-            session_falls_back=self._candidate.session_falls_back,
-            include_responses=False,
-        )
+        governance = self._candidate.governance(recorded.environment, facts.catalogue(recorded))
         return _Call(
             recorded,
             facts.received(recorded, sent, continues),
             governance,
             tried,
-            sent.arguments_hash() == recorded.arguments_hash,
         )
 
-    def _judge(self, call: _Call, old: Verdict) -> Judged:
+    def _course(self, call: _Call) -> Course:
+        decided = facts.decided(call.recorded)
+        return self.world.judge(call.received, call.governance, decided)
+
+    def _compare(self, call: _Call, course: Course, old: Verdict) -> Judged:
         recorded = call.recorded
-        decided = facts.decided(recorded)
-        course = self.world.judge(call.received, call.governance, decided)
         if course.stage is Stage.OVER and _at_the_edge(course, old):
             self.world.advance_to(recorded.at + EDGE_NS)
-            course = self.world.judge(call.received, call.governance, decided)
+            course = self._course(call)
         if course.stage is Stage.JUDGED and _was_at_the_edge(recorded):
             self.world.withdraw(course)
             return Judged(recorded, "unchanged", old, old)
@@ -224,18 +233,19 @@ class Replay:
         amounts = recorded_amounts(call.recorded.budgets)
         return largest([*amounts, *(each for money in found for each in money.items())])
 
-    def _unknown(self, call: _Call) -> str | None:
+    def _unknown(self, call: _Call, course: Course) -> str | None:
         """Why the record does not tell enough to judge the call; None when it does."""
         recorded = call.recorded
         policy = call.tried.policy
+        whole = course.record["args_hash"] == recorded.arguments_hash
         doubted = self._doubts.about(call.session)
-        if call.whole and recorded.annotations is not None and not doubted:
+        if whole and recorded.annotations is not None and not doubted:
             return None
         loaded = self._facts(call)
-        if not call.whole or recorded.annotations is None:
+        if not whole or recorded.annotations is None:
             decision = judge(call.received, call.governance, loaded).decision
             attention, tool = call.tried.attention, cast("str", recorded.tool)
-            if not call.whole and (
+            if not whole and (
                 attention.rests_on_arguments(tool, decision.rule)
                 or (decision.action != "deny" and attention.priced_by_arguments(tool))
             ):
@@ -285,10 +295,14 @@ class Replay:
             charge(Charge(taken.id, taken.key, taken.kind, taken.amount, window), at, now)
 
     def _doubt(self, call: _Call, at: int, *, made: bool, labels: tuple[str, ...] = ()) -> None:
-        received = call.received
-        arguments = received.message.canonical_arguments()
-        doubt = Doubt(received.call_id, call.recorded.tool or "", at, arguments, labels, made)
-        self._doubts.add(call.session, doubt)
+        """Keeps that later calls of the session, if they ask, cannot rest on this one."""
+        tool = call.recorded.tool or ""
+        if tool not in call.tried.policy.session_names and not labels:
+            return
+        arguments = call.received.message.canonical_arguments()
+        self._doubts.add(
+            call.session, Doubt(call.received.call_id, tool, at, arguments, labels, made)
+        )
 
     def _mark(self, row: RecordedCall) -> None:
         mark = facts.mark(row)
