@@ -18,11 +18,12 @@ from helio.audit.journal import Journal
 from helio.audit.query import Filters
 from helio.audit.recorded import RecordedCall, recorded
 from helio.evaluator import tool_call
+from helio.governance.catalogue import Catalogue
 from helio.governance.identity import SessionIdentity
 from helio.governance.sessions import Sessions
 from helio.governance.store import LocalStore
 from helio.pipeline.events import CallReceived, Moment, UpstreamAnswered, UpstreamFailed
-from helio.pipeline.governance import Governance
+from helio.pipeline.governance import ActivePolicy, Governance
 from helio.pipeline.machine import CallMachine
 from helio.policy import CompiledPolicy, compile_text
 from helio.runtime import clock
@@ -112,12 +113,12 @@ class Recording:
         tools: list[dict[str, object]] | None = None,
         **facts: Any,
     ) -> None:
-        """Lets the traffic happen under a policy."""
-        from helio.governance.catalogue import Catalogue
-        from helio.pipeline.governance import ActivePolicy
-
+        """Lets the traffic happen under a policy; `tools` are listed in place of `TOOLS`, which
+        were seen first."""
         catalogue = Catalogue()
-        catalogue.replace(listed(*(TOOLS if tools is None else tools)))
+        catalogue.replace(listed(*TOOLS))
+        if tools is not None:
+            catalogue.replace(listed(*tools))
         governance = Governance(ActivePolicy(policy), catalogue, **facts)
         sessions = Sessions()
         journal = Journal.open(self.directory, durability="relaxed")

@@ -22,10 +22,22 @@ _ASKS: Final = """CASE
         json_extract_string(upstream_response, '$.result.resultType') = 'input_required', false)
         AND coalesce(json_type(upstream_response, '$.result.requestState'), 'VARCHAR') = 'VARCHAR'
     END"""
+_AT: Final = "epoch_us(timestamp)"
+_FORWARDED: Final = f"""1000 * CASE
+    WHEN outcome IS NULL THEN {_AT}
+    ELSE coalesce(
+        {_AT} + round(1000 * total_duration_ms)::BIGINT - round(1000 * upstream_latency_ms)::BIGINT,
+        greatest({_AT}, epoch_us(created_at)))
+    END"""
+_ENDED: Final = f"""1000 * CASE
+    WHEN outcome IS NULL THEN {_AT}
+    ELSE coalesce(
+        {_AT} + round(1000 * total_duration_ms)::BIGINT, greatest({_AT}, epoch_us(created_at)))
+    END"""
 _VALUES: Final = {
     "seq": "seq",
     "id": "id",
-    "at": "epoch_us(timestamp) * 1000",
+    "at": f"1000 * {_AT}",
     "kind": "record_kind",
     "selected": "",
     "session_id": "session_id",
@@ -45,9 +57,8 @@ _VALUES: Final = {
     "approval_status": "approval_status",
     "outcome": "outcome",
     "asks": _ASKS,
-    "latency_ms": "upstream_latency_ms",
-    "total_ms": "total_duration_ms",
-    "recorded_at": "epoch_us(created_at) * 1000",
+    "forwarded_at": _FORWARDED,
+    "ended_at": _ENDED,
     "budgets": "budgets",
     "metadata": "metadata",
     "origin": "origin",
@@ -60,7 +71,9 @@ class RecordedCall(NamedTuple):
 
     `selected`: the filters are met. `arguments`, `annotations`, `feedback`, `budgets` and
     `metadata` are JSON texts. `asks`: the upstream asked for a further round (2026-07-28); None
-    when its answer was not kept. The others are the audit's columns.
+    when its answer was not kept. `forwarded_at` is when its charges began to count, as near as the
+    record tells, `ended_at` when its outcome was there; of a call that went no further both are
+    `at`. The others are the audit's columns.
     """
 
     seq: int
@@ -84,9 +97,8 @@ class RecordedCall(NamedTuple):
     approval_status: str | None
     outcome: str | None
     asks: bool | None
-    latency_ms: float | None
-    total_ms: float | None
-    recorded_at: int
+    forwarded_at: int
+    ended_at: int
     budgets: str | None
     metadata: str | None
     origin: str | None

@@ -20,9 +20,13 @@ from helio.governance.ticket import State
 from helio.pipeline.events import CallReceived, UpstreamAnswered, UpstreamFailed
 from helio.protocol.modern import Round
 
-MILLISECOND: Final = 1_000_000
 _UNLISTED: Final = Standing(None, None, (0,))
-_ASKS: Final = Round(None)
+_ANSWERED: Final = UpstreamAnswered(200, None, 0, None, b"", None, 0)
+_ASKED: Final = UpstreamAnswered(200, None, 0, None, b"", None, 0, Round(None))
+_ERROR: Final = UpstreamAnswered(200, None, 0, None, b"", "error", 0)
+_NOT_SENT: Final = UpstreamFailed("recorded", "not sent", sent=False, latency=0)
+NOT_KNOWN: Final = UpstreamFailed("recorded", "nobody knows", sent=True, latency=0)
+"""What came of a call of which nobody knows what came of it."""
 
 
 class StatedCatalogue(Catalogue):
@@ -113,37 +117,17 @@ def mark(row: RecordedCall) -> Mark | None:
 
 def ending(call: RecordedCall) -> UpstreamAnswered | UpstreamFailed | None:
     """What came of a forwarded call; None for one that was never to be forwarded."""
-    latency = _nanoseconds(call.latency_ms)
     match call.outcome:
         case None:
             return None
         case "answered":
-            asks = _ASKS if call.asks else None
-            return UpstreamAnswered(200, None, 0, None, b"", None, latency, asks)
+            return _ASKED if call.asks else _ANSWERED
         case "upstream_error":
-            return UpstreamAnswered(200, None, 0, None, b"", "error", latency)
+            return _ERROR
+        case "not_forwarded":
+            return _NOT_SENT
         case _:
-            sent = call.outcome != "not_forwarded"
-            return UpstreamFailed("recorded", call.outcome, sent=sent, latency=latency)
-
-
-def forwarded_at(call: RecordedCall) -> int:
-    """When its charges began to count: as near as the record tells."""
-    if call.total_ms is None or call.latency_ms is None:
-        return max(call.at, call.recorded_at)
-    return call.at + _nanoseconds(call.total_ms) - _nanoseconds(call.latency_ms)
-
-
-def ended_at(call: RecordedCall) -> int:
-    """When it came to its end."""
-    if call.total_ms is None:
-        return forwarded_at(call)
-    return call.at + _nanoseconds(call.total_ms)
-
-
-def _nanoseconds(milliseconds: float | None) -> int:
-    # The record counts whole microseconds.
-    return 0 if milliseconds is None else round(milliseconds * 1000) * 1000
+            return NOT_KNOWN
 
 
 def _read(text: str) -> dict[str, Any]:

@@ -45,7 +45,6 @@ _ROUNDING_NS: Final = 2_000
 _LIMITED: Final = frozenset({"rate_limited", "spend_limited", "budget_exceeded"})
 _OWN_GUARDS: Final = frozenset({"audit_unavailable", "state_unavailable"})
 _GUARDS: Final = _OWN_GUARDS | {"tool_definition_drift", "unknown_tool"}
-_UNKNOWN_OUTCOME: Final = UpstreamFailed("replayed", "nobody knows", sent=True, latency=0)
 
 Kind = Change | Literal["indeterminate", "guarded"]
 
@@ -214,16 +213,16 @@ class Replay:
     def _forward(self, call: _Call, course: Course) -> None:
         recorded = call.recorded
         outcome = facts.ending(recorded)
-        self.world.forward(course, facts.forwarded_at(recorded))
+        self.world.forward(course, recorded.forwarded_at)
         if course.stage is not Stage.FORWARDED:
             return
         if outcome is None:
-            self.world.end(course, _UNKNOWN_OUTCOME)
+            self.world.end(course, facts.NOT_KNOWN)
             self._doubt(call, recorded.at, made=True)
             return
         if recorded.asks is None:
-            self._doubt(call, facts.ended_at(recorded), made=True)
-        self._at(facts.ended_at(recorded), lambda: self.world.end(course, outcome))
+            self._doubt(call, recorded.ended_at, made=True)
+        self._at(recorded.ended_at, lambda: self.world.end(course, outcome))
 
     def _money(self, call: _Call) -> Money:
         """What a call is worth, by the policies' limits and budgets, the recorded ones included."""
@@ -279,11 +278,11 @@ class Replay:
         if outcome is None or recorded.outcome == "not_forwarded":
             return
         if received.continues is None:
-            self._charge(judgement, call.tried, facts.forwarded_at(recorded))
+            self._charge(judgement, call.tried, recorded.forwarded_at)
         visit = SessionVisit(received, policy)
         visit.bear(judgement.labels)
         self._settle(visit.enter())
-        self._at(facts.ended_at(recorded), lambda: self._settle(_left(visit, outcome)))
+        self._at(recorded.ended_at, lambda: self._settle(_left(visit, outcome)))
 
     def _charge(self, judgement: Judgement, tried: Tried, at: int) -> None:
         charge, now = self.world.state.store.charge, self.world.now.monotonic

@@ -22,10 +22,11 @@ class Verdict(NamedTuple):
     @classmethod
     def of(cls, record: Mapping[str, object]) -> "Verdict":
         """That of a record's data."""
-        decision, reason, rule = (
-            record.get(name) for name in ("policy_decision", "block_reason", "matched_rule")
+        return cls(
+            _text(record.get("policy_decision")),
+            _text(record.get("block_reason")),
+            _text(record.get("matched_rule")),
         )
-        return cls(_text(decision), _text(reason), _text(rule))
 
     @property
     def passes(self) -> bool:

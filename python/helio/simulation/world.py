@@ -21,6 +21,19 @@ from helio.pipeline.governance import Governance
 from helio.pipeline.machine import CallMachine
 from helio.runtime.state import CallState
 
+_QUESTIONS = (
+    commands.LoadFacts,
+    commands.Reserve,
+    commands.ReserveBudgets,
+    commands.CheckRoom,
+)
+_SETTLEMENTS = (
+    commands.Commit,
+    commands.Release,
+    commands.EnterSession,
+    commands.LeaveSession,
+)
+
 
 class Stage(Enum):
     """Where a call of a world stands."""
@@ -100,6 +113,13 @@ class World:
         """Keeps evidence that did not come by a call. Raises ValueError for too long data."""
         self.state.sessions.mark(mark, self._now.monotonic)
 
+    def answer(self, course: Course) -> bytes | None:
+        """What Helio itself says to the agent of a call that is over; None when that was up to the
+        upstream. Asked once."""
+        self._require(course, Stage.OVER)
+        self._run(course, events.Recorded())
+        return course.answer
+
     def _require(self, course: Course, stage: Stage) -> None:
         if course.stage is not stage:
             raise ProgrammingError(f"a call that is {course.stage.name} is not {stage.name}")
@@ -110,40 +130,25 @@ class World:
 
     def _carry_out(self, course: Course, batch: list[Command]) -> Event | None:
         """The event that answers the last command; None where the call waits, or is over."""
-        event: Event | None = None
         for command in batch:
-            match command:
-                case (
-                    commands.LoadFacts()
-                    | commands.Reserve()
-                    | commands.ReserveBudgets()
-                    | commands.CheckRoom()
-                ):
-                    event = self.state.ask(command, self._now.monotonic)
-                    if isinstance(event, events.RoomRefused | events.BudgetsRefused):
-                        course.refusal = event.refusal
-                case (
-                    commands.Commit()
-                    | commands.Release()
-                    | commands.EnterSession()
-                    | commands.LeaveSession()
-                ):
-                    self.state.settle(command, self._now.monotonic)
-                case commands.AskApproval():
-                    event = self._asked(command.request, course.decided)
-                case commands.RecordIntent():
-                    course.record, course.stage = command.data, Stage.JUDGED
-                case commands.RecordBlocked():
-                    course.record, event = command.data, events.Recorded()
-                case commands.RecordOutcome():
-                    event = events.Recorded()
-                case commands.Forward():
-                    course.stage = Stage.FORWARDED
-                case commands.Answer():
-                    course.answer = command.body
-                case commands.UseApprovals() | commands.GiveBackApprovals() | commands.Deliver():
-                    pass
-        return event
+            if isinstance(command, _SETTLEMENTS):
+                self.state.settle(command, self._now.monotonic)
+            elif isinstance(command, _QUESTIONS):
+                event = self.state.ask(command, self._now.monotonic)
+                if isinstance(event, events.RoomRefused | events.BudgetsRefused):
+                    course.refusal = event.refusal
+                return event
+            elif isinstance(command, commands.AskApproval):
+                return self._asked(command.request, course.decided)
+            elif isinstance(command, commands.RecordIntent):
+                course.record, course.stage = command.data, Stage.JUDGED
+            elif isinstance(command, commands.RecordBlocked):
+                course.record = command.data
+            elif isinstance(command, commands.Forward):
+                course.stage = Stage.FORWARDED
+            elif isinstance(command, commands.Answer):
+                course.answer = command.body
+        return None
 
     def _asked(self, request: ApprovalRequest, decided: State) -> Event:
         """What comes of asking people."""
