@@ -147,6 +147,28 @@ def recorded(
     return map(RecordedCall._make, fetched(cursor))
 
 
+def before(
+    connection: duckdb.DuckDBPyConnection, call: RecordedCall, most: int
+) -> list[RecordedCall] | None:
+    """The youngest calls and marks before a call, oldest first; None when the call is not there.
+
+    Raises `helio.errors.IndexUnavailable`.
+    """
+    values = {**_VALUES, "selected": "true"}
+    seconds, nanoseconds = divmod(call.at, 1_000_000_000)
+    at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=nanoseconds // 1000)
+    sql = (
+        f"SELECT {', '.join(values.values())} FROM audit"
+        " WHERE record_kind IN ('tool_call', 'evidence') AND (timestamp, seq) <= (?, ?)"
+        f" ORDER BY timestamp DESC, seq DESC LIMIT {int(most) + 1}"
+    )
+    cursor = ask(connection, sql, [_naive(at), call.seq])
+    found = [RecordedCall._make(cells) for cells in fetched(cursor)]
+    if not found or found[0].id != call.id:
+        return None
+    return found[:0:-1]
+
+
 def number(connection: duckdb.DuckDBPyConnection, filters: Filters) -> int:
     """How many calls were recorded in the filters' period, whatever else these say."""
     return count(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from helio.simulation.report import Report
 
 _COMMAND = "replay"
+_EARLIER = 2000
+"""How many earlier calls and marks are looked at for what a test needs."""
 _AGO = re.compile(r"[0-9]+(ms|s|m|h|d)\Z")
 
 
@@ -67,6 +69,10 @@ def register(app: typer.Typer) -> None:
             bool | None, typer.Option("--dry-run/--no-dry-run", help="Dry runs only, or none.")
         ] = None,
         examples: Annotated[int, typer.Option(min=0, help="Calls to show at most.")] = 10,
+        write_tests: Annotated[
+            Path | None,
+            typer.Option(help="Write the changed calls among the examples as policy tests."),
+        ] = None,
         format_: Annotated[
             Literal["text", "json"], typer.Option("-f", "--format", help="text or json.")
         ] = "text",
@@ -83,8 +89,7 @@ def register(app: typer.Typer) -> None:
         """
         from helio.cli.candidate import load
 
-        # Many small values that are soon given up, and few that refer to one another.
-        gc.freeze()
+        # Many small values that are soon given up, and none that refer to one another.
         gc.set_threshold(200_000, 20, 100)
         filters = parsed_filters(
             _COMMAND,
@@ -104,7 +109,7 @@ def register(app: typer.Typer) -> None:
         )
         directory = audit_path or configured_directory(_COMMAND, config)
         candidate = load(policy or config, config)
-        report = _replayed(directory, candidate, filters, examples)
+        report = _replayed(directory, candidate, filters, examples, write_tests)
         _show(report, candidate, format_)
         whole = report.whole
         counted = whole.changed if fail_on == "changed" else whole.kinds["widened"]
@@ -126,7 +131,11 @@ def _instant(text: str | None) -> str | None:
 
 
 def _replayed(
-    directory: Path, candidate: "LoadedCandidate", filters: "Filters", examples: int
+    directory: Path,
+    candidate: "LoadedCandidate",
+    filters: "Filters",
+    examples: int,
+    tests: Path | None,
 ) -> "Report":
     from helio.audit.export import all_opened
     from helio.errors import IndexUnavailable, JournalDamaged
@@ -138,6 +147,8 @@ def _replayed(
         with all_opened(directory, notes.reading) as sources:
             for source in sources:
                 _replay(source, candidate, filters, report, notes)
+            if tests is not None:
+                _write_tests(tests, sources, candidate, report, notes)
     except JournalDamaged as error:
         fail(_COMMAND, f"the journal in {directory} is damaged: {error}")
     except IndexUnavailable as error:
@@ -173,6 +184,34 @@ def _replay(
             report.add(judged)
         if not done % 1000:
             notes.now_and_then(f"{done:,} of {total:,} calls")
+
+
+def _write_tests(
+    path: Path,
+    sources: "list[Source]",
+    candidate: "LoadedCandidate",
+    report: "Report",
+    notes: Notes,
+) -> None:
+    """The changed calls among the examples, each with what must come before it."""
+    from helio.audit.recorded import before
+    from helio.simulation.case_text import written
+    from helio.simulation.cases import written_case
+
+    cases, left_out = [], 0
+    for judged in report.examples():
+        if judged.new is None:
+            continue
+        found = (before(source.connection, judged.call, _EARLIER) for source in sources)
+        earlier = next((each for each in found if each is not None), None) or []
+        case = written_case(judged, earlier, lambda: candidate.replay(None))
+        if case is None:
+            left_out += 1
+        else:
+            cases.append(case)
+    path.write_text(written(cases, candidate.digest), "utf-8")
+    more = f"; {left_out} rest on more than a test can hold" if left_out else ""
+    notes.say(f"{len(cases)} tests in {path}{more}")
 
 
 def _show(report: "Report", candidate: "LoadedCandidate", format_: str) -> None:
