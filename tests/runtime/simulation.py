@@ -3,20 +3,24 @@
 An upstream that is a function stands behind it; nothing listens anywhere.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from helio.approvals.broker import Broker
+from helio.approvals.settings import ApprovalSettings
 from helio.audit.journal import Journal
 from helio.evaluator import parse_message
 from helio.governance.identity import SessionResolver
 from helio.governance.sessions import Sessions
 from helio.governance.store import LocalStore
+from helio.governance.ticket import Ticket
 from helio.pipeline.events import CallReceived, Moment, UpstreamAnswered, UpstreamFailed
 from helio.pipeline.machine import CallMachine
 from helio.runtime import clock
@@ -35,6 +39,7 @@ class Exchange:
     simulation: "Simulation"
     message: Any
     answered: Any = None
+    parted: asyncio.Future[Literal["gone", "cancelled"]] | None = None
 
     async def forward(self) -> UpstreamAnswered | UpstreamFailed:
         params = self.message["params"]
@@ -44,6 +49,19 @@ class Exchange:
         body = json.dumps(self.held).encode()
         error = "tool error" if result.get("isError") else None
         return UpstreamAnswered(200, body, len(body), None, b"", error, 0)
+
+    async def hold(
+        self, ticket: Ticket, resolved: asyncio.Future[Ticket]
+    ) -> Literal["resolved", "gone", "cancelled"]:
+        self.parted = asyncio.get_running_loop().create_future()
+        self.simulation.held.append(self)
+        await asyncio.wait([resolved, self.parted], return_when=asyncio.FIRST_COMPLETED)
+        return self.parted.result() if self.parted.done() else "resolved"
+
+    def part(self, how: Literal["gone", "cancelled"]) -> None:
+        """The agent leaves while its request is kept open."""
+        assert self.parted is not None
+        self.parted.set_result(how)
 
     async def deliver(self) -> None:
         self.answered = self.held
@@ -64,16 +82,30 @@ class Simulation:
     sessions: Sessions = field(default_factory=Sessions)
     passed: int = 0
     calls: int = 0
+    held: list[Exchange] = field(default_factory=list)
 
-    async def start(self, policies: str, budgets: str = "[]") -> None:
-        """Serves under these `policies` and `budgets` (YAML, flow style)."""
+    async def start(self, policies: str, budgets: str = "[]", **asking: Any) -> None:
+        """Serves under these `policies` and `budgets` (YAML, flow style); `asking` are settings of
+        `helio.approvals.settings.ApprovalSettings`."""
         self.monkeypatch.setattr(clock, "now", self.now)
         self.governance = govern(policies, budgets=budgets)
         self.journal = Journal.open(self.directory)
-        await self.journal.start(lambda: {})
-        self.driver = Driver(self.journal, self.store, self.sessions)
+        self.broker = Broker(
+            self.journal,
+            {},
+            ApprovalSettings(**{"channels": (), **asking}),
+            now=clock.now,
+            new_id=clock.new_call_id,
+        )
+        recovered = self.journal.recovered
+        state = recovered.state or {}
+        self.broker.restore(state.get("tickets", ()), 0, recovered.approvals)
+        await self.journal.start(lambda: {"tickets": self.broker.checkpoint()})
+        self.broker.start()
+        self.driver = Driver(self.journal, self.store, self.sessions, broker=self.broker)
 
     async def stop(self) -> None:
+        await self.broker.aclose()
         await self.journal.close()
 
     def now(self) -> Moment:
