@@ -45,6 +45,10 @@ class FaultyFileSystem(FileSystem):
         self._meet("sync")
         super().sync(descriptor)
 
+    def allocate(self, descriptor: int, size: int) -> None:
+        self._meet("allocate")
+        super().allocate(descriptor, size)
+
 
 @pytest.fixture
 def disk() -> FaultyFileSystem:

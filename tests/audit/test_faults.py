@@ -75,8 +75,8 @@ async def test_no_fault_loses_or_doubles_what_was_promised(
     monkeypatch: pytest.MonkeyPatch,
     durability: str,
 ) -> None:
-    monkeypatch.setattr("helio.audit.journal._FIRST_RETRY", 0.001)
-    monkeypatch.setattr("helio.audit.journal._LAST_RETRY", 0.002)
+    monkeypatch.setattr("helio.audit.retry._FIRST", 0.001)
+    monkeypatch.setattr("helio.audit.retry._LAST", 0.002)
     chance = random.Random(os.environ.get("HELIO_SEED", durability))
     load = Load(durability)
     journal = await started(load.state, durability=durability, max_segment_bytes=4000)

@@ -51,6 +51,7 @@ async def main():
             number += 1
             await journal.append_intent({"call_id": f"c{number}", "metadata": "y" * 500})
             print("kept", f"c{number}", flush=True)
+            await journal.append_outcome("outcome", {"call_id": f"c{number}", "status": "answered"})
     except JournalUnavailable as error:
         print("full", error, flush=True)
     try:
@@ -72,10 +73,10 @@ asyncio.run(main())
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB."""
+    """A file system of 512 KiB."""
     place = tmp_path / "disk"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(place)]
     if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
         pytest.skip("this machine lets nobody mount a tmpfs here")
     yield place

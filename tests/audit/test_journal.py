@@ -217,7 +217,9 @@ async def test_a_directory_that_takes_no_new_file_keeps_the_journal_unavailable(
     disk.faults.clear()
     await eventually(lambda: journal.available)
     await journal.append_intent(call("next"))
-    assert kinds(directory) == ["segment", "segment", "intent"]
+    assert kinds(directory) == ["segment", "segment", "lifecycle", "intent"]
+    (told,) = [line for line in recovery.read(directory) if line.kind == "lifecycle"]
+    assert json.loads(told.values()["metadata"]) == {"event": "audit_restored", "unrecorded": 1}
 
 
 async def test_what_was_acknowledged_is_carried_over_a_failed_sync(

@@ -101,7 +101,11 @@ class Application:
     async def start(self) -> Listeners:
         """Takes the journal, restores what counts, and serves. Raises `StartFailed`."""
         config = self._config
-        self._journal = Journal.open(config.audit.path, durability=config.audit.durability)
+        self._journal = Journal.open(
+            config.audit.path,
+            durability=config.audit.durability,
+            keep_unrecorded=config.audit.on_failure == "allow",
+        )
         self._notes = Notes(self._journal, config.environment)
         try:
             return await self._serve()

@@ -32,6 +32,24 @@ class FileSystem:
         """Deletes a file."""
         path.unlink()
 
+    def open_spare(self, path: Path) -> tuple[int, int]:
+        """A file for keeping space, made if missing; its descriptor and its size in bytes."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        return descriptor, os.fstat(descriptor).st_size
+
+    def allocate(self, descriptor: int, size: int) -> None:
+        """Gives the file so many bytes of the disk, whatever is written to them."""
+        os.posix_fallocate(descriptor, 0, size)
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        """Gives back what the file has beyond `size` bytes."""
+        os.ftruncate(descriptor, size)
+
+    def free_bytes(self, directory: Path) -> int:
+        """What the disk has left for this process."""
+        found = os.statvfs(directory)
+        return found.f_bavail * found.f_frsize
+
     def sync_directory(self, directory: Path) -> None:
         """Returns when the directory's names are on the disk."""
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,13 +1,15 @@
 """The journal: what happened, in order, on disk before it is acted on.
 
 Above: `helio.runtime` appends, `helio.app` opens and closes. Below: `writer` (lines to the kernel,
-and by a thread to the disk), `segment`, `recovery`, `lock`, `watermark`. Lives on one event loop.
+and by a thread to the disk), `segment`, `held` (the directory). Lives on one event loop.
 All thinking is done here: numbering, the chain, rotation, checkpoints, what follows a failure. Only
 who waits for the disk waits for the thread, once for all records of one turn of the loop.
 
 After a failed write or sync the segment is never written again. Appends fail at once until a new
 segment opens; it goes on behind the last record that is known to be on the disk. Records behind
 that one which were acknowledged, and outcomes, are carried over: written again, marked `carried`.
+On a disk that is full the new segment takes the place of the spare space, and holds the outcomes of
+calls under way only, until that much is free again.
 """
 
 import asyncio
@@ -17,15 +19,15 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
-from helio.audit import recovery
+from helio.audit import spare
 from helio.audit.file_system import FileSystem
-from helio.audit.lock import DirectoryLock
-from helio.audit.node import named
-from helio.audit.pending import Need, OpenEntry, Pending, Record
-from helio.audit.record import UNKNOWN_OUTCOME
-from helio.audit.recovery import Recovered
-from helio.audit.segment import FORMAT, Encoder, Position, encode_data, path_of
-from helio.audit.watermark import Watermark
+from helio.audit.held import HeldDirectory
+from helio.audit.late import Late
+from helio.audit.open_calls import OpenCalls
+from helio.audit.pending import Need, Pending, Record
+from helio.audit.record import restored, unknown_outcome
+from helio.audit.retry import Retry
+from helio.audit.segment import Encoder, Position, checkpoint_data, encode_data, path_of
 from helio.audit.writer import Writer
 from helio.errors import JournalUnavailable
 
@@ -39,9 +41,7 @@ _MAX_QUEUED = 65_536
 """Records that the disk may not have yet before appends are refused."""
 _DAY = 86_400 * 10**9
 """Nanoseconds of a UTC day."""
-_FIRST_RETRY = 0.2
-_LAST_RETRY = 2.0
-"""Seconds between attempts to open a new segment; the pause doubles."""
+_FULL = "the disk is full: what is left is for the outcomes of calls under way"
 
 
 class Journal:
@@ -59,79 +59,50 @@ class Journal:
         *,
         durability: Durability = "intent",
         max_segment_bytes: int = 64 * 1024 * 1024,
+        keep_unrecorded: bool = False,
         file_system: FileSystem | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> Self:
         """Locks the directory (made if missing), checks the journal's end and cuts a torn tail.
 
-        `clock` gives wall time in ns. What was found is in `recovered`. Raises `JournalLocked`,
-        `JournalDamaged`, and `JournalUnavailable` when the disk refuses.
+        `clock` gives wall time in ns. With `keep_unrecorded` records of calls are kept in memory
+        while they cannot be written, and written later, though their appends fail. What was found
+        is in `recovered`. Raises as `HeldDirectory.take` does.
         """
-        try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = DirectoryLock(directory)
-            try:
-                recovered = recovery.recover(directory, clock())
-                recovery.cut(directory, recovered)
-                node = named(directory)
-                watermark = Watermark(directory)
-            except BaseException:
-                lock.release()
-                raise
-        except OSError as error:
-            raise JournalUnavailable(f"{directory}: {error.strerror or error}") from error
-        for tail in recovered.cuts:
-            name = path_of(directory, tail.segment).name
-            logger.warning("%s: cut a torn tail of %d bytes", name, tail.lost)
-        return cls(
-            directory,
-            lock,
-            watermark,
-            recovered,
-            durability=durability,
-            node=node,
-            max_segment_bytes=max_segment_bytes,
-            file_system=file_system or FileSystem(),
-            clock=clock,
-        )
+        held = HeldDirectory.take(directory, file_system or FileSystem(), clock())
+        return cls(held, durability, max_segment_bytes, keep_unrecorded, clock)
 
     def __init__(
         self,
-        directory: Path,
-        lock: DirectoryLock,
-        watermark: Watermark,
-        recovered: Recovered,
-        *,
+        held: HeldDirectory,
         durability: Durability,
-        node: str,
         max_segment_bytes: int,
-        file_system: FileSystem,
+        keep_unrecorded: bool,
         clock: Callable[[], int],
     ) -> None:
         """Use `open`."""
-        self.directory = directory
+        recovered = held.recovered
+        self.directory = held.path
         self.recovered = recovered
-        self._lock = lock
-        self._watermark = watermark
-        self._node = node
+        self._held = held
         self._max_segment_bytes = max_segment_bytes
         self._clock = clock
         self._intent_need = Need.WRITTEN if durability == "relaxed" else Need.DURABLE
         self._outcome_need = _OUTCOME_NEEDS[durability]
-        self._writer = Writer(file_system, self._progress, self._fail)
+        self._writer = Writer(
+            held.file_system, held.spare, self._progress, self._spared, self._fail
+        )
         self._end = recovered.end
-        self._watermark.set(recovered.sequence, recovered.digest)
         self._encoder = Encoder(recovered.sequence, recovered.digest)
         self._pending = Pending(Record.recovered(recovered))
-        # The state that `start` is given holds what they bring already.
-        self._open_calls: dict[str | None, OpenEntry] = {
-            call.call_id: OpenEntry(call.at) for call in recovered.open_calls
-        }
+        self._open_calls = OpenCalls(recovered)
         self._unavailable: str | None = "the journal is not started"
         self._carried: list[Record] = []
-        self._late: list[Record] = []
-        self._retry: asyncio.TimerHandle | None = None
-        self._pause = _FIRST_RETRY
+        self._keep_unrecorded = keep_unrecorded
+        self._late = Late(everything=keep_unrecorded)
+        self._retry = Retry()
+        self._lacking = self._sparing = False
+        self._wanted = self._header_bytes = 0
         self._day, self._first = 0, 0
         self._started = False
         self._closing = False
@@ -175,9 +146,13 @@ class Journal:
         self._started = True
         self._writer.start()
         opened = self._loop.create_future()
-        self._open_segment(opened=opened)
+        self._asked: asyncio.Future[None] = self._loop.create_future()
+        # What a process that crashed kept free is for what it left open.
+        self._open_segment(opened=opened, give_up=True)
         try:
             await opened
+            self._ask_for_space()
+            await self._asked
         except BaseException:
             await self.close()
             raise
@@ -188,15 +163,7 @@ class Journal:
         Raises `JournalUnavailable`.
         """
         closed = [
-            self.append_durable(
-                "outcome",
-                {
-                    "call_id": call.call_id,
-                    "status": "indeterminate",
-                    "cause": cause,
-                    "upstream_error": UNKNOWN_OUTCOME,
-                },
-            )
+            self.append_durable("outcome", unknown_outcome(call.call_id, cause))
             for call in self.recovered.open_calls
             if call.call_id in self._open_calls
         ]
@@ -247,8 +214,7 @@ class Journal:
         if self._started:
             await self._end_writer()
         self._unavailable = "the journal is closed"
-        self._watermark.close()
-        self._lock.release()
+        self._held.release()
 
     # appending
 
@@ -256,25 +222,32 @@ class Journal:
         text = encode_data(data)
         call_id = str(data["call_id"]) if kind in ("intent", "outcome") else None
         record = Record(kind, self._clock(), text, need, call_id=call_id)
+        record.kept = self._keep_unrecorded
         if kind == "outcome":
-            record.ending = self._end_call(call_id, data)
-        if self._unavailable is not None:
-            if record.ending is not None:
-                self._late.append(record)
-            raise JournalUnavailable(self._unavailable)
-        if len(self._pending) >= _MAX_QUEUED and record.ending is None:
-            raise JournalUnavailable("too many records wait for the disk")
+            record.ending = self._open_calls.end(call_id, data)
+        self._refuse_unavailable(record, data)
         if self._ends_segment(record.at):
             self._open_segment([record])
         if kind == "intent":
-            self._open_calls[call_id] = OpenEntry(
-                record.at, data.get("charges", ()), data.get("facts")
-            )
+            self._open_calls.begin(record, data)
+            self._ask_for_space()
         self._put(record)
         if need is Need.QUEUED:
             return self._nothing
         record.future = self._loop.create_future()
         return record.future
+
+    def _refuse_unavailable(self, record: Record, data: Mapping[str, object]) -> None:
+        """Raises `JournalUnavailable` for a record that cannot be written now."""
+        if self._unavailable is None:
+            if len(self._pending) >= _MAX_QUEUED and record.ending is None:
+                raise JournalUnavailable("too many records wait for the disk")
+        elif self._sparing and self._late.is_end(record):
+            record.data = spare.shortened(record.data)
+        else:
+            if self._late.add(record) and record.kind == "intent":
+                self._open_calls.begin(record, data)
+            raise JournalUnavailable(self._unavailable)
 
     def _ends_segment(self, at: int) -> bool:
         """Whether a record of this time goes into a new segment: each holds one day, as the clock
@@ -282,14 +255,6 @@ class Journal:
         if self._end is None:
             return False
         return self._end.offset >= self._max_segment_bytes or at // _DAY > self._day
-
-    def _end_call(self, call_id: str | None, outcome: Mapping[str, object]) -> OpenEntry | None:
-        """The call ends; what it is in a checkpoint that comes before its outcome's line."""
-        call = self._open_calls.pop(call_id, None)
-        if call is None or outcome.get("status") == "not_forwarded":
-            return call
-        # The state holds what it brought.
-        return OpenEntry(call.at)
 
     def _put(self, record: Record, *, carried: bool = False) -> None:
         """Gives the record its line, and the line to the writer."""
@@ -315,28 +280,22 @@ class Journal:
         self,
         ending: Iterable[Record] = (),
         opened: asyncio.Future[None] | None = None,
+        *,
+        give_up: bool = False,
     ) -> None:
         """Goes on in a new segment, behind everything that was appended until now.
 
-        `ending` are records whose lines will follow; the calls they end are open until then.
+        `ending` are records whose lines will follow; the calls they end are open until then. With
+        `give_up` the spare space makes room for it.
         """
-        open_calls = self._open_calls | {
-            record.call_id: record.ending for record in ending if record.ending is not None
-        }
-        checkpoint = {
-            "format": FORMAT,
-            "node": self._node,
-            "follows": None if self._end is None else list(self._end),
-            "state": self._state(),
-            "open": [[call_id, *entry] for call_id, entry in open_calls.items()],
-        }
-        header = Record(
-            "segment", self._clock(), encode_data(checkpoint), Need.DURABLE, future=opened
-        )
+        listed = self._open_calls.listed(ending)
+        data = checkpoint_data(self._held.node, self._end, self._state(), listed)
+        header = Record("segment", self._clock(), data, Need.DURABLE, future=opened)
         line = self._line(header)
+        self._header_bytes = len(line)
         self._day, self._first = header.at // _DAY, header.sequence
         path = path_of(self.directory, header.sequence)
-        self._writer.open(path, line, again=self._unavailable is not None)
+        self._writer.open(path, line, again=self._unavailable is not None, give_up=give_up)
 
     # what the writer tells
 
@@ -344,46 +303,98 @@ class Journal:
         opened = self._pending.progress(written, synced)
         if synced:
             durable = self._pending.durable
-            self._watermark.set(durable.sequence, durable.digest)
-        if not opened or self._unavailable is None:
+            self._held.watermark.set(durable.sequence, durable.digest)
+        if not opened or self._unavailable is None or self._sparing:
             return
+        self._carried = []
+        if self._lacking:
+            self._save_space()
+        else:
+            self._resume()
+
+    def _resume(self) -> None:
+        """Takes all records again, those first that could not be written."""
         logger.info("the journal goes on in %s", path_of(self.directory, self.settled.segment).name)
         self._unavailable = None
-        self._pause = _FIRST_RETRY
-        self._carried = []
-        late, self._late = self._late, []
-        for record in late:
-            self._put(record)
+        self._sparing = False
+        self._retry.reset()
+        self._put_late(self._late.take())
+        lost, self._late.lost = self._late.lost, 0
+        if lost:
+            self.append_soon("lifecycle", restored(lost))
 
-    def _fail(self, reason: str) -> None:
+    def _save_space(self) -> None:
+        """Takes nothing but the ends of calls, until there is spare space again."""
+        self._unavailable = _FULL
+        self._lacking = False
+        self._sparing = True
+        self._put_late(self._late.take(ends_only=True))
+        self._retry.later(self._ask_again)
+
+    def _put_late(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self._put(record, carried=record.listed)
+
+    def _ask_for_space(self) -> None:
+        """Spare space grows with what it is for."""
+        wanted = spare.needed(len(self._open_calls), self._header_bytes)
+        if wanted > self._wanted:
+            self._wanted = wanted
+            self._writer.reserve(wanted)
+
+    def _ask_again(self) -> None:
+        self._wanted = 0
+        self._ask_for_space()
+
+    def _spared(self, size: int, asked: int) -> None:
+        """What came of asking for spare space, or of giving it up."""
+        if asked and not self._asked.done():
+            self._asked.set_result(None)
+        if self._unavailable is None and size < asked:
+            logger.error("the audit's disk is nearly full: new calls wait for room")
+            self._save_space()
+        elif self._sparing and asked >= self._wanted:
+            if size >= asked:
+                self._resume()
+            else:
+                self._retry.later(self._ask_again)
+
+    def _fail(self, reason: str, lacking: bool) -> None:
         """Takes the chain back to what the disk is known to hold; a new segment comes later."""
         self._unavailable = reason
-        carried, dropped = self._pending.fail(reason)
-        self._carried = carried
+        self._lacking, self._sparing = lacking, False
+        survivors, dropped = self._pending.fail(reason)
+        self._carried = []
+        for record in survivors:
+            if record.acknowledged or self._late.is_end(record):
+                self._carried.append(record)
+            elif not self._late.add(record):
+                self._open_calls.forget(record)
         for record in dropped:
-            if record.kind == "intent":
-                self._open_calls.pop(record.call_id, None)
+            self._open_calls.forget(record)
+            self._late.lost += record.kind != "segment"
         durable = self._pending.durable
         self._encoder = Encoder(durable.sequence, durable.digest)
         self._end = durable.end if durable.sequence else None
-        if self._closing:
-            return
-        self._retry = self._loop.call_later(self._pause, self._reopen)
-        self._pause = min(2 * self._pause, _LAST_RETRY)
+        if not self._closing:
+            self._retry.later(self._reopen, at_once=lacking and self._held.spare.size > 0)
 
     def _reopen(self) -> None:
-        self._retry = None
-        carried = self._carried + self._late
-        self._late = []
-        self._open_segment(carried)
+        carried = self._carried + self._late.take(ends_only=self._lacking)
+        self._carried = carried
+        for record in [*carried, *self._late]:
+            record.listed = True
+        if self._lacking:
+            for record in carried:
+                record.data = spare.shortened(record.data)
+        self._open_segment(carried, give_up=self._lacking)
         for record in carried:
             self._put(record, carried=True)
 
     async def _end_writer(self) -> None:
-        if self._retry is not None:
+        if self._retry.cancel() and not self._sparing:
             # One more attempt, now, at what a failure left to be carried over.
-            self._retry.cancel()
             self._reopen()
         await self._writer.stop()
-        if self._carried:
-            logger.error("%d records could not be written", len(self._carried))
+        if number := len(self._carried) + len(self._late):
+            logger.error("%d records could not be written", number)

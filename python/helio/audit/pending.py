@@ -35,7 +35,8 @@ class Record:
     """One record between its append and the sync that covers it.
 
     `at` is wall time in ns, `data` JSON text. `end` is the place behind its line, once it has one.
-    `ending`, of an outcome, is what its call is in a checkpoint that comes before its line.
+    `ending`, of an outcome, is what its call is in a checkpoint that comes before its line. `kept`:
+    it is written later if it cannot be now. `listed`: a checkpoint before its line tells of it.
     """
 
     __slots__ = (
@@ -47,7 +48,9 @@ class Record:
         "end",
         "ending",
         "future",
+        "kept",
         "kind",
+        "listed",
         "need",
         "sequence",
     )
@@ -73,6 +76,8 @@ class Record:
         self.digest = ""
         self.end = Position(0, 0)
         self.ending: OpenEntry | None = None
+        self.kept = False
+        self.listed = False
 
     @classmethod
     def recovered(cls, recovered: Recovered) -> Self:
@@ -96,8 +101,8 @@ class Record:
 
     @property
     def survives(self) -> bool:
-        """Whether a failure carries the record over: acknowledged, or the end of a call."""
-        return self.kind != "segment" and (self.acknowledged or self.kind == "outcome")
+        """Whether a failure carries the record over: acknowledged, kept, or the end of a call."""
+        return self.kind != "segment" and (self.acknowledged or self.kept or self.kind == "outcome")
 
 
 class Pending:

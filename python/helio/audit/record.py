@@ -125,3 +125,19 @@ def _cell(column: Column, value: object) -> Cell:
     if isinstance(value, str | int | float | bool):
         return value
     return orjson.dumps(value).decode()
+
+
+def unknown_outcome(call_id: str, cause: str) -> dict[str, object]:
+    """The outcome of a call that nobody will ever know; `cause` says what ended it."""
+    return {
+        "call_id": call_id,
+        "status": "indeterminate",
+        "cause": cause,
+        "upstream_error": UNKNOWN_OUTCOME,
+    }
+
+
+def restored(unrecorded: int) -> dict[str, object]:
+    """What the audit says of a time when it could not be written: how many records are missing."""
+    metadata = {"event": "audit_restored", "unrecorded": unrecorded}
+    return {"record_kind": "lifecycle", "metadata": orjson.dumps(metadata).decode()}

@@ -109,6 +109,21 @@ def encode_data(data: Mapping[str, object]) -> bytes:
     return text
 
 
+def checkpoint_data(
+    node: str, follows: Position | None, state: Mapping[str, object], open_calls: object
+) -> bytes:
+    """The data of a segment's first line, as JSON text; `follows` is where the chain goes on."""
+    return encode_data(
+        {
+            "format": FORMAT,
+            "node": node,
+            "follows": None if follows is None else list(follows),
+            "state": state,
+            "open": open_calls,
+        }
+    )
+
+
 def decode(raw: bytes) -> Line | str:
     """The line without its newline, or what is wrong with it."""
     match = _LINE.fullmatch(raw)

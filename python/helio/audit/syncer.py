@@ -1,10 +1,10 @@
 """The syncer: one thread for what a disk takes its time for. It opens segments, syncs and closes
 them.
 
-Above: `writer`, on the event loop, which writes the lines. Below: `file_system`. The thread takes
-all requests that queued while the last `fdatasync` ran as one (group commit), and touches Python as
-little as it can: each return from a system call waits for the interpreter, which the event loop
-holds while it is busy. After a failure it only opens a new segment, when told to.
+Above: `writer`, on the event loop, which writes the lines. Below: `file_system`, `spare`. The
+thread takes all requests that queued while the last `fdatasync` ran as one (group commit), and
+touches Python as little as it can: each return from a system call waits for the interpreter, which
+the event loop holds while it is busy. After a failure it only opens a new segment, when told to.
 """
 
 import errno
@@ -16,16 +16,25 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple, Protocol
 
 from helio.audit.file_system import FileSystem
+from helio.audit.spare import Spare, is_lacking
 
 logger = logging.getLogger(__name__)
 
 
 class Open(NamedTuple):
-    """Begin a new segment with its header. `again` ends the state after a failure."""
+    """Begin a new segment with its header. `again` ends the state after a failure; `give_up` gives
+    the spare space up first."""
 
     path: Path
     header: bytes
     again: bool = False
+    give_up: bool = False
+
+
+class Reserve(NamedTuple):
+    """Keep so many bytes of the disk as spare space."""
+
+    size: int
 
 
 class Sync(NamedTuple):
@@ -44,7 +53,7 @@ class Stop(NamedTuple):
     """Close the file and end the thread."""
 
 
-Job = Open | Sync | Break | Stop
+Job = Open | Reserve | Sync | Break | Stop
 
 
 class Listener(Protocol):
@@ -56,8 +65,12 @@ class Listener(Protocol):
     def opened(self, descriptor: int) -> None:
         """The disk has a new segment's header, and the segment can be written."""
 
-    def failed(self, reason: str) -> None:
-        """Nothing more will be synced until a segment is opened `again`."""
+    def spared(self, size: int, asked: int) -> None:
+        """So many bytes are kept as spare space now, and how many were `asked` for."""
+
+    def failed(self, reason: str, lacking: bool) -> None:
+        """Nothing more will be synced until a segment is opened `again`. `lacking`: the disk is
+        full."""
 
     def stopped(self) -> None:
         """The last of all."""
@@ -67,9 +80,14 @@ class Syncer:
     """The thread and its queue. `soon` has the event loop call something back, from any thread."""
 
     def __init__(
-        self, file_system: FileSystem, listener: Listener, soon: Callable[..., object]
+        self,
+        file_system: FileSystem,
+        spare: Spare,
+        listener: Listener,
+        soon: Callable[..., object],
     ) -> None:
         self._file_system = file_system
+        self._spare = spare
         self._listener = listener
         self._soon = soon
         self._queue: SimpleQueue[Job] = SimpleQueue()
@@ -95,6 +113,9 @@ class Syncer:
         while running:
             for job in _merged(self._take()):
                 running = running and not isinstance(job, Stop)
+                if isinstance(job, Reserve):
+                    self._reserve(job)
+                    continue
                 if self._broken and not (isinstance(job, Open) and job.again):
                     continue
                 try:
@@ -133,6 +154,9 @@ class Syncer:
     def _open(self, job: Open) -> None:
         self._broken = False
         self._close()
+        if job.give_up:
+            self._spare.release()
+            self._soon(self._listener.spared, 0, 0)
         self._path = job.path
         self._descriptor = descriptor = self._file_system.create(job.path)
         try:
@@ -146,6 +170,14 @@ class Syncer:
             raise
         self._soon(self._listener.opened, descriptor)
 
+    def _reserve(self, job: Reserve) -> None:
+        """A disk that refuses is told by the size that is kept: nothing is lost with it."""
+        try:
+            self._spare.reserve(job.size)
+        except OSError as error:
+            logger.info("no %d bytes can be kept free: %s", job.size, error.strerror or error)
+        self._soon(self._listener.spared, self._spare.size, job.size)
+
     def _break(self, error: OSError | MemoryError) -> None:
         """Gives the file up for good: after a failed sync nobody knows what it holds. It is closed
         later, for the event loop may be writing to it.
@@ -154,7 +186,7 @@ class Syncer:
         self._broken = True
         name = "" if self._path is None else f"{self._path.name}: "
         reason = error.strerror if isinstance(error, OSError) else "out of memory"
-        self._soon(self._listener.failed, f"{name}{reason or error}")
+        self._soon(self._listener.failed, f"{name}{reason or error}", is_lacking(error))
 
     def _close(self) -> None:
         if self._descriptor is None:

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from helio.audit.file_system import FileSystem
-from helio.audit.syncer import Break, Open, Stop, Sync, Syncer
+from helio.audit.spare import Spare
+from helio.audit.syncer import Break, Open, Reserve, Stop, Sync, Syncer
 
 _MAX_UNSYNCED = 1024 * 1024
 """Bytes that may wait for a sync that nobody asked for."""
@@ -35,18 +36,23 @@ class Writer:
     """The lines on their way to the kernel and to the disk.
 
     `progress(written, synced)` tells how many lines were written and synced since the last call;
-    `failed(reason)` that nothing put until now will be, but for what was told. Neither is called
-    from within `put` or `open`.
+    `spared(size, asked)` how many bytes are spare space now; `failed(reason, lacking)` that
+    nothing put until now will be, but for what was told, and whether for lack of space. None is
+    called from within `put`, `open` or `reserve`.
     """
 
     def __init__(
         self,
         file_system: FileSystem,
+        spare: Spare,
         progress: Callable[[int, int], None],
-        failed: Callable[[str], None],
+        spared: Callable[[int, int], None],
+        failed: Callable[[str, bool], None],
     ) -> None:
         self._file_system = file_system
+        self._spare = spare
         self._progress = progress
+        self._spared = spared
         self._failed = failed
         self._queue: deque[_Lines | Open | Stop] = deque()
         self._scheduled = False
@@ -61,7 +67,7 @@ class Writer:
         """Starts the thread; lines will come from the running loop. `open` is the first call."""
         self._loop = asyncio.get_running_loop()
         self._end = self._loop.create_future()
-        self._syncer = Syncer(self._file_system, self, self._loop.call_soon_threadsafe)
+        self._syncer = Syncer(self._file_system, self._spare, self, self._loop.call_soon_threadsafe)
         self._syncer.start()
 
     def put(self, line: bytes, *, sync: bool) -> None:
@@ -73,9 +79,16 @@ class Writer:
         last.lines.append(line)
         last.sync = last.sync or sync
 
-    def open(self, path: Path, header: bytes, *, again: bool = False) -> None:
-        """Begins a new segment behind what was put. `again` ends the state after a failure."""
-        self._add(Open(path, header, again))
+    def open(
+        self, path: Path, header: bytes, *, again: bool = False, give_up: bool = False
+    ) -> None:
+        """Begins a new segment behind what was put. `again` ends the state after a failure;
+        `give_up` gives the spare space up for it."""
+        self._add(Open(path, header, again, give_up))
+
+    def reserve(self, size: int) -> None:
+        """Asks for so many bytes of spare space; `spared` tells what came of it."""
+        self._syncer.put(Reserve(size))
 
     async def stop(self) -> None:
         """Puts all of it on the disk and ends the thread."""
@@ -152,14 +165,18 @@ class Writer:
         self._progress(1, count)
         self._work()
 
-    def failed(self, reason: str) -> None:
+    def spared(self, size: int, asked: int) -> None:
+        """See `helio.audit.syncer.Listener`."""
+        self._spared(size, asked)
+
+    def failed(self, reason: str, lacking: bool) -> None:
         """See `helio.audit.syncer.Listener`."""
         self._broken, self._opening = True, False
         self._descriptor = None
         self._synced = self._written
         self._unasked_bytes = 0
         self._work()
-        self._failed(reason)
+        self._failed(reason, lacking)
 
     def stopped(self) -> None:
         """See `helio.audit.syncer.Listener`."""
