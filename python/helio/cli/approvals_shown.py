@@ -1,7 +1,7 @@
 """Tickets on a terminal: as blocks of lines, and as a view that follows.
 
-Above: `approvals`. Below: `operator_port`, rich. What agents wrote is shown with escapes for all
-that a terminal would obey.
+Above: `approvals_asked`. Below: `operator_port`, rich. What agents wrote is shown with escapes for
+all that a terminal would obey.
 """
 
 import json

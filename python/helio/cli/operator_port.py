@@ -1,7 +1,7 @@
 """The operator port of a running Helio, as commands ask it.
 
-Above: `approvals`. Below: `http.client`, `helio.config` (where the port is, and its secret). The
-secret goes to the address that was named and nowhere else: redirections and proxies are not
+Above: `approvals_asked`. Below: `http.client`, `helio.config` (where the port is, and its secret).
+The secret goes to the address that was named and nowhere else: redirections and proxies are not
 followed.
 """
 
@@ -10,38 +10,17 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import typer
 
+from helio.cli.approvals import SECRET_VARIABLE, URL_VARIABLE
 from helio.cli.output import fail
 
 if TYPE_CHECKING:
     from helio.config import LoadedConfig
     from helio.config.sections import DashboardConfig
-
-URL_VARIABLE: Final = "HELIO_OPERATOR_URL"
-SECRET_VARIABLE: Final = "HELIO_OPERATOR_SECRET"  # noqa: S105 - a name
-
-Config = Annotated[
-    Path,
-    typer.Option(
-        "-c", "--config", help="The configuration: it says where Helio is, and its secret."
-    ),
-]
-Url = Annotated[
-    str | None,
-    typer.Option("--url", envvar=URL_VARIABLE, help="The operator port of a Helio elsewhere."),
-]
-Secret = Annotated[
-    str | None,
-    typer.Option(
-        "--secret",
-        envvar=SECRET_VARIABLE,
-        help="The operator's secret; better in the variable, where no list of processes shows it.",
-    ),
-]
 
 _TIMEOUT_SECONDS = 10.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
