@@ -35,6 +35,7 @@ from helio.governance.feedback import instant
 from helio.governance.identity import SessionResolver
 from helio.operator.access import Access
 from helio.operator.api import application
+from helio.operator.approvals import ApprovalsView
 from helio.operator.questions import Asking
 from helio.pipeline.governance import ActivePolicy
 from helio.pipeline.histories import histories, identities
@@ -249,7 +250,8 @@ class Application:
             memory=self._memory,
             asking=asking,
         )
-        app = application(access, [*served, *more])
+        tickets = ApprovalsView(self._broker, access)
+        app = application(access, [*served, *tickets.routes(), *more])
         app.on_cleanup.append(lambda _: asking.close())
         return await self._ports.listen(app, dashboard.host, dashboard.port)
 
