@@ -8,10 +8,6 @@ from helio.config.availability import UNAVAILABLE
 SMALLEST = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\n"
 
 ASKED_FOR = {
-    "approval.channels[].type": (
-        "approval: { channels: [{ type: webhook, url: 'https://a.example', "
-        "secret: 'a-secret-of-some-length' }] }"
-    ),
     "state.backend": "state: { backend: redis }",
     "sdk": "sdk: { enabled: true }",
     "audit.redact": "audit: { redact: ['$.card'] }",

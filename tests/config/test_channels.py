@@ -19,7 +19,7 @@ def loaded(*channels: str, head: str = PUBLIC, **environment: str) -> LoadedConf
 
 def faults(*channels: str, head: str = PUBLIC) -> list[str]:
     found = loaded(*channels, head=head).diagnostics
-    return [f"{each.code} {each.message}" for each in found if each.code != "HL301"]
+    return [f"{each.code} {each.message}" for each in found]
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,13 @@ def test_faults(channel: str, fault: str) -> None:
 
 
 def test_unknown_keys_are_found() -> None:
-    found = [(each.message, each.hint) for each in loaded(f"{SLACK}, aprovers: [U012]").diagnostics]
-    assert ("unknown key `aprovers`", "did you mean `approvers`?") in found
+    (found,) = loaded(f"{SLACK}, aprovers: [U012]").diagnostics
+    assert (found.message, found.hint) == ("unknown key `aprovers`", "did you mean `approvers`?")
 
 
 def test_secrets_that_are_easily_guessed() -> None:
-    found = loaded("type: webhook, url: 'https://a.example', secret: short").diagnostics
-    assert ("HL107", "approval.channels[0].secret") in [(each.code, each.path) for each in found]
+    (found,) = loaded("type: webhook, url: 'https://a.example', secret: short").diagnostics
+    assert (found.code, found.path) == ("HL107", "approval.channels[0].secret")
 
 
 def test_slack_must_reach_helio() -> None:
@@ -95,4 +95,4 @@ def test_what_is_not_set_yet_is_no_fault() -> None:
     channel = "type: webhook, url: '${URL}', secret: '${SECRET}', allow_private: ['${NETWORK}']"
     text = f"{SMALLEST}approval: {{ channels: [{{ {channel} }}] }}"
     found = parse_config(text, environment={}, purpose="compile")
-    assert {each.code for each in found.diagnostics} - {"HL301"} == {"HL202"}
+    assert {each.code for each in found.diagnostics} == {"HL202"}

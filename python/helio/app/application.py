@@ -116,7 +116,7 @@ class Application:
 
     async def _serve(self) -> Listeners:
         config = self._config
-        self._reach = Reach(config.approval.channels)
+        self._reach = Reach(config.approval.channels, listens=self._listens)
         self._broker = approvals(config, self._journal, self._reach)
         self._memory.restore(self._journal)
         await self._journal.start(self._checkpoint)

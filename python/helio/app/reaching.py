@@ -4,7 +4,7 @@ Above: `helio.app.application`. Below: `helio.approvals.channels`, `helio.transp
 library is loaded only where a Slack channel is configured.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
@@ -13,7 +13,7 @@ from helio.approvals.channels.dashboard import DashboardChannel
 from helio.approvals.channels.port import Channel
 from helio.approvals.channels.webhook import WebhookChannel
 from helio.config.channels import ChannelConfig
-from helio.errors import ProgrammingError
+from helio.errors import ProgrammingError, StartFailed
 from helio.transport.admission import Guards
 from helio.transport.door import Handler
 
@@ -25,9 +25,18 @@ SLACK_PATH: Final = "/slack/actions"
 
 
 class Reach:
-    """All channels by their names; `dashboard` is always there. Made on a running event loop."""
+    """All channels by their names; `dashboard` is always there. Made on a running event loop.
 
-    def __init__(self, configured: Iterable[ChannelConfig]) -> None:
+    `listens`: whether there is a port that Slack can send clicks to. Raises `StartFailed` for a
+    Slack channel without: nobody could answer there.
+    """
+
+    def __init__(self, configured: Collection[ChannelConfig], *, listens: bool = True) -> None:
+        if not listens and any(each.type == "slack" for each in configured):
+            raise StartFailed(
+                "a Slack channel needs a port that clicks can come to, and stdio has none",
+                "Use `helio start`, or a channel of another type.",
+            )
         self.channels: dict[str, Channel] = {"dashboard": DashboardChannel()}
         self._slack: list[SlackChannel] = []
         for each in configured:

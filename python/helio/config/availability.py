@@ -63,9 +63,6 @@ class Unavailable:
 
 
 UNAVAILABLE = (
-    Unavailable(
-        "approval.channels[].type", one_of("webhook", "slack"), "a webhook or Slack channel"
-    ),
     Unavailable("state.backend", one_of("redis"), "`backend: redis`"),
     Unavailable("sdk", not_switched_off, "the SDK port (`sdk` without `enabled: false`)"),
     Unavailable("audit.redact", not_empty, "`redact`"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from approvals.channels.asked import approved, asked
+from approvals.channels.asked import ASKED_AT, SECOND, approved, asked
 from approvals.channels.office import Pauses, channel_of
 from helio.approvals.channels import dialling
 from helio.approvals.channels.attempts import Attempts
@@ -16,12 +16,13 @@ from slack import Slack, rate_limited
 
 
 async def test_posts_and_updates(slack: Slack) -> None:
-    channel = channel_of(slack)
+    channel = channel_of(slack, now=lambda: ASKED_AT / SECOND)
     receipt = await channel.notify(asked(), "requested")
     (message,) = slack.messages
     assert receipt == {
         "messages": [{"channel": "C0APPROVALS", "ts": message.ts}],
         "attempts": 1,
+        "at": "2026-11-23T04:30:00.000000Z",
     }
     assert len(message.elements()) == 2
     await channel.resolved(approved(receipts={"people": receipt}))

@@ -9,7 +9,9 @@ import pytest
 from approvals.channels.asked import ASKED_AT, SECOND, asked
 from approvals.channels.office import ALICE, MALLORY, Office, channel_of, office_of, serving
 from approvals.tickets import request
-from helio.approvals.channels.slack_messages import APPROVE, DENY, REASON
+from helio.approvals.channels import slack as slack_channel
+from helio.approvals.channels import slack_requests
+from helio.approvals.channels.slack_messages import APPROVE, DENY, REASON, reason_dialog
 from helio.audit.journal import Journal
 from helio.errors import JournalUnavailable
 from helio.governance.ticket import Ticket
@@ -284,3 +286,36 @@ async def test_the_clock_of_the_window_is_the_walls(slack: Slack, journal: Journ
         assert (await slack.post(body, slack.signed(body)))[0] == 401
         assert (await slack.post(body, slack.signed(body, at - 299)))[0] == 200
         assert office.tickets.get(ticket.id).status == "approved"
+
+
+async def test_a_dialog_of_a_channel_that_was_not_asked(slack: Slack, journal: Journal) -> None:
+    """One app in two channels signs for both; only one of them was asked."""
+    other = channel_of(slack, "other", approvers=[MALLORY.id])
+    async with office_of(slack, journal, other, approvers=[ALICE.id]) as office:
+        ticket = await office.ask()
+        view = reason_dialog(ticket, "other")
+        answer = await slack.submit(MALLORY, view, **{REASON: "no"})
+        assert answer["response_action"] == "update"
+        assert office.tickets.get(ticket.id).is_pending
+
+
+async def test_what_could_not_be_remembered_is_not_accepted(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slack_requests, "MOST_SIGNATURES", 1)
+    ticket = await office.ask()
+    slack, (message,) = office.slack, office.slack.messages
+    assert await slack.click(ALICE, message, DENY) == 200
+    assert await slack.click(ALICE, message, APPROVE) == 503
+    assert office.tickets.get(ticket.id).is_pending
+
+
+async def test_replies_under_way_are_bounded(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(slack_channel, "MOST_REPLIES", 0)
+    ticket = await office.ask()
+    assert await office.slack.click(MALLORY, office.slack.messages[0], APPROVE) == 200
+    assert "the channel people replies to too many clicks at once" in caplog.text
+    assert office.slack.called["chat.postEphemeral"] == 0
+    assert office.tickets.get(ticket.id).is_pending

@@ -21,6 +21,7 @@ from helio.approvals.channels.slack_messages import Block, SlackMessage, questio
 from helio.approvals.channels.slack_requests import Person, Verifier
 from helio.config.channels import SLACK_API
 from helio.errors import NotificationFailed
+from helio.governance.feedback import instant
 from helio.governance.ticket import Ticket
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class SlackChannel:
         # The library takes it from the environment.
         self._api.proxy = None
         self._attempts = attempts or Attempts()
+        self._now = now
         self._replies: set[asyncio.Task[None]] = set()
 
     # for the broker
@@ -96,7 +98,8 @@ class SlackChannel:
     async def notify(
         self, ticket: Ticket, occasion: Literal["requested", "escalated"]
     ) -> Mapping[str, object]:
-        """See `helio.approvals.channels.port.Channel`. The receipt names every message."""
+        """See `helio.approvals.channels.port.Channel`. The receipt names every message,
+        and says when and after how many attempts the last one was posted."""
         message = question(ticket, occasion)
 
         async def post() -> Place:
@@ -112,7 +115,8 @@ class SlackChannel:
 
         place, attempts = await self._attempts.of(post)
         before = [each._asdict() for each in self.places(ticket)]
-        return {"messages": [*before, place._asdict()], "attempts": attempts}
+        at = instant(int(self._now() * 1_000_000_000))
+        return {"messages": [*before, place._asdict()], "attempts": attempts, "at": at}
 
     async def resolved(self, ticket: Ticket) -> None:
         """See `helio.approvals.channels.port.Channel`."""
