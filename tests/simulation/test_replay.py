@@ -245,6 +245,51 @@ def test_cut_arguments_do_not_matter_where_no_rule_looks_at_them(
     assert kinds(replayed(calls, compiled(policy))) == ["narrowed"]
 
 
+def redacted(calls: list[RecordedCall], value: str) -> list[RecordedCall]:
+    """With a value hidden as `audit.redact` does, and the hash keyed."""
+    mark = '"[redacted:a4b24e63a2d13f66]"'
+    assert all(value in (call.arguments or "") for call in calls)
+    return [
+        call._replace(arguments=(call.arguments or "").replace(value, mark), arguments_hash="0")
+        for call in calls
+    ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "kind"),
+    [
+        (CAP, "narrowed"),
+        (SPEND.format(50), "narrowed"),
+        ("{ rules: [{ match: { input: { card: { starts_with: '4' } } }, action: deny }] }", None),
+        ("{ rules: [{ match: { input: { '$..*': 7 } }, action: deny }] }", None),
+        (
+            "{ rules: [{ action: rate_limit, limits: { max_calls: 1, window: 1m, key: call } }] }",
+            "unchanged",
+        ),
+    ],
+)
+def test_only_what_looks_at_hidden_values_cannot_be_judged(
+    directory: Path, policy: str, kind: str | None
+) -> None:
+    calls = record(directory, EVERYTHING, [Step("pay", {"amount": 60, "card": "4111"})])
+    (judged,) = replayed(redacted(calls, '"4111"'), compiled(policy))
+    assert (judged.kind, judged.why) == (
+        (kind, None) if kind else ("indeterminate", "arguments_unknown")
+    )
+
+
+def test_evidence_about_hidden_values_is_not_guessed(directory: Path) -> None:
+    policy = compiled(
+        "{ rules: [{ match: { tool: pay }, evidence: { requires: [{ tool: lookup,"
+        " bind: { order: '$.id' } }] } }] }"
+    )
+    paying = Step("pay", {"order": 1})
+    calls = record(directory, policy, [lookup(), paying])
+    hidden = redacted(calls[:1], "1") + calls[1:]
+    assert kinds(replayed(calls, policy)) == ["unchanged", "unchanged"]
+    assert kinds(replayed(hidden, policy)) == ["unchanged", "indeterminate"]
+
+
 def without_annotations(calls: list[RecordedCall]) -> list[RecordedCall]:
     """As versions recorded them that did not keep annotations."""
     return [call._replace(annotations=None) for call in calls]

@@ -5,21 +5,33 @@ Above: `replay` (asks when something about a recorded call is not known). Below:
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from helio.evaluator import glob_matches
 from helio.policy.graph import CompiledPolicy
 
-_DEFAULT: Final = -1
-_NEVER: Final = 1 << 32
+DEFAULT: Final = -1
 
 Node = Mapping[str, Any]
+Unseen = Callable[[str], bool]
+"""Whether it is not known what a path (JSONPath) of the arguments selects."""
+WHOLE: Final = "$"
+"""The path of all arguments."""
+
+
+class _Rule(NamedTuple):
+    """What one rule looks at: paths of the arguments, evidence about which calls, annotations."""
+
+    place: int
+    paths: tuple[str, ...]
+    bound: tuple[str, ...]
+    annotations: bool
 
 
 class Attention:
-    """Which of a policy's rules look at arguments, and which at annotations."""
+    """Which of a policy's rules look at arguments, which at annotations, and where."""
 
     def __init__(self, compiled: CompiledPolicy) -> None:
         graph = orjson.loads(compiled.graph)
@@ -31,49 +43,67 @@ class Attention:
             for at in self._nodes[budget]["contributors"]
         ]
         self._asks_of_destructive = compiled.settings.flag_destructive == "require_approval"
-        self.first_by_arguments = lru_cache(4096)(self._first(self._by_arguments))
-        self.first_by_annotations = lru_cache(4096)(self._first(self._by_annotations))
-        self.priced_by_arguments = lru_cache(4096)(self._priced_by_arguments)
+        self._of_tool = lru_cache(4096)(self._looking)
+        self._prices = lru_cache(4096)(self._pricing)
 
-    def rests_on_arguments(self, tool: str, rule: int) -> bool:
-        """Whether another text of the arguments could have led to another decision than that of
+    def rests_on_arguments(self, tool: str, rule: int, unseen: Unseen) -> bool:
+        """Whether what is `unseen` of the arguments could have led to another decision than that of
         `rule` (-1 for the default)."""
-        return self.first_by_arguments(tool) <= _place(rule)
+        return any(unseen(path) for each in self._until(tool, rule) for path in each.paths)
+
+    def rests_on_evidence(self, tool: str, rule: int) -> tuple[str, ...]:
+        """The evidence of which that decision asks what it was about."""
+        return tuple(name for each in self._until(tool, rule) for name in each.bound)
 
     def rests_on_annotations(self, tool: str, rule: int) -> bool:
-        """The same for the tool's annotations."""
-        if rule == _DEFAULT and self._asks_of_destructive:
+        """Whether other annotations of the tool could have led to another decision."""
+        if rule == DEFAULT and self._asks_of_destructive:
             return True
-        return self.first_by_annotations(tool) <= _place(rule)
+        return any(each.annotations for each in self._until(tool, rule))
 
-    def _first(self, looks: Callable[[Node], bool]) -> Callable[[str], int]:
-        """The index of the first rule for a tool that `looks`."""
-        looking = [rule for rule in self._rules if looks(rule)]
+    def priced_by_arguments(self, tool: str, unseen: Unseen) -> bool:
+        """Whether what a call of the tool takes from a budget depends on what is `unseen`."""
+        return any(unseen(path) for path in self._prices(tool))
 
-        def first(tool: str) -> int:
-            found = (int(rule["index"]) for rule in looking if self._concerns(rule, tool))
-            return next(found, _NEVER)
+    def _until(self, tool: str, rule: int) -> Iterator[_Rule]:
+        """What is looked at up to and with the rule that decides."""
+        return (each for each in self._of_tool(tool) if rule == DEFAULT or each.place <= rule)
 
-        return first
+    def _looking(self, tool: str) -> tuple[_Rule, ...]:
+        return tuple(
+            _Rule(
+                rule["index"],
+                tuple(self._paths(rule)),
+                tuple(each["tool"] for each in rule["evidence"] if each["bind"]),
+                any(node["node"] == "annotation" for node in self._conditions(rule)),
+            )
+            for rule in self._rules
+            if self._concerns(rule, tool)
+        )
 
-    def _by_arguments(self, rule: Node) -> bool:
-        limits = [self._nodes[at] for at in rule["limits"]]
+    def _paths(self, rule: Node) -> Iterator[str]:
+        """The paths of a rule's conditions, of its limits, and of what evidence must be about."""
+        yield from self._input_paths(rule)
+        for limit in (self._nodes[at] for at in rule["limits"]):
+            if limit["kind"] == "spend":
+                yield self._nodes[limit["path"]]["path"]
+            if "call" in limit["key"]:
+                yield WHOLE
+        for each in rule["evidence"]:
+            yield from (self._nodes[here]["path"] for here, _ in each["bind"])
+
+    def _pricing(self, tool: str) -> tuple[str, ...]:
+        concerned = [each for each in self._contributors if self._concerns(each, tool)]
+        paths = [path for each in concerned for path in self._input_paths(each)]
         return (
-            any(node["node"] == "input" for node in self._conditions(rule))
-            or any(limit["kind"] == "spend" or "call" in limit["key"] for limit in limits)
-            or any(each["bind"] for each in rule["evidence"])
+            *paths,
+            *(self._nodes[each["path"]]["path"] for each in concerned if "path" in each),
         )
 
-    def _by_annotations(self, rule: Node) -> bool:
-        return any(node["node"] == "annotation" for node in self._conditions(rule))
-
-    def _priced_by_arguments(self, tool: str) -> bool:
-        """Whether what a call of the tool takes from a budget depends on its arguments."""
-        return any(
-            "path" in each or any(node["node"] == "input" for node in self._conditions(each))
-            for each in self._contributors
-            if self._concerns(each, tool)
-        )
+    def _input_paths(self, node: Node) -> Iterator[str]:
+        for condition in self._conditions(node):
+            if condition["node"] == "input":
+                yield self._nodes[condition["path"]]["path"]
 
     def _concerns(self, node: Node, tool: str) -> bool:
         """Whether what a rule or contributor says of tools' names holds for this one."""
@@ -85,8 +115,3 @@ class Attention:
 
     def _conditions(self, node: Node) -> Iterator[Node]:
         return (self._nodes[at] for at in node["conditions"])
-
-
-def _place(rule: int) -> int:
-    """A rule's place in the walk; the default comes last."""
-    return _NEVER - 1 if rule == _DEFAULT else rule

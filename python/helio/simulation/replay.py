@@ -33,6 +33,7 @@ from helio.runtime.state import Settlement
 from helio.simulation import facts
 from helio.simulation.attention import Attention
 from helio.simulation.doubts import Doubt, Doubts
+from helio.simulation.hidden import is_marked, may_be_marked, unseen
 from helio.simulation.money import Money, Pricing, largest, recorded_amounts
 from helio.simulation.verdict import Change, Verdict
 from helio.simulation.world import Course, Stage, World
@@ -137,10 +138,12 @@ class Replay:
         self._ends: list[tuple[int, int, Callable[[], None]]] = []
         self._ended = 0
         self._stopped: set[str] = set()
+        self._redacted = False
 
     def take(self, recorded: RecordedCall) -> Judged | None:
         """The next record. None for a mark, and for a call before the period."""
         self._reach(recorded.at)
+        self._redacted = self._redacted or _is_redacted(recorded)
         if recorded.kind == "evidence":
             self._mark(recorded)
             return None
@@ -238,22 +241,24 @@ class Replay:
         policy = call.tried.policy
         whole = course.record["args_hash"] == recorded.arguments_hash
         doubted = self._doubts.about(call.session)
-        if whole and recorded.annotations is not None and not doubted:
+        if whole and recorded.annotations is not None and not doubted and not self._redacted:
             return None
         loaded = self._facts(call)
-        if not whole or recorded.annotations is None:
-            decision = judge(call.received, call.governance, loaded).decision
-            attention, tool = call.tried.attention, cast("str", recorded.tool)
-            if not whole and (
-                attention.rests_on_arguments(tool, decision.rule)
-                or (decision.action != "deny" and attention.priced_by_arguments(tool))
+        decision = judge(call.received, call.governance, loaded).decision
+        attention, tool = call.tried.attention, cast("str", recorded.tool)
+        if not whole:
+            unknown = unseen((recorded.arguments or "").encode())
+            if attention.rests_on_arguments(tool, decision.rule, unknown) or (
+                decision.action != "deny" and attention.priced_by_arguments(tool, unknown)
             ):
                 return "arguments_unknown"
-            if recorded.annotations is None and (
-                policy.settings.unknown_tools == "deny"
-                or attention.rests_on_annotations(tool, decision.rule)
-            ):
-                return "annotations_unknown"
+        if loaded is not None and _hides(loaded, attention.rests_on_evidence(tool, decision.rule)):
+            return "arguments_unknown"
+        if recorded.annotations is None and (
+            policy.settings.unknown_tools == "deny"
+            or attention.rests_on_annotations(tool, decision.rule)
+        ):
+            return "annotations_unknown"
         if doubted and not self._doubts.decide(call.received, call.governance, loaded):
             return "outcome_unknown"
         return None
@@ -326,6 +331,17 @@ class Replay:
             self.world.advance_to(at)
             happens()
         self.world.advance_to(wall)
+
+
+def _is_redacted(recorded: RecordedCall) -> bool:
+    """Whether something in what the record is about may be hidden."""
+    text = recorded.metadata if recorded.kind == "evidence" else recorded.arguments
+    return text is not None and may_be_marked(text)
+
+
+def _hides(loaded: SessionFacts, names: Iterable[str]) -> bool:
+    """Whether something is hidden in what the evidence under these names was about."""
+    return any(is_marked(text) for name in names for text in loaded.proofs.get(name, ()))
 
 
 def _left(visit: SessionVisit, outcome: UpstreamAnswered | UpstreamFailed) -> list[Command]:
