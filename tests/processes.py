@@ -158,6 +158,17 @@ class HelioProcess:
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             return None
 
+    def wait_for_index(self) -> "HelioProcess":
+        """Waits until the audit can be asked: right after a start its index loads."""
+
+        def ready() -> bool:
+            health = self.health()
+            return health is not None and health["audit"]["index"] == "ready"
+
+        assert self.process is not None, "it does not run"
+        wait_until(ready, self.process, self.log)
+        return self
+
     def export(self, *options: str) -> list[dict[str, Any]]:
         """The audit's rows, from `helio export -f json`, while it runs or after it stopped."""
         exported = subprocess.run(

@@ -62,7 +62,7 @@ def post(process: HelioProcess, path: str, body: object) -> Any:
 def test_a_held_call_goes_on_when_somebody_at_a_terminal_lets_it(
     helio: HelioFactory, recorder: Recorder
 ) -> None:
-    process = helio(RULES.replace("MODE", "hold"), upstream=recorder.url)
+    process = helio(RULES.replace("MODE", "hold"), upstream=recorder.url).wait_for_index()
     with ThreadPoolExecutor() as threads:
         calling = threads.submit(call, process.mcp_url, "create_payment", {"amount": 7})
         ticket = waiting(process)

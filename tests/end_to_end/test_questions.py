@@ -14,7 +14,7 @@ from end_to_end import asking
 from end_to_end.recording import Recorder
 from end_to_end.wire import call
 from helio.audit.journal import Journal
-from processes import HelioFactory, HelioProcess, end_process, wait_until
+from processes import HelioFactory, HelioProcess, end_process
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
@@ -47,11 +47,6 @@ async def fill(directory: Path) -> None:
     await journal.close()
 
 
-def indexed(process: HelioProcess) -> bool:
-    health = process.health()
-    return health is not None and health["audit"]["index"] == "ready"
-
-
 def most(seconds: list[float]) -> float:
     """What 95 % of the calls needed at most."""
     return statistics.quantiles(seconds, n=20)[-1]
@@ -75,8 +70,7 @@ def test_calls_do_not_wait_for_questions(helio: HelioFactory, recorder: Recorder
     process = helio(RULES, upstream=recorder.url)
     process.stop()
     asyncio.run(fill(process.audit_dir))
-    process.start()
-    wait_until(lambda: indexed(process), process.process, process.log)
+    process.start().wait_for_index()
     quiet: list[float] = []
     busy: list[float] = []
     answered: list[float] = []

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
@@ -192,6 +193,18 @@ async def test_exports_hold_all_oldest_first(port: Port) -> None:
     assert await port.get("/api/audit/export?tool=none") == []
 
 
+async def test_an_export_may_be_parquet(port: Port, tmp_path: Path) -> None:
+    for number in range(3):
+        await port.call(f"c{number}", tool_input='{"n":1.10}')
+    url = port.server.make_url("/api/audit/export?format=parquet&offset=1")
+    async with ClientSession() as client, client.get(url) as answer:
+        assert (answer.status, answer.content_type) == (200, "application/vnd.apache.parquet")
+        (tmp_path / "audit.parquet").write_bytes(await answer.read())
+    exported = duckdb.read_parquet(str(tmp_path / "audit.parquet"))
+    found = exported.project("id, tool_input").order("id").fetchall()
+    assert found == [("c1", '{"n":1.10}'), ("c2", '{"n":1.10}')]
+
+
 async def test_an_export_is_saved_under_a_name(port: Port) -> None:
     url = port.server.make_url("/api/audit/export?format=csv")
     async with ClientSession() as client, client.get(url) as answer:
@@ -297,7 +310,7 @@ async def test_faulty_questions_to_the_feed_and_exports_are_named(port: Port) ->
     }.items():
         assert await port.error(f"/api/feed?{query}") == (400, said)
     status, error = await port.error("/api/audit/export?format=xml")
-    assert (status, error.startswith("format: there are json, csv")) == (400, True)
+    assert (status, error.startswith("format: there are json, csv, parquet")) == (400, True)
 
 
 @pytest.mark.parametrize("path", ["feed", "audit", "audit/x", "audit/export", "analytics"])
