@@ -36,6 +36,11 @@ class AskingDriver:
         else:
             await exchange.deliver()
 
+    async def ask_nobody(self) -> None:
+        """Helio stops: nobody is asked any more."""
+        if self._person is not None and not self._person.done():
+            self.decide(approved=False)
+
     def decide(self, *, approved: bool = True) -> None:
         """The person answers."""
         assert self._person is not None, "nobody asks"

@@ -285,3 +285,13 @@ async def test_an_agent_that_takes_nothing_holds_no_decision_up(
     await asyncio.wait_for(stuck.wait(), PATIENCE)
     driver.decide()
     await asyncio.wait_for(reached.wait(), PATIENCE)
+
+
+async def test_who_waits_is_answered_at_once_when_helio_ends(
+    house: OpenHouse, driver: AskingDriver
+) -> None:
+    door = await house(always(b""), driver=driver)
+    agent = await asking(door, call())
+    async with asyncio.timeout(PATIENCE):
+        assert await door.reception.drain(2 * PATIENCE) == 0
+    assert (await agent.reply()).events == [json.loads(REFUSED)]

@@ -264,7 +264,6 @@ class Application:
         if self._tool_lock is not None:
             await self._tool_lock.stop()
         if self._serving:
-            await self._broker.shutdown()
             given_up = await self.reception.drain(DRAIN_SECONDS)
             if given_up:
                 logger.warning(

@@ -55,6 +55,11 @@ class Driver:
         self._append_outcome = partial(journal.append_outcome, "outcome")
         self._append_blocked = partial(journal.append_outcome, "blocked")
 
+    async def ask_nobody(self) -> None:
+        """Ends what calls wait for of people: Helio stops."""
+        if self._broker is not None:
+            await self._broker.shutdown()
+
     async def run(
         self, machine: CallMachine, received: events.CallReceived, exchange: Exchange
     ) -> None:

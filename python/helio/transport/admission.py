@@ -19,7 +19,7 @@ from helio.protocol.guards import (
     path_allowed,
 )
 from helio.protocol.headers import Header
-from helio.protocol.jsonrpc import INVALID_REQUEST, error_answer
+from helio.protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, error_answer
 from helio.protocol.media import JSON, is_json
 from helio.transport.inbound import Whole
 
@@ -55,6 +55,13 @@ class Rejection(Exception):
 def json_answer(status: int, body: bytes, headers: Sequence[Header] = ()) -> Whole:
     """An answer of Helio's own."""
     return Whole(status, ((b"content-type", JSON.encode()), *headers), body)
+
+
+def internal_error(identifier: bytes | None, call_id: str) -> bytes:
+    """What a request is answered with that failed inside Helio."""
+    text = "Helio could not carry out this request; it says why in its log."
+    data = {"reason": "internal_error", "call_id": call_id}
+    return error_answer(identifier, INTERNAL_ERROR, text, data)
 
 
 @dataclass(frozen=True, slots=True)

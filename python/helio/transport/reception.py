@@ -18,16 +18,17 @@ from helio.pipeline.events import CallReceived
 from helio.pipeline.machine import CallMachine
 from helio.protocol import modern
 from helio.protocol.headers import Header
-from helio.protocol.jsonrpc import INTERNAL_ERROR, error_answer, identity
+from helio.protocol.jsonrpc import INTERNAL_ERROR, identity
 from helio.protocol.media import EVENT_STREAM, accepts
 from helio.runtime import clock
 from helio.runtime.driver import Driver
-from helio.transport.admission import Rejection, json_answer
+from helio.transport.admission import Rejection, internal_error, json_answer
 from helio.transport.envelope import headers_up, judge_envelope, mirrored_arguments
 from helio.transport.exchange import MAX_ANSWER, HttpExchange
 from helio.transport.inbound import Downstream, Inbound, Reply, Whole
 from helio.transport.relay import (
     headers_down,
+    in_background,
     is_event_stream,
     relay_stream,
     relay_whole,
@@ -137,8 +138,10 @@ class Reception:
 
         Returns how many were given up. Each of them gets its record, and its answer if the agent
         takes it soon. What belongs to a request in flight (responses, notifications) still passes.
+        Those that wait for a person are answered at once.
         """
         self._closing = True
+        in_background(self._driver.ask_nobody())
         for stream in self._standing:
             _end(stream)
         if await self._idle_within(seconds):
@@ -249,7 +252,7 @@ class Reception:
                 await exchange.pass_on()
         except Exception:
             logger.exception("request %s failed inside Helio", call_id)
-            exchange.break_off(_internal_error(message, call_id))
+            exchange.break_off(internal_error(message.id, call_id))
         finally:
             inbound.caller.on_gone(None)
             self._in_flight.discard(exchange)
@@ -389,12 +392,3 @@ def _owner(inbound: Inbound) -> Owner | None:
     """Whose requests and streams an agent may come back for; None without a session."""
     session = inbound.session
     return None if session is None else (inbound.target, inbound.caller.agent, session)
-
-
-def _internal_error(message: Message, call_id: str) -> bytes:
-    return error_answer(
-        message.id,
-        INTERNAL_ERROR,
-        "Helio could not carry out this request; it says why in its log.",
-        {"reason": "internal_error", "call_id": call_id},
-    )
