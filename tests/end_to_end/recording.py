@@ -34,10 +34,12 @@ class Seen:
 
 @dataclass
 class Recorder:
-    """The upstream. `answer(message)` may replace the result of a `tools/call`."""
+    """The upstream. `answer(message)` may replace the result of a `tools/call`; `session` is the
+    session that every `initialize` opens."""
 
     tools: list[dict[str, Any]] = field(default_factory=lambda: list(TOOLS))
     answer: Callable[[Any], Any] | None = None
+    session: str | None = None
     seen: list[Seen] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -97,7 +99,8 @@ def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
                 return self._send(202, b"")
             result = _result(recorder, message)
             text = json.dumps({"jsonrpc": "2.0", "id": message["id"], **result})
-            return self._send(200, text.encode())
+            opened = recorder.session if message["method"] == "initialize" else None
+            return self._send(200, text.encode(), opened)
 
         def do_GET(self) -> None:
             recorder.add(Seen("GET", list(self.headers.items()), b""))
@@ -107,8 +110,10 @@ def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
             recorder.add(Seen("DELETE", list(self.headers.items()), b""))
             self._send(204, b"")
 
-        def _send(self, status: int, body: bytes) -> None:
+        def _send(self, status: int, body: bytes, session: str | None = None) -> None:
             self.send_response(status)
+            if session is not None:
+                self.send_header("mcp-session-id", session)
             if body:
                 self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
