@@ -16,6 +16,7 @@ __all__ = [
     "MalformedMessage",
     "Message",
     "PatternError",
+    "Redactor",
     "Windows",
     "__version__",
     "canonical_json",
@@ -272,8 +273,12 @@ class Decision:
 class Evaluator:
     """An indexed rule graph. `hints` packs the known annotations, see `helio.evaluator`."""
 
-    def __new__(cls, graph: bytes) -> Evaluator:
-        """Decode, verify and index a graph. Raises `GraphError`."""
+    def __new__(cls, graph: bytes, hash_key: bytes | None = None) -> Evaluator:
+        """Decode, verify and index a graph. Raises `GraphError`.
+
+        With `hash_key` the arguments in keys of limits (`call`) are hashed with it, so that nobody
+        can guess them from a key.
+        """
     @property
     def digest(self) -> str: ...
     @property
@@ -325,6 +330,43 @@ class Evaluator:
         yet to be found out, and may be any. `agent_known` False: anyone may call, and `agent` is
         not looked at; True: `agent` calls, None being one without an id.
         """
+
+@final
+class Redactor:
+    """Compiled redaction rules, with the key of the hashes that stand for what they hide.
+
+    `rules` is a JSON array of `{"path", "key", "pattern", "detect", "tool", "action"}`; the first
+    five are lists of texts and may be left out, `action` is `mask` or `hash`. The configured
+    `secrets` are hidden everywhere, without any rule. In what is returned every byte is as it came
+    but what is hidden. See docs/redaction.md.
+    """
+
+    def __new__(cls, rules: bytes, key: bytes, secrets: Sequence[str] = ()) -> Redactor:
+        """Raises ValueError for rules that cannot be used."""
+    @property
+    def has_rules(self) -> bool: ...
+    def arguments(self, tool: str, document: bytes) -> bytes | None:
+        """The arguments of a call. This and the following: the same object when nothing in it is
+        hidden, None when it cannot be read as the rules need it."""
+    def answer(self, tool: str, document: bytes) -> bytes | None:
+        """A JSON-RPC answer to a call."""
+    def request(self, document: bytes) -> bytes | None:
+        """A JSON-RPC request that was refused: the rules for whatever tool count."""
+    def document(self, document: bytes) -> bytes | None:
+        """Any other document: the rules for whatever tool count, `$` is the whole."""
+    def notes(self, tool: str | None, document: bytes) -> bytes | None:
+        """A document of Helio's own: paths and keys do not count in it."""
+    def text(self, text: str, tool: str | None = None) -> str:
+        """A text that need not be JSON. Without a tool the rules for whatever tool count."""
+    def sealed(self, document: bytes) -> bytes:
+        """What can be compared with others of this kind, and not read: the canonical JSON with a
+        keyed hash for every text, number, boolean and null. Without rules only configured secrets
+        are hidden in it.
+
+        Raises ValueError for what is not JSON whose keys differ.
+        """
+    def digest(self, document: bytes) -> str:
+        """The keyed hash (HMAC-SHA-256), 64 hex digits."""
 
 @final
 class Breach:

@@ -12,6 +12,7 @@ core has no clock and no I/O; instants are nanoseconds that come in as arguments
   `tools/call`.
 - `Windows` counts: `reserve` and `reserve_budgets` before a call is forwarded, then `commit` or
   `release`.
+- `Redactor(rules, key)` hides in bodies and texts what must not be written.
 - `normalize_path`, `check_glob`, `check_regex` raise `PatternError`, whose `args` are `(offset,
   message)` with the offset in bytes of the text as UTF-8.
 
@@ -33,6 +34,7 @@ from helio._core import (
     MalformedMessage,
     Message,
     PatternError,
+    Redactor,
     Windows,
     canonical_json,
     check_glob,
@@ -63,6 +65,7 @@ __all__ = [
     "MalformedMessage",
     "Message",
     "PatternError",
+    "Redactor",
     "Windows",
     "canonical_json",
     "check_glob",

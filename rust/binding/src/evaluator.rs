@@ -6,6 +6,7 @@ use helio_core::call::Message as CoreMessage;
 use helio_core::evaluate::{Call, Caller, Evaluator as CoreEvaluator, Facts, Prospect, Scratch};
 use helio_core::hint::Annotations;
 use helio_core::json::Tape;
+use helio_core::keyed_hash::KeyedHash;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
@@ -21,6 +22,7 @@ use crate::panic::caught;
 pub(crate) struct Evaluator {
     evaluator: CoreEvaluator,
     scratch: Mutex<Scratch>,
+    hash_key: Option<KeyedHash>,
 }
 
 impl Evaluator {
@@ -41,11 +43,13 @@ impl Evaluator {
 #[pymethods]
 impl Evaluator {
     #[new]
-    fn new(graph: &[u8]) -> PyResult<Self> {
+    #[pyo3(signature = (graph, hash_key=None))]
+    fn new(graph: &[u8], hash_key: Option<&[u8]>) -> PyResult<Self> {
         let evaluator = caught(|| CoreEvaluator::new(graph)).map_err(|panic| internal(&panic))?;
         Ok(Self {
             evaluator: evaluator.map_err(graph_error)?,
             scratch: Mutex::default(),
+            hash_key: hash_key.map(KeyedHash::new),
         })
     }
 
@@ -111,6 +115,7 @@ impl Evaluator {
             called: &called,
             sender,
             metadata,
+            hash_key: self.hash_key.as_ref(),
         };
         let message_ref = message.get();
         self.decided(message_ref.core(), message_ref.bytes(message.py()), &facts)
@@ -123,6 +128,7 @@ impl Evaluator {
         let facts = Facts {
             upstream,
             annotations: Annotations::new(hints),
+            hash_key: self.hash_key.as_ref(),
             ..Facts::default()
         };
         self.decided(&message, bytes, &facts)

@@ -10,6 +10,7 @@ mod evaluator;
 mod message;
 mod panic;
 mod places;
+mod redactor;
 mod values;
 mod windows;
 
@@ -32,6 +33,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decision::BudgetDemand>()?;
     module.add_class::<decision::Decision>()?;
     module.add_class::<evaluator::Evaluator>()?;
+    module.add_class::<redactor::Redactor>()?;
     module.add_class::<windows::Breach>()?;
     module.add_class::<windows::BudgetBreach>()?;
     module.add_class::<windows::Level>()?;

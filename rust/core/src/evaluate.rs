@@ -22,6 +22,7 @@ use crate::graph::{Graph, GraphError};
 use crate::hint::Annotations;
 use crate::index::{Index, Plans};
 use crate::json::Value;
+use crate::keyed_hash::KeyedHash;
 use crate::outcome::Decision;
 
 /// What is known about a call besides its bytes.
@@ -45,6 +46,8 @@ pub struct Facts<'a> {
     pub sender: Option<&'a str>,
     /// An adapter's metadata; none on MCP calls.
     pub metadata: Option<Value<'a>>,
+    /// What arguments in keys (`call`) are hashed with, where nobody may guess them from a key.
+    pub hash_key: Option<&'a KeyedHash>,
 }
 
 /// A `tools/call` to be decided.

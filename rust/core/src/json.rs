@@ -19,10 +19,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-pub use canonical::{canonical, canonical_text, write_string};
+pub use canonical::{canonical, canonical_text, escaped, write_string};
 pub use place::Step;
 pub(crate) use steps::Keys;
 pub use steps::{Descendants, Elements, Members};
+pub(crate) use text::decode_escape;
 pub use text::fold;
 
 use parse::Reading;

@@ -196,9 +196,7 @@ impl fmt::Display for Selector {
 
 /// The inside of a name between single quotes, escaped as in RFC 9535, section 2.7.
 fn quoted(name: &str) -> String {
-    let mut json = Vec::new();
-    json::write_string(name, &mut json);
-    let json = String::from_utf8(json).unwrap_or_default();
-    let inside = json.get(1..json.len() - 1).unwrap_or_default();
-    inside.replace("\\\"", "\"").replace('\'', "\\'")
+    json::escaped(name)
+        .replace("\\\"", "\"")
+        .replace('\'', "\\'")
 }

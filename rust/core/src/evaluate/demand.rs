@@ -114,6 +114,9 @@ impl<'a> Demands<'a> {
     fn arguments_hash(&mut self) -> &str {
         let Call { message, bytes, .. } = self.call;
         self.arguments_hash.get_or_insert_with(|| {
+            if let Some(key) = self.facts.hash_key {
+                return key.hex(&message.canonical_arguments(bytes), 32);
+            }
             let mut hex = String::with_capacity(64);
             for byte in message.arguments_hash(bytes) {
                 // Writing to a `String` cannot fail.

@@ -91,3 +91,12 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
     }
     out.push(b'"');
 }
+
+/// A text as it stands between the quotes of a JSON string, see [`write_string`].
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let mut quoted = Vec::with_capacity(text.len() + 2);
+    write_string(text, &mut quoted);
+    let inside = quoted.get(1..quoted.len() - 1).unwrap_or_default();
+    String::from_utf8_lossy(inside).into_owned()
+}

@@ -18,23 +18,33 @@ pub(super) fn unquote_bytes(quoted: &[u8]) -> &[u8] {
 pub(super) fn decode(inside: &str) -> String {
     let mut decoded = String::with_capacity(inside.len());
     let mut rest = inside;
-    while let Some((before, after)) = rest.split_once('\\') {
+    while let Some(place) = rest.find('\\') {
+        let (before, escape) = rest.split_at_checked(place).unwrap_or((rest, ""));
+        let (character, length) = decode_escape(escape);
         decoded.push_str(before);
-        let mut characters = after.chars();
-        let escape = characters.next().unwrap_or(char::REPLACEMENT_CHARACTER);
-        rest = characters.as_str();
-        match escape {
-            'b' => decoded.push('\u{8}'),
-            'f' => decoded.push('\u{c}'),
-            'n' => decoded.push('\n'),
-            'r' => decoded.push('\r'),
-            't' => decoded.push('\t'),
-            'u' => decoded.push(code_point(&mut rest)),
-            itself => decoded.push(itself),
-        }
+        decoded.push(character);
+        rest = escape.get(length..).unwrap_or_default();
     }
     decoded.push_str(rest);
     decoded
+}
+
+/// The character of the escape that `text` begins with, and how many bytes the escape takes.
+pub(crate) fn decode_escape(text: &str) -> (char, usize) {
+    let mut characters = text.chars();
+    characters.next();
+    let escape = characters.next().unwrap_or(char::REPLACEMENT_CHARACTER);
+    let mut rest = characters.as_str();
+    let character = match escape {
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'u' => code_point(&mut rest),
+        itself => itself,
+    };
+    (character, text.len() - rest.len())
 }
 
 /// The character of `XXXX` or of a surrogate pair `XXXX\uXXXX` at the front of `rest`, which moves on.

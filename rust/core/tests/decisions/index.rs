@@ -38,6 +38,7 @@ fn compare(policy: &Policy, calls: usize, chance: &mut Chance, tally: &mut Tally
             called: chance.of(&[&[] as &[&str], &["one", "two"]]),
             sender: None,
             metadata: chance.one_in(3).then(|| tape.root(metadata)),
+            hash_key: None,
         };
         let decision = evaluator.decide(&call, &facts, &mut scratch);
         let plain = evaluator.decide_linear(&call, &facts);

@@ -9,8 +9,10 @@
 mod call;
 mod compare;
 mod conformance;
+mod detectors;
 mod glob;
 mod json;
 mod number;
 mod path;
 mod place;
+mod redact;
