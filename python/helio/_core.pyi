@@ -341,10 +341,13 @@ class Redactor:
     but what is hidden. See docs/redaction.md.
     """
 
-    def __new__(cls, rules: bytes, key: bytes, secrets: Sequence[str] = ()) -> Redactor:
+    def __new__(cls, rules: bytes, key: bytes, secrets: Sequence[str]) -> Redactor:
         """Raises ValueError for rules that cannot be used."""
     @property
     def has_rules(self) -> bool: ...
+    @property
+    def has_places(self) -> bool:
+        """Whether any rule goes by path or key, which count in JSON alone."""
     def arguments(self, tool: str, document: bytes) -> bytes | None:
         """The arguments of a call. This and the following: the same object when nothing in it is
         hidden, None when it cannot be read as the rules need it."""

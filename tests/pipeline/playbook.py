@@ -72,7 +72,7 @@ def answered(
     body: bytes = b'{"jsonrpc":"2.0","id":0,"result":{}}', error: str | None = None
 ) -> Event:
     """The upstream's answer, 2 ms after it was asked."""
-    return UpstreamAnswered(200, body, len(body), None, b"", error, 2_000_000)
+    return UpstreamAnswered(200, body, b"", error, 2_000_000)
 
 
 @dataclass

@@ -48,7 +48,7 @@ class Exchange:
         self.held = {"jsonrpc": "2.0", "id": self.message["id"], "result": result}
         body = json.dumps(self.held).encode()
         error = "tool error" if result.get("isError") else None
-        return UpstreamAnswered(200, body, len(body), None, b"", error, 0)
+        return UpstreamAnswered(200, body, b"", error, 0)
 
     async def hold(
         self, ticket: Ticket, resolved: asyncio.Future[Ticket]

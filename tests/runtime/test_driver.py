@@ -42,7 +42,7 @@ class Scripted:
         answer = inspect_answer(self.body)
         assert answer is not None
         asks = input_required(answer)
-        return UpstreamAnswered(200, self.body, len(self.body), None, b"", None, 0, asks)
+        return UpstreamAnswered(200, self.body, b"", None, 0, asks)
 
     async def deliver(self) -> None:
         self.answers.append(json.loads(self.body))

@@ -70,7 +70,7 @@ class Fated:
                 raise Broken
             case "cancelled":
                 raise asyncio.CancelledError
-        return UpstreamAnswered(200, b"{}", 2, None, b"", None, 0)
+        return UpstreamAnswered(200, b"{}", b"", None, 0)
 
     async def deliver(self) -> None:
         self.answered = {}

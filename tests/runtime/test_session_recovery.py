@@ -45,7 +45,7 @@ class Upstream:
             case "cancel":
                 raise asyncio.CancelledError
         error = "no" if self._end == "error" else None
-        return UpstreamAnswered(200, BODY, len(BODY), None, b"", error, 0)
+        return UpstreamAnswered(200, BODY, b"", error, 0)
 
     async def deliver(self) -> None:
         pass

@@ -8,11 +8,12 @@ import logging
 
 from helio.audit.journal import Journal
 from helio.errors import JournalUnavailable
+from helio.evaluator import Redactor
 from helio.governance.feedback import instant
 from helio.pipeline.events import Moment
 from helio.pipeline.governance import ActivePolicy
 from helio.pipeline.histories import Histories
-from helio.pipeline.record import HEAD
+from helio.pipeline.bodies import refused
 from helio.runtime import clock
 
 logger = logging.getLogger(__name__)
@@ -21,9 +22,10 @@ logger = logging.getLogger(__name__)
 class Notes:
     """Writes records that are not of the driver's making."""
 
-    def __init__(self, journal: Journal, environment: str | None) -> None:
+    def __init__(self, journal: Journal, environment: str | None, redactor: Redactor) -> None:
         self._journal = journal
         self._environment = environment
+        self._redactor = redactor
 
     async def lifecycle(self, **details: object) -> None:
         """Helio began or ended. Raises `JournalUnavailable`."""
@@ -56,10 +58,10 @@ class Notes:
             "policy_decision": "rejected",
             "block_reason": reason,
             "policy_digest": policy.digest,
-            "feedback": {"message": detail},
+            "feedback": {"message": self._redactor.text(detail)},
         }
         if body:
-            data["tool_input"] = {"size": len(body), "head": body[:HEAD].decode("utf-8", "replace")}
+            data["tool_input"] = refused(body, self._redactor)
         try:
             await self._journal.append_outcome("rejected", data)
         except JournalUnavailable as error:

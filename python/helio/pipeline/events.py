@@ -142,17 +142,15 @@ class RecordingFailed:
 class UpstreamAnswered:
     """The upstream's answer is here, whole, and held back until the outcome is recorded.
 
-    `body` is the JSON-RPC answer's text, None when it is not JSON or is too large to be kept;
-    `size` and `sha256` describe what was received. `error` says what the answer reports, if it
-    does; `asks` what a further round must bring along, if the answer asks for one (2026-07-28).
+    `body` is the JSON-RPC answer's text; None when it is none, and then `unread` is what came.
+    `error` says what the answer reports, if it does; `asks` what a further round must bring along,
+    if the answer asks for one (2026-07-28).
     `latency` is nanoseconds from the first byte sent to the last byte received.
     """
 
     http_status: int
     body: bytes | None
-    size: int
-    sha256: str | None
-    head: bytes
+    unread: bytes
     error: str | None
     latency: int
     asks: Round | None = None

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
-from helio.evaluator import Evaluator
+from helio.evaluator import Evaluator, Redactor
 from helio.governance.catalogue import Catalogue
 from helio.policy.graph import CompiledPolicy, RuleSummary
 
@@ -18,12 +19,13 @@ class ActivePolicy:
     `asking_budgets` the budgets, by their id.
     """
 
-    def __init__(self, compiled: CompiledPolicy) -> None:
-        """Raises `helio.evaluator.GraphError` when the graph does not verify."""
+    def __init__(self, compiled: CompiledPolicy, hash_key: bytes | None = None) -> None:
+        """With `hash_key` the arguments in keys of limits are hashed with it, so that nobody can
+        guess them. Raises `helio.evaluator.GraphError` when the graph does not verify."""
         self.compiled = compiled
         self.settings = compiled.settings
         self.digest = compiled.digest
-        self.evaluator = Evaluator(compiled.graph)
+        self.evaluator = Evaluator(compiled.graph, hash_key)
         self._rules = {rule.index: rule for rule in compiled.rules}
         self.asking = {
             rule.index: rule.approval
@@ -76,6 +78,10 @@ class ActivePolicy:
         return None if rule is None else rule.label
 
 
+UNREDACTED: Final = Redactor(b"[]", b"", ())
+"""Hides nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Governance:
     """Everything that decides about one call.
@@ -88,6 +94,7 @@ class Governance:
     `shown`: what agents call the tool of a name, where several upstreams are served as one.
     `current`: the policy that governs now, for calls that wait for a person; None when there is no
     other.
+    `redactor` hides in what is recorded what must not be written.
     """
 
     policy: ActivePolicy
@@ -100,3 +107,4 @@ class Governance:
     max_record: int = field(default=256 * 1024)
     shown: Callable[[str], str] = str
     current: Callable[[], ActivePolicy] | None = None
+    redactor: Redactor = UNREDACTED

@@ -24,6 +24,7 @@ from helio.pipeline.budgets import budgets_fault
 from helio.pipeline.events import CallReceived, Moment
 from helio.pipeline.governance import ActivePolicy, Governance
 from helio.pipeline.prerequisites import evidence_chain, unmet
+from helio.pipeline.quotes import Hidden, hidden_quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Judgement:
     `block` is why it goes no further; `guarded` a block that a policy in shadow carries out too.
     `destructive`: under some view the tool may do what cannot be undone (`flag_destructive`).
     `question` is what a person must be asked before it is forwarded, if anything. `labels` are
-    those that the call puts on its session, `evidence_chain` what it rests on.
+    those that the call puts on its session, `evidence_chain` what it rests on; `hidden` is what no
+    record may quote of its arguments.
     """
 
     decision: Decision
@@ -44,6 +46,7 @@ class Judgement:
     standing: Standing
     labels: tuple[str, ...]
     evidence_chain: Sequence[Mapping[str, object]]
+    hidden: Hidden
 
 
 def judge(
@@ -64,9 +67,10 @@ def judge(
     found = [_under(hints, received, governance, facts) for hints in views]
     decision, block = found[0] if len(found) == 1 else _strictest(found)
     labels = policy.labels(decision.rule) if len(found) == 1 else _labels(found, policy)
-    chain = evidence_chain(decision, received, policy, facts)
+    chain = evidence_chain(decision, received, governance, facts)
     destructive = settings.flag_destructive != "off" and any(map(is_destructive, views))
     asks = _question(policy, views, found, drift)
+    hidden = hidden_quotes(decision, received, governance.redactor)
     guard = None
     if drift is not None and (_holds_back(drift, policy) or not _comparable(found)):
         guard = verdict.drifted(drift)
@@ -75,10 +79,10 @@ def judge(
     elif known is None and settings.unknown_tools == "deny":
         guard = verdict.unknown_tool(name, governance.catalogue.primed)
     if guard is not None:
-        return Judgement(decision, destructive, guard, True, None, standing, labels, chain)
+        return Judgement(decision, destructive, guard, True, None, standing, labels, chain, hidden)
     # Shadow suspends the rules, not the guards around them.
     guarded = block is not None and decision.panicked is not None
-    return Judgement(decision, destructive, block, guarded, asks, standing, labels, chain)
+    return Judgement(decision, destructive, block, guarded, asks, standing, labels, chain, hidden)
 
 
 def judgement_data(
@@ -87,7 +91,7 @@ def judgement_data(
     """What the call's record holds once it is judged."""
     data = record.call_data(received, started, governance, destructive=judgement.destructive)
     data["tool_annotations"] = record.known_annotations(judgement.standing)
-    data |= record.decision_data(judgement.decision, governance)
+    data |= record.decision_data(judgement.decision, governance, judgement.hidden)
     if judgement.evidence_chain:
         data["evidence_chain"] = judgement.evidence_chain
     record.note_drift(data, judgement.standing.drift)

@@ -13,6 +13,7 @@ from helio.evaluator import Decision
 from helio.governance.evidence import SessionFacts, find_call, find_evidence, single
 from helio.governance.feedback import Block
 from helio.pipeline import verdict
+from helio.pipeline.bodies import about
 from helio.pipeline.events import CallReceived
 from helio.pipeline.governance import ActivePolicy, Governance
 from helio.policy.graph import Requirement, RuleSummary
@@ -70,7 +71,8 @@ def asked(decision: Decision, policy: ActivePolicy) -> list[RuleSummary]:
 
 
 def examine(rule: RuleSummary, arguments: bytes, facts: SessionFacts) -> Prerequisites:
-    """What of a rule's demands a call with these canonical `arguments` has in its session."""
+    """What of a rule's demands a call with these `arguments` (`bodies.about`) has in its session.
+    """
     found: dict[str, list[Requirement]] = {"missing": [], "expired": []}
     uncalled: list[str] = []
     chain: list[dict[str, object]] = []
@@ -109,19 +111,19 @@ def unmet(
     if facts is None:
         fault = ("session_unresolved", rules[0].index, "session", "")
         return verdict.faulty(fault, received, policy, decision.action)
-    arguments = received.message.canonical_arguments()
+    arguments = about(received.message, governance.redactor)
     lacking = [each for each in (examine(rule, arguments, facts) for rule in rules) if not each.met]
     return _block(lacking, arguments, governance.shown) if lacking else None
 
 
 def evidence_chain(
-    decision: Decision, received: CallReceived, policy: ActivePolicy, facts: SessionFacts | None
+    decision: Decision, received: CallReceived, governance: Governance, facts: SessionFacts | None
 ) -> list[dict[str, object]]:
     """What the call's evidence rests on, as far as it is there."""
-    rules = asked(decision, policy)
+    rules = asked(decision, governance.policy)
     if facts is None or not rules:
         return []
-    arguments = received.message.canonical_arguments()
+    arguments = about(received.message, governance.redactor)
     return [link for rule in rules for link in examine(rule, arguments, facts).chain]
 
 

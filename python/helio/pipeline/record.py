@@ -1,31 +1,31 @@
 """What the audit keeps of a call, as the data of journal records (product reference, "What the
 audit keeps"). Pure.
 
-Bodies up to `max_record` bytes are kept as they are; larger ones as `{"sha256", "size", "head"}`.
+Bodies, and texts that hold parts of them, are kept without what redaction hides (`bodies`).
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
+from typing import cast
 
 from helio.evaluator import Decision, unpack_hints
 from helio.governance.catalogue import Drift, Standing
 from helio.governance.feedback import Block, instant
 from helio.governance.store import Charge
+from helio.pipeline.bodies import arguments_hash, kept, kept_head, outline
 from helio.pipeline.events import CallReceived, Moment, UpstreamAnswered, UpstreamFailed
 from helio.pipeline.governance import Governance
-
-HEAD = 1024
-"""Bytes of a too large body that are kept."""
+from helio.pipeline.quotes import Hidden, without
 
 
 def call_data(
     received: CallReceived, started: Moment, governance: Governance, *, destructive: bool
 ) -> dict[str, object]:
     """What every record of a call begins with."""
-    message = received.message
+    message, redactor, tool = received.message, governance.redactor, _tool(received)
+    arguments = partial(redactor.arguments, tool)
     data: dict[str, object] = {
         "call_id": received.call_id,
         "record_kind": "tool_call",
@@ -35,9 +35,9 @@ def call_data(
         "agent_id": received.agent,
         "environment": governance.environment,
         "upstream": received.upstream,
-        "tool_name": message.tool,
-        "tool_input": kept(message.arguments, governance.max_record),
-        "args_hash": message.arguments_hash(),
+        "tool_name": tool,
+        "tool_input": kept(message.arguments, governance.max_record, redactor, arguments),
+        "args_hash": arguments_hash(message, redactor),
         "policy_digest": governance.policy.digest,
         "flagged_destructive": destructive,
         "origin": received.origin,
@@ -50,7 +50,9 @@ def call_data(
     return data
 
 
-def decision_data(decision: Decision, governance: Governance) -> dict[str, object]:
+def decision_data(
+    decision: Decision, governance: Governance, hidden: Hidden
+) -> dict[str, object]:
     """What the rules said: the deciding rule, what could not be judged, what was assumed."""
     label = governance.policy.label
     data: dict[str, object] = {
@@ -58,7 +60,7 @@ def decision_data(decision: Decision, governance: Governance) -> dict[str, objec
         "matched_rule_index": None if decision.rule < 0 else decision.rule,
     }
     if decision.indeterminate:
-        data["indeterminate"] = not_judged(decision, governance)
+        data["indeterminate"] = without(not_judged(decision, governance), hidden)
     if decision.assumed_hints:
         data["assumed_annotations"] = decision.assumed_hints
     return data
@@ -99,12 +101,13 @@ def not_judged(decision: Decision, governance: Governance) -> list[dict[str, obj
     ]
 
 
-def block_data(block: Block) -> dict[str, object]:
+def block_data(block: Block, hidden: Hidden) -> dict[str, object]:
     """A block's own part of a record."""
+    told = {"message": block.message, "suggestion": block.suggestion, **block.details}
     data: dict[str, object] = {
         "policy_decision": block.decision,
         "block_reason": block.reason,
-        "feedback": {"message": block.message, "suggestion": block.suggestion, **block.details},
+        "feedback": without(told, hidden),
     }
     if block.rule_index is not None:
         # The rule whose limit is full need not be the one that decided.
@@ -169,41 +172,47 @@ def spend_data(decision: Decision, charges: Sequence[Charge]) -> dict[str, str]:
 
 
 def answered_data(
-    call_id: str, answer: UpstreamAnswered, started: Moment, now: Moment, governance: Governance
+    received: CallReceived,
+    answer: UpstreamAnswered,
+    started: Moment,
+    now: Moment,
+    governance: Governance,
 ) -> dict[str, object]:
     """The outcome of a call that its upstream answered."""
+    redactor, tool = governance.redactor, _tool(received)
+    error = None if answer.error is None else redactor.text(answer.error, tool)
     data: dict[str, object] = {
-        "call_id": call_id,
-        "status": "answered" if answer.error is None else "upstream_error",
-        "upstream_error": answer.error,
+        "call_id": received.call_id,
+        "status": "answered" if error is None else "upstream_error",
+        "upstream_error": error,
         "upstream_http_status": answer.http_status,
         **_durations(answer.latency, started, now),
     }
     if governance.include_responses:
         if answer.body is not None:
-            data["upstream_response"] = kept(answer.body, governance.max_record)
-        elif answer.size:
-            data["upstream_response"] = _outline(answer.sha256, answer.size, answer.head)
+            redact = partial(redactor.answer, tool)
+            data["upstream_response"] = kept(answer.body, governance.max_record, redactor, redact)
+        elif answer.unread:
+            head = kept_head(answer.unread, redactor, tool)
+            data["upstream_response"] = outline(answer.unread, redactor, head)
     return data
 
 
 def failed_data(
-    call_id: str, failure: UpstreamFailed, started: Moment, now: Moment
+    received: CallReceived,
+    failure: UpstreamFailed,
+    started: Moment,
+    now: Moment,
+    governance: Governance,
 ) -> dict[str, object]:
     """The outcome of a call that got no answer: `not_forwarded` when nothing was sent."""
+    detail = governance.redactor.text(failure.detail, _tool(received))
     return {
-        "call_id": call_id,
+        "call_id": received.call_id,
         "status": "indeterminate" if failure.sent else "not_forwarded",
-        "upstream_error": f"{failure.reason}: {failure.detail}",
+        "upstream_error": f"{failure.reason}: {detail}",
         **_durations(failure.latency, started, now),
     }
-
-
-def kept(body: bytes, limit: int) -> object:
-    """A JSON body as a record keeps it: its text, so that every digit stays as it came."""
-    if len(body) > limit:
-        return _outline(hashlib.sha256(body).hexdigest(), len(body), body[:HEAD])
-    return body.decode()
 
 
 def milliseconds(nanoseconds: int) -> float:
@@ -211,8 +220,8 @@ def milliseconds(nanoseconds: int) -> float:
     return round(nanoseconds / 1e6, 3)
 
 
-def _outline(sha256: str | None, size: int, head: bytes) -> dict[str, object]:
-    return {"sha256": sha256, "size": size, "head": head.decode("utf-8", "replace")}
+def _tool(received: CallReceived) -> str:
+    return cast("str", received.message.tool)
 
 
 def _durations(latency: int, started: Moment, now: Moment) -> dict[str, object]:

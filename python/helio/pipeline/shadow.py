@@ -3,13 +3,16 @@
 Above: `helio.pipeline.machine`. Below: `helio.governance.feedback`.
 """
 
-from helio.evaluator import Breach, BudgetBreach, Decision
+from helio.evaluator import Breach, BudgetBreach
 from helio.governance.evidence import SessionFacts
 from helio.governance.feedback import Block, key_names
 from helio.pipeline.asking import Question
 from helio.pipeline.events import CallReceived
-from helio.pipeline.governance import ActivePolicy
+from helio.pipeline.bodies import about
+from helio.pipeline.governance import Governance
+from helio.pipeline.judgement import Judgement
 from helio.pipeline.prerequisites import examine
+from helio.pipeline.quotes import without
 
 
 class ShadowNotes:
@@ -19,13 +22,17 @@ class ShadowNotes:
     for what `reason` it would have blocked.
     """
 
-    def __init__(self, policy: ActivePolicy) -> None:
-        self._policy = policy
+    def __init__(self, governance: Governance) -> None:
+        self._policy = governance.policy
+        self._redactor = governance.redactor
         self.notes: list[dict[str, object]] = []
 
-    def rules(self, decision: Decision, received: CallReceived, facts: SessionFacts | None) -> None:
+    def rules(
+        self, judgement: Judgement, received: CallReceived, facts: SessionFacts | None
+    ) -> None:
         """The shadow rules that matched, and what they ask for and the call does not have; then
         those of their limits that could not be judged."""
+        decision = judgement.decision
         for index, action in decision.shadow:
             rule = self._policy.rule(index)
             if rule is None or not (rule.evidence or rule.requires):
@@ -33,13 +40,13 @@ class ShadowNotes:
             elif facts is None:
                 self._note(index, action=action, reason="session_unresolved")
             else:
-                there = examine(rule, received.message.canonical_arguments(), facts)
+                there = examine(rule, about(received.message, self._redactor), facts)
                 lacking = {} if there.met else {"reason": there.reason, **there.details}
                 # A deny that is lifted allows.
                 passed = "allow" if rule.until and there.met else action
                 self._note(index, action=passed, **lacking)
         for kind, index, subject, found in decision.shadow_faults:
-            self._note(index, reason=kind, subject=subject, found=found)
+            self._note(index, reason=kind, subject=subject, found=without(found, judgement.hidden))
 
     def block(self, block: Block) -> None:
         """A block that a policy in shadow does not carry out."""

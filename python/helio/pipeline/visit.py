@@ -8,20 +8,22 @@ from typing import cast
 
 from helio.governance.session_journal import outcome_facts, visit_data
 from helio.governance.sessions import MAX_DOCUMENT, Result, Visit
+from helio.pipeline.bodies import about
 from helio.pipeline.commands import Command, EnterSession, LeaveSession, LoadFacts
 from helio.pipeline.events import CallReceived, UpstreamAnswered
-from helio.pipeline.governance import ActivePolicy
+from helio.pipeline.governance import Governance
 
 
 class SessionVisit:
     """The session's side of one call, under the policy that the call began with."""
 
-    __slots__ = ("_arguments", "_policy", "_session", "_visit")
+    __slots__ = ("_message", "_policy", "_redactor", "_session", "_visit")
 
-    def __init__(self, received: CallReceived, policy: ActivePolicy) -> None:
-        self._policy = policy
+    def __init__(self, received: CallReceived, governance: Governance) -> None:
+        self._policy = policy = governance.policy
+        self._redactor = governance.redactor
         self._session = received.session.key(received.agent)
-        self._arguments = received.message.canonical_arguments
+        self._message = received.message
         self._visit: Visit | None = None
         if self._session is not None:
             tool = cast("str", received.message.tool)
@@ -64,7 +66,7 @@ class SessionVisit:
         """What the call was about, where a rule may ask, and as far as it is kept."""
         if self._visit is None or self._visit.tool not in self._policy.bound_names:
             return None
-        arguments = self._arguments()
+        arguments = about(self._message, self._redactor)
         return arguments if len(arguments) <= MAX_DOCUMENT else None
 
     def leave(self, result: Result) -> list[Command]:

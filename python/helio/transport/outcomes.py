@@ -5,12 +5,10 @@ Pure but for the monotonic clock, which says how long it took.
 Above: `helio.transport.exchange`. Below: `helio.pipeline` (the events), `helio.protocol`.
 """
 
-import hashlib
 import time
 
 from helio.evaluator import Answer
 from helio.pipeline.events import UpstreamAnswered, UpstreamFailed
-from helio.pipeline.record import HEAD
 from helio.protocol.jsonrpc import same_identifier
 from helio.protocol.modern import input_required
 
@@ -29,9 +27,7 @@ def answered(
     return UpstreamAnswered(
         http_status=status,
         body=None if answer is None else body,
-        size=len(body),
-        sha256=hashlib.sha256(body).hexdigest() if answer is None and body else None,
-        head=body[:HEAD] if answer is None else b"",
+        unread=body if answer is None else b"",
         error=_error(status, answer, identifier),
         latency=time.monotonic_ns() - started,
         asks=input_required(answer) if is_modern and answer is not None else None,

@@ -40,7 +40,6 @@ impl Redactor {
 #[pymethods]
 impl Redactor {
     #[new]
-    #[pyo3(signature = (rules, key, secrets=Vec::new()))]
     fn new(rules: &[u8], key: &[u8], secrets: Vec<PyBackedStr>) -> PyResult<Self> {
         let secrets: Vec<&str> = secrets.iter().map(|secret| &**secret).collect();
         let redactor = caught(|| CoreRedactor::new(rules, key, &secrets));
@@ -53,6 +52,11 @@ impl Redactor {
     #[getter]
     fn has_rules(&self) -> bool {
         self.redactor.has_rules()
+    }
+
+    #[getter]
+    fn has_places(&self) -> bool {
+        self.redactor.has_places()
     }
 
     fn arguments<'py>(&self, tool: &str, document: Bound<'py, PyBytes>) -> Document<'py> {

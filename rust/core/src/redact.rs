@@ -92,6 +92,13 @@ impl Redactor {
         !self.rules.is_empty()
     }
 
+    /// Whether any rule goes by path or key, which count in JSON alone.
+    #[must_use]
+    pub fn has_places(&self) -> bool {
+        let mut rules = self.rules.iter();
+        rules.any(|rule| !rule.paths.is_empty() || !rule.keys.is_empty())
+    }
+
     /// A document with everything hidden that rules hide for `tool`, none being one that is not known, for which
     /// all rules count. None: nothing is hidden.
     ///

@@ -60,7 +60,7 @@ impl<'r> Documents<'r> {
     }
 
     fn edits(&self, place: Place, bytes: &[u8], depth: usize) -> Result<Vec<Edit>, Unreadable> {
-        let tape = self.tape(bytes)?;
+        let tape = self.tape(place, bytes)?;
         let root = tape.root(bytes);
         let mut walk = Walk {
             documents: self,
@@ -72,9 +72,14 @@ impl<'r> Documents<'r> {
         Ok(walk.edits)
     }
 
-    /// Where keys repeat, a path may mean another value to whoever reads the document.
-    fn tape(&self, bytes: &[u8]) -> Result<Tape, Unreadable> {
-        match Tape::parse_case_sensitive(bytes) {
+    /// Where keys repeat, a path may mean another value to whoever reads the document; in a request, which may
+    /// have been refused for that, also where they differ by case only.
+    fn tape(&self, place: Place, bytes: &[u8]) -> Result<Tape, Unreadable> {
+        let read = match place {
+            Place::Request => Tape::parse,
+            Place::Arguments | Place::Answer => Tape::parse_case_sensitive,
+        };
+        match read(bytes) {
             Ok(tape) => Ok(tape),
             Err(_) if self.has_paths => Err(Unreadable),
             Err(_) => Tape::parse_lenient(bytes).map_err(|_| Unreadable),

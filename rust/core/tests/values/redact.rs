@@ -198,6 +198,9 @@ fn what_can_be_read_in_two_ways_is_given_up_where_paths_count() {
         assert_eq!(read(&paths, broken), Err(Unreadable), "{broken}");
         assert_eq!(read(&keys, broken), Err(Unreadable), "{broken}");
     }
+    let folded = r#"{"params":{"arguments":{"pin":1,"Pin":2}}}"#;
+    let request = paths.document(Place::Request, None, folded.as_bytes());
+    assert_eq!(request, Err(Unreadable));
     let inside = r#"["{\"pin\":1,\"pin\":2}"]"#;
     assert_eq!(
         hidden(&paths, Place::Arguments, inside),
@@ -209,7 +212,7 @@ fn what_can_be_read_in_two_ways_is_given_up_where_paths_count() {
 fn configured_secrets_are_hidden_without_rules() {
     let secrets = ["sesame-open-1", "sesame-open-1-longer", "short"];
     let redactor = Redactor::new(b"[]", KEY, &secrets).unwrap();
-    assert!(!redactor.has_rules());
+    assert!(!redactor.has_rules() && !redactor.has_places());
     let document = r#"{"sesame-open-1":"a sesame-open-\u0031-longer b","short":"sesame-open-2"}"#;
     let expected = format!(
         r#"{{"{}":"a {} b","short":"sesame-open-2"}}"#,
