@@ -128,6 +128,7 @@ DEFAULTS = {
         "durability": "intent",
         "on_failure": "block",
         "redact": (),
+        "redaction_key": None,
         "max_record": 256 * 1024,
         "signing_key": None,
         "archive": {"path": None, "after": 7 * DAY},

@@ -13,6 +13,7 @@ from helio.governance.evidence import SessionFacts, find_evidence
 from helio.governance.identity import SessionIdentity
 from helio.governance.session_journal import replay
 from helio.governance.sessions import Sessions
+from helio.pipeline.governance import UNREDACTED
 from helio.runtime import clock
 from helio.runtime.marking import Marking
 from pipeline.playbook import govern
@@ -32,7 +33,7 @@ class House:
         self.journal = journal
         self.sessions = Sessions()
         policy = govern(POLICY).policy
-        self.marking = Marking(journal, self.sessions, lambda: policy)
+        self.marking = Marking(journal, self.sessions, lambda: policy, UNREDACTED)
 
     async def mark(self, *names: str, data: bytes = b'{"id": 7}', ttl_ns: int = MINUTE) -> None:
         await self.marking.mark(SESSION, "a", names, data, ttl_ns)

@@ -23,7 +23,7 @@ from helio.governance.identity import SessionIdentity
 from helio.governance.sessions import Sessions
 from helio.governance.store import LocalStore
 from helio.pipeline.events import CallReceived, Moment, UpstreamAnswered, UpstreamFailed
-from helio.pipeline.governance import ActivePolicy, Governance
+from helio.pipeline.governance import UNREDACTED, ActivePolicy, Governance
 from helio.pipeline.machine import CallMachine
 from helio.policy import CompiledPolicy, compile_text
 from helio.runtime import clock
@@ -86,7 +86,7 @@ class _Exchange:
             sent = self.step.result == "lost"
             return UpstreamFailed("timeout", "no answer", sent=sent, latency=latency)
         error = "tool error" if self.step.result == "error" else None
-        return UpstreamAnswered(200, b'{"result":{}}', 13, None, b"", error, latency)
+        return UpstreamAnswered(200, b'{"result":{}}', b"", error, latency)
 
     async def deliver(self) -> None:
         pass
@@ -123,7 +123,7 @@ class Recording:
         sessions = Sessions()
         journal = Journal.open(self.directory, durability="relaxed")
         await journal.start(lambda: {})
-        marking = Marking(journal, sessions, lambda: governance.policy)
+        marking = Marking(journal, sessions, lambda: governance.policy, UNREDACTED)
         driver = Driver(journal, LocalStore(), sessions)
         under_way: list[tuple[float, _Exchange, asyncio.Task[None]]] = []
         try:

@@ -25,6 +25,7 @@ from helio.app.observing import Observing
 from helio.app.operating import routes
 from helio.app.ports import Listeners, Ports
 from helio.app.reaching import Reach
+from helio.app.redaction import Redaction
 from helio.app.tool_lock import ToolLockFile
 from helio.audit.directories import archive_of
 from helio.audit.journal import Journal
@@ -107,18 +108,29 @@ class Application:
             durability=config.audit.durability,
             keep_unrecorded=config.audit.on_failure == "allow",
         )
-        self._notes = Notes(self._journal, config.environment)
+        try:
+            self._redact(Redaction(config))
+        except BaseException:
+            await self._journal.close()
+            raise
         try:
             return await self._serve()
         except BaseException:
             await self.stop()
             raise
 
+    def _redact(self, redaction: Redaction) -> None:
+        """From now on nothing is written that `redaction` hides."""
+        self._redaction = redaction
+        self._notes = Notes(self._journal, self._config.environment, redaction.redactor)
+        self._policy = ActivePolicy(self._policy.compiled, redaction.hash_key)
+        redaction.hide_in_logs()
+
     async def _serve(self) -> Listeners:
         config = self._config
         self._reach = Reach(config.approval.channels, listens=self._listens)
         self._broker = approvals(config, self._journal, self._reach)
-        self._memory.restore(self._journal)
+        self._memory.restore(self._journal, self._redaction.redactor)
         await self._journal.start(self._checkpoint)
         closed = await self._journal.close_open_intents()
         self.audit_summary = f"{config.audit.path}, durability {config.audit.durability}"
@@ -129,7 +141,11 @@ class Application:
         await self._notes.first_policy(self._policy, self._policy_loaded, counted)
         records = DriftRecords(self._journal.append_soon, config.environment)
         self._upstreams = GovernedUpstreams(
-            config, self._policy, records, self._journal.recovered.pins
+            config,
+            self._policy,
+            records,
+            self._journal.recovered.pins,
+            self._redaction.redactor,
         )
         if self._tool_lock_path is not None:
             self._tool_lock = ToolLockFile(self._tool_lock_path, self._upstreams.lock, records)
@@ -139,6 +155,7 @@ class Application:
         await self._upstreams.start()
         targets = self._upstreams.targets()
         self._observing = Observing(config, self._upstreams.lists)
+        self._redaction.hide_in_logs()
         self._agents = Agents(config, targets)
         await self._agents.start()
         self.reception = Reception(
@@ -289,6 +306,7 @@ class Application:
             logger.error("the end is not recorded: %s", error)
         finally:
             await self._journal.close()
+            self._redaction.release_logs()
             if self._observing is not None:
                 await self._observing.stop()
 
@@ -310,7 +328,7 @@ class Application:
         another = policy.graph != self._policy.compiled.graph
         if another:
             known = identities(self._policy.compiled) | self._memory.counted()
-            self._policy = ActivePolicy(policy)
+            self._policy = ActivePolicy(policy, self._redaction.hash_key)
             self._policy_loaded = clock.now()
             changed = histories(policy, known)
             if changed.starts_anew:
@@ -324,7 +342,8 @@ class Application:
     def refuse_reload(self, why: str) -> None:
         """Keeps the policy, and says in health and journal why the new one was not taken."""
         self._reload_error = why
-        self._notes.policy(self._policy, self._policy_loaded, refused=why)
+        shown = self._redaction.redactor.text(why)
+        self._notes.policy(self._policy, self._policy_loaded, refused=shown)
 
     # state
 

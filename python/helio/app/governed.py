@@ -16,11 +16,11 @@ from helio.config.sections import (
     UpstreamConfig,
 )
 from helio.errors import StartFailed
-from helio.evaluator import VERSION
+from helio.evaluator import VERSION, Redactor
 from helio.governance.catalogue import Catalogue, Change
 from helio.governance.definitions import Identity
 from helio.governance.lock import ToolLock
-from helio.pipeline.governance import ActivePolicy, Governance
+from helio.pipeline.governance import UNREDACTED, ActivePolicy, Governance
 from helio.protocol.modern import Parameters
 from helio.runtime.drift import DriftRecords
 from helio.runtime.keeper import CatalogueKeeper
@@ -46,8 +46,10 @@ class GovernedUpstream:
         config: HelioConfig,
         policy: ActivePolicy,
         records: DriftRecords,
+        redactor: Redactor,
     ) -> None:
         self.upstream = upstream
+        self._redactor = redactor
         self.catalogue = Catalogue()
         upstream.parameters_of = self._parameters
         self._config = config
@@ -79,6 +81,7 @@ class GovernedUpstream:
             include_responses=config.audit.include_responses,
             max_record=config.audit.max_record,
             current=lambda: self._governance.policy,
+            redactor=self._redactor,
         )
 
     @property
@@ -119,6 +122,7 @@ class GovernedUpstreams:
         policy: ActivePolicy,
         records: DriftRecords,
         pins: StoredPins,
+        redactor: Redactor = UNREDACTED,
     ) -> None:
         """`pins` are what an earlier process accepted, as `pins` gave them."""
         settings = upstream_settings(config)
@@ -127,7 +131,7 @@ class GovernedUpstreams:
         except ValueError as error:
             raise StartFailed(str(error), "Correct the upstream in helio.yaml.") from None
         self._governed = [
-            GovernedUpstream(each, config, policy, records) for each in self._upstreams
+            GovernedUpstream(each, config, policy, records, redactor) for each in self._upstreams
         ]
         self._single = config.upstream is not None
         self._aggregated = (

@@ -11,6 +11,8 @@ from dataclasses import replace
 
 from helio.audit.journal import Journal
 from helio.config.identity import SessionConfig
+from helio.evaluator import Redactor
+from helio.governance.sealing import Resealing, seal_of
 from helio.governance.session_journal import replay
 from helio.governance.sessions import Sessions
 from helio.governance.store import Charge, LocalStore
@@ -30,20 +32,24 @@ class Memory:
             most_per_agent=config.max_per_agent,
             idle_ns=int(config.idle_timeout) * 1_000_000,
         )
+        self._seal: str | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
-    def restore(self, journal: Journal) -> None:
+    def restore(self, journal: Journal, redactor: Redactor) -> None:
         """What counted when the last process ended: the checkpoint, then what came after it."""
         recovered = journal.recovered
         now = clock.now()
+        self._seal = seal_of(redactor)
+        resealing = Resealing(redactor, (recovered.state or {}).get("seal"))
         if recovered.state is not None:
             elapsed = max(0, now.wall - recovered.state_at)
             self.store.restore(recovered.state["windows"], elapsed, now.monotonic)
-            self.sessions.restore(recovered.state.get("sessions", ()), now.monotonic - elapsed)
+            sessions = resealing.sessions(recovered.state.get("sessions", ()))
+            self.sessions.restore(sessions, now.monotonic - elapsed)
         for charge in recovered.charges:
             age = max(0, now.wall - charge.at)
             self.store.charge(Charge(*charge[:5]), now.monotonic - age, now.monotonic)
-        for fact in recovered.facts:
+        for fact in filter(None, map(resealing.fact, recovered.facts)):
             age = max(0, now.wall - fact.at)
             replay(self.sessions, fact._replace(at=now.monotonic - age))
         # A segment's worth of the past, which nobody asks for again.
@@ -52,7 +58,11 @@ class Memory:
     def checkpoint(self) -> Mapping[str, object]:
         """What a checkpoint holds of it."""
         now = clock.now().monotonic
-        return {"windows": self.store.snapshot(now), "sessions": self.sessions.snapshot(now)}
+        return {
+            "windows": self.store.snapshot(now),
+            "sessions": self.sessions.snapshot(now),
+            "seal": self._seal,
+        }
 
     def counted(self) -> set[str]:
         """The identities of what counts now, whether the policy knows it or not."""

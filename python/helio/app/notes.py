@@ -10,10 +10,10 @@ from helio.audit.journal import Journal
 from helio.errors import JournalUnavailable
 from helio.evaluator import Redactor
 from helio.governance.feedback import instant
+from helio.pipeline.bodies import refused
 from helio.pipeline.events import Moment
 from helio.pipeline.governance import ActivePolicy
 from helio.pipeline.histories import Histories
-from helio.pipeline.bodies import refused
 from helio.runtime import clock
 
 logger = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """Spare space: a file that keeps room on the disk for what must still be written when it is full.
 
 Above: `syncer` keeps the file, `journal` says how large it has to be. Below: `file_system`,
-`helio.pipeline.record`. A call that was forwarded has an outcome, and that must find room: the
+`helio.pipeline.bodies`. A call that was forwarded has an outcome, and that must find room: the
 file is given up for it, and taken again before new calls are.
 """
 
@@ -13,7 +13,7 @@ from typing import Final
 import orjson
 
 from helio.audit.file_system import FileSystem
-from helio.pipeline.record import kept
+from helio.pipeline.bodies import beginning
 
 FILE: Final = "spare"
 OUTCOME: Final = 8 * 1024
@@ -45,7 +45,7 @@ def shortened(outcome: bytes) -> bytes:
     if found is None:
         return outcome
     body: str = orjson.loads(found[1])
-    outline = orjson.dumps(kept(body.encode(), 0))
+    outline = orjson.dumps(beginning(body.encode()))
     return outcome[: found.start(1)] + outline + outcome[found.end(1) :]
 
 

@@ -65,7 +65,6 @@ class Unavailable:
 UNAVAILABLE = (
     Unavailable("state.backend", one_of("redis"), "`backend: redis`"),
     Unavailable("sdk", not_switched_off, "the SDK port (`sdk` without `enabled: false`)"),
-    Unavailable("audit.redact", not_empty, "`redact`"),
     Unavailable("policies.install", given, "`install`"),
 )
 

@@ -21,6 +21,7 @@ from helio.config.types import (
     Boolean,
     Count,
     Currency,
+    Detectors,
     Directory,
     DurationField,
     File,
@@ -32,9 +33,11 @@ from helio.config.types import (
     Place,
     Port,
     PublicUrl,
+    RedactionKey,
     Secret,
     Size,
     Text,
+    Texts,
     Url,
     Window,
     unfit,
@@ -194,6 +197,27 @@ class ArchiveConfig(Section):
     after: DurationField = Duration(7 * _DAY)
 
 
+class RedactRule(Section):
+    """What must not be written: by path, key, pattern or detector, of all tools or some."""
+
+    path: Texts = ()
+    key: Texts = ()
+    pattern: Texts = ()
+    detect: Detectors = ()
+    tool: Texts = ()
+    action: Literal["mask", "hash"] = "mask"
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "RedactRule":
+        ways = ("path", "key", "pattern", "detect")
+        if len(self.model_fields_set.intersection(ways)) != 1:
+            raise unfit(
+                "a rule has one of `path`, `key`, `pattern` and `detect`",
+                "write several rules, each with one of them",
+            )
+        return self
+
+
 class AuditConfig(Section):
     """What is kept of every call. `path` is absolute, or relative to the working directory, once
     loaded.
@@ -205,7 +229,8 @@ class AuditConfig(Section):
     include_responses: Boolean = True
     durability: Literal["full", "intent", "relaxed"] = "intent"
     on_failure: Literal["block", "allow"] = "block"
-    redact: tuple[Any, ...] = Field(default=(), repr=False)
+    redact: tuple[RedactRule, ...] = ()
+    redaction_key: RedactionKey | None = None
     max_record: Size = 256 * 1024
     signing_key: File | None = None
     archive: ArchiveConfig = Field(default_factory=ArchiveConfig)

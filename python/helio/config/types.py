@@ -26,6 +26,9 @@ _NUMBERS = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?",
 """What some readers of addresses take for one: octal, hexadecimal, whole and short numbers."""
 _SLACK_MEMBER = re.compile(r"[UW][A-Z0-9]{2,20}\Z")
 _MAX_LEEWAY = 600_000
+_SHORTEST_KEY = 32
+DETECTORS = ("cards", "secrets")
+"""What `audit.redact` can find by itself."""
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}\Z|\[?[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?\]?\Z")
 
 
@@ -232,7 +235,39 @@ def _text(*checks: Callable[[str], str]) -> PlainValidator:
     return PlainValidator(read)
 
 
+def _texts(*checks: Callable[[str], str]) -> PlainValidator:
+    """A text, or a list of at least one, each of which passes all checks."""
+
+    def read(value: object) -> tuple[str, ...]:
+        items = value if isinstance(value, tuple) else (value,)
+        if not items:
+            raise unfit("an empty list names nothing: expected at least one")
+        texts = tuple(reading(scalars.read_text)(item) for item in items)
+        if not all(texts):
+            raise unfit("expected a text that is not empty")
+        for check in checks:
+            texts = tuple(map(check, texts))
+        return texts
+
+    return PlainValidator(read)
+
+
+def _detector(text: str) -> str:
+    return reading(lambda value: scalars.read_word(value, DETECTORS))(text)
+
+
+def _redaction_key(value: object) -> SecretStr:
+    secret = _secret(value)
+    if len(secret.get_secret_value()) < _SHORTEST_KEY:
+        raise unfit(
+            f"a key has at least {_SHORTEST_KEY} characters", "make one: `openssl rand -hex 32`"
+        )
+    return secret
+
+
 Text = Annotated[str, _text()]
+Texts = Annotated[tuple[str, ...], _texts()]
+Detectors = Annotated[tuple[str, ...], _texts(_detector)]
 Name = Annotated[str, _text(_name)]
 Url = Annotated[str, _text(_url)]
 PublicUrl = Annotated[str, _text(_public_url)]
@@ -259,6 +294,7 @@ Size = Annotated[int, PlainValidator(reading(scalars.read_size))]
 Amount = Annotated[str, PlainValidator(reading(scalars.read_amount))]
 Currency = Annotated[str, PlainValidator(reading(scalars.read_currency))]
 Secret = Annotated[SecretStr, PlainValidator(_secret)]
+RedactionKey = Annotated[SecretStr, PlainValidator(_redaction_key)]
 HeaderValue = Annotated[SecretStr, PlainValidator(_header_value)]
 Place = Annotated[str, PlainValidator(_place)]
 Directory = Annotated[Path, PlainValidator(_path)]

@@ -1,7 +1,8 @@
 """Bodies as records keep them: without what redaction hides, and short. Pure.
 
-Above: `record`, `visit`, `prerequisites`, `helio.app.notes`. Below: `helio.evaluator` (the redactor). What cannot be redacted
-as the rules need it is not shown: its size and a hash are kept.
+Above: `record`, `visit`, `prerequisites`, `helio.audit.spare`, `helio.app.notes`. Below:
+`helio.evaluator` (the redactor). What cannot be redacted as the rules need it is not shown: its
+size and a hash are kept.
 """
 
 import hashlib
@@ -30,8 +31,21 @@ def kept(body: bytes, limit: int, redactor: Redactor, redact: Redact) -> object:
     if shown is None:
         return outline(body, redactor, kept_head(body, redactor))
     if len(body) > limit:
-        return outline(body, redactor, _cut(_text(shown)))
-    return _text(shown)
+        return outline(body, redactor, shown[:HEAD].decode("utf-8", "replace"))
+    return shown.decode()
+
+
+def kept_arguments(
+    message: Message, tool: str, limit: int, redactor: Redactor
+) -> tuple[object, str]:
+    """A call's arguments as `kept` keeps a body, and the hash of their canonical form, 64 hex
+    digits: keyed where something in them is hidden, so that nobody can guess it."""
+    arguments = message.arguments
+    shown = redactor.arguments(tool, arguments)
+    told = kept(arguments, limit, redactor, lambda _: shown)
+    if shown is arguments:
+        return told, message.arguments_hash()
+    return told, redactor.digest(message.canonical_arguments())
 
 
 def outline(body: bytes, redactor: Redactor, head: str | None) -> dict[str, object]:
@@ -64,23 +78,22 @@ def kept_head(body: bytes, redactor: Redactor, tool: str | None = None) -> str |
     return _cut(redactor.text(_text(body), tool))
 
 
+def beginning(body: bytes) -> dict[str, object]:
+    """The same of a body that may be shown, as it is."""
+    head = body[:HEAD].decode("utf-8", "replace")
+    return {"sha256": hashlib.sha256(body).hexdigest(), "size": len(body), "head": head}
+
+
 def refused(body: bytes, redactor: Redactor) -> dict[str, object]:
     """A message that was refused, as `{"size", "head"}`; without a head where none can be shown."""
     shown = redactor.request(body) if len(body) <= LARGEST_REDACTED else None
-    head = kept_head(body, redactor) if shown is None else _cut(_text(shown))
+    head = kept_head(body, redactor) if shown is None else _text(shown[:HEAD])
     return {"size": len(body)} | ({} if head is None else {"head": head})
 
 
 def about(message: Message, redactor: Redactor) -> bytes:
     """The arguments of a call as far as sessions keep and compare them."""
     return redactor.sealed(message.canonical_arguments())
-
-
-def arguments_hash(message: Message, redactor: Redactor) -> str:
-    """The hash of the canonical arguments, 64 hex digits; keyed where rules redact."""
-    if not redactor.has_rules:
-        return message.arguments_hash()
-    return redactor.digest(message.canonical_arguments())
 
 
 def _cut(text: str) -> str:

@@ -61,14 +61,14 @@ class Deciding(Forwarding):
 
     def _begin(self, now: Moment) -> list[Command]:
         """Has the rules decide, with the facts that they ask for."""
-        received, policy = self._received, self._governance.policy
-        self._shadow = ShadowNotes(policy)
-        self._visit = SessionVisit(received, policy)
+        received, governance = self._received, self._governance
+        self._shadow = ShadowNotes(governance)
+        self._visit = SessionVisit(received, governance)
         load = self._visit.load()
         if load:
             self._state = State.LOADING
             return load
-        return self._decide(judge(received, self._governance), None, now)
+        return self._decide(judge(received, governance), None, now)
 
     # LOADING
 
@@ -91,7 +91,7 @@ class Deciding(Forwarding):
         self._judgement = judgement
         self._decision = decision = judgement.decision
         self._data = judgement_data(judgement, self._received, self._started, governance)
-        self._shadow.rules(decision, self._received, facts)
+        self._shadow.rules(judgement, self._received, facts)
         self._visit.bear(judgement.labels)
         continues = self._received.continues is not None
         self._room = CallRoom(decision, continues=continues)

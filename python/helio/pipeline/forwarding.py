@@ -89,14 +89,14 @@ class Forwarding:
     def __init__(self, governance: Governance) -> None:
         self._governance = governance
         self._state = State.NEW
-        self._shadow = ShadowNotes(governance.policy)
+        self._shadow = ShadowNotes(governance)
         self._answer: Command | None = None
         self._sent = False
 
     # RECORDING_BLOCK
 
     def _refuse(self, block: Block, now: Moment) -> list[Command]:
-        self._data |= record.block_data(block)
+        self._data |= record.block_data(block, self._judgement.hidden)
         return self._record_end(self._blocked(block), now)
 
     def _record_end(self, answer: Answer, now: Moment) -> list[Command]:
@@ -152,24 +152,25 @@ class Forwarding:
     def _overtaken(self, block: Block, now: Moment) -> list[Command]:
         self._answer = self._blocked(block)
         failure = UpstreamFailed(block.reason, block.message, sent=False, latency=0)
-        data = record.failed_data(self._received.call_id, failure, self._started, now)
+        data = self._failed_data(failure, now)
         # The intent said that it would be forwarded; the row is that of a blocked call.
         return self._conclude(data | record.withdrawn_data(block), forwarded=False)
+
+    def _failed_data(self, failure: UpstreamFailed, now: Moment) -> dict[str, object]:
+        return record.failed_data(self._received, failure, self._started, now, self._governance)
 
     # FORWARDED
 
     def _answered(self, event: UpstreamAnswered, now: Moment) -> list[Command]:
         self._answer = Deliver()
-        data = record.answered_data(
-            self._received.call_id, event, self._started, now, self._governance
-        )
+        data = record.answered_data(self._received, event, self._started, now, self._governance)
         left = self._visit.answered(event, data)
         return left + self._conclude(data, forwarded=True)
 
     def _failed(self, event: UpstreamFailed, now: Moment) -> list[Command]:
         self._sent = event.sent
         self._answer = answers.failed(self._received, event)
-        data = record.failed_data(self._received.call_id, event, self._started, now)
+        data = self._failed_data(event, now)
         left = self._visit.leave("failed" if event.sent else "withdrawn")
         return left + self._conclude(data, forwarded=event.sent)
 
@@ -196,13 +197,13 @@ class Forwarding:
     def _abandon_intent(self, event: Abandoned, now: Moment) -> list[Command]:
         # The intent may already be on disk: without this outcome a restart would keep its charge.
         failure = UpstreamFailed("abandoned", event.detail, sent=False, latency=0)
-        data = record.failed_data(self._received.call_id, failure, self._started, now)
+        data = self._failed_data(failure, now)
         self._state = State.DONE
         return [*self._room.release(), RecordOutcome(data)]
 
     def _abandon_sent(self, event: Abandoned, now: Moment) -> list[Command]:
         failure = UpstreamFailed("abandoned", event.detail, sent=True, latency=0)
-        data = record.failed_data(self._received.call_id, failure, self._started, now)
+        data = self._failed_data(failure, now)
         self._state = State.DONE
         left = self._visit.leave("failed")
         return [*left, *self._room.commit(self._forwarded_at), RecordOutcome(data)]

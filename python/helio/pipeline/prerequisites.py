@@ -71,8 +71,7 @@ def asked(decision: Decision, policy: ActivePolicy) -> list[RuleSummary]:
 
 
 def examine(rule: RuleSummary, arguments: bytes, facts: SessionFacts) -> Prerequisites:
-    """What of a rule's demands a call with these `arguments` (`bodies.about`) has in its session.
-    """
+    """What of a rule's demands a call about these `arguments` has in its session."""
     found: dict[str, list[Requirement]] = {"missing": [], "expired": []}
     uncalled: list[str] = []
     chain: list[dict[str, object]] = []

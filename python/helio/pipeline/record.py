@@ -14,7 +14,7 @@ from helio.evaluator import Decision, unpack_hints
 from helio.governance.catalogue import Drift, Standing
 from helio.governance.feedback import Block, instant
 from helio.governance.store import Charge
-from helio.pipeline.bodies import arguments_hash, kept, kept_head, outline
+from helio.pipeline.bodies import kept, kept_arguments, kept_head, outline
 from helio.pipeline.events import CallReceived, Moment, UpstreamAnswered, UpstreamFailed
 from helio.pipeline.governance import Governance
 from helio.pipeline.quotes import Hidden, without
@@ -25,7 +25,7 @@ def call_data(
 ) -> dict[str, object]:
     """What every record of a call begins with."""
     message, redactor, tool = received.message, governance.redactor, _tool(received)
-    arguments = partial(redactor.arguments, tool)
+    tool_input, args_hash = kept_arguments(message, tool, governance.max_record, redactor)
     data: dict[str, object] = {
         "call_id": received.call_id,
         "record_kind": "tool_call",
@@ -36,8 +36,8 @@ def call_data(
         "environment": governance.environment,
         "upstream": received.upstream,
         "tool_name": tool,
-        "tool_input": kept(message.arguments, governance.max_record, redactor, arguments),
-        "args_hash": arguments_hash(message, redactor),
+        "tool_input": tool_input,
+        "args_hash": args_hash,
         "policy_digest": governance.policy.digest,
         "flagged_destructive": destructive,
         "origin": received.origin,
@@ -50,9 +50,7 @@ def call_data(
     return data
 
 
-def decision_data(
-    decision: Decision, governance: Governance, hidden: Hidden
-) -> dict[str, object]:
+def decision_data(decision: Decision, governance: Governance, hidden: Hidden) -> dict[str, object]:
     """What the rules said: the deciding rule, what could not be judged, what was assumed."""
     label = governance.policy.label
     data: dict[str, object] = {

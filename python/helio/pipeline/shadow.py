@@ -7,8 +7,8 @@ from helio.evaluator import Breach, BudgetBreach
 from helio.governance.evidence import SessionFacts
 from helio.governance.feedback import Block, key_names
 from helio.pipeline.asking import Question
-from helio.pipeline.events import CallReceived
 from helio.pipeline.bodies import about
+from helio.pipeline.events import CallReceived
 from helio.pipeline.governance import Governance
 from helio.pipeline.judgement import Judgement
 from helio.pipeline.prerequisites import examine

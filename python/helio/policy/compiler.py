@@ -27,6 +27,7 @@ from helio.policy.circles import check_circles
 from helio.policy.codes import REFUSED_GRAPH
 from helio.policy.graph import CompiledPolicy, Settings
 from helio.policy.lower import lower
+from helio.policy.redaction_check import check_redaction
 from helio.policy.rule_reading import read_rules
 
 RULES_PATH = "policies.rules"
@@ -76,6 +77,7 @@ def compile_loaded(loaded: LoadedConfig) -> Compiled:
     check_circles(rules, diagnostics)
     check_budgets(budgets, config, diagnostics)
     check_approvals(rules, budgets, config, loaded.root, diagnostics)
+    check_redaction(loaded.root, diagnostics)
     if config is None or diagnostics.has_errors:
         return nothing
     # Only the name: the same policy in another directory is the same text.

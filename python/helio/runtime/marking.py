@@ -10,9 +10,10 @@ import orjson
 
 from helio.audit.journal import Journal
 from helio.errors import UnaskedEvidence
-from helio.evaluator import canonical_json
+from helio.evaluator import Redactor, canonical_json
 from helio.governance.feedback import instant
 from helio.governance.identity import SessionIdentity
+from helio.governance.sealing import shown_value
 from helio.governance.session_journal import mark_data
 from helio.governance.sessions import Mark, Sessions
 from helio.pipeline.governance import ActivePolicy
@@ -23,9 +24,14 @@ class Marking:
     """Marks and context of one Helio; `policy` is the one that holds now."""
 
     def __init__(
-        self, journal: Journal, sessions: Sessions, policy: Callable[[], ActivePolicy]
+        self,
+        journal: Journal,
+        sessions: Sessions,
+        policy: Callable[[], ActivePolicy],
+        redactor: Redactor,
     ) -> None:
         self._journal = journal
+        self._redactor = redactor
         self._sessions = sessions
         self._policy = policy
 
@@ -48,11 +54,11 @@ class Marking:
             raise UnaskedEvidence(names)
         if ttl_ns <= 0:
             raise ValueError("evidence counts for a time that is positive")
-        mark = Mark(_key(session, agent), asked, canonical_json(data), ttl_ns)
+        mark = Mark(_key(session, agent), asked, self._redactor.sealed(data), ttl_ns)
         self._sessions.mark(mark, clock.now().monotonic)
         try:
             # Calls that rest on it are recorded behind it: they cannot be kept if it is not.
-            row = _row(session, agent) | mark_data(mark) | {"metadata": _told(mark)}
+            row = _row(session, agent) | mark_data(mark) | {"metadata": self._told(mark, data)}
             await self._journal.append_durable("evidence", row)
         except BaseException:
             self._sessions.unmark(mark)
@@ -67,10 +73,17 @@ class Marking:
         Raises ValueError for one that is not strict JSON, too long or too many and for an unknown
         session, and `JournalUnavailable`.
         """
-        key, text = _key(session, agent), canonical_json(value).decode()
+        key = _key(session, agent)
+        text = shown_value(self._redactor, name, canonical_json(value).decode())
         self._sessions.put_context(key, name, text, clock.now().monotonic)
         data = {"session": key, "name": name, "value": text}
         await self._journal.append_durable("context", _row(session, agent) | data)
+
+    def _told(self, mark: Mark, data: bytes) -> str:
+        """A mark as its row of the audit tells of it, every digit of its data as it came."""
+        names = orjson.dumps(mark.names).decode()
+        shown = (self._redactor.document(canonical_json(data)) or b"null").decode()
+        return f'{{"names":{names},"data":{shown},"ttl_ns":{mark.ttl_ns}}}'
 
 
 def _key(session: SessionIdentity, agent: str | None) -> str:
@@ -78,12 +91,6 @@ def _key(session: SessionIdentity, agent: str | None) -> str:
     if key is None:
         raise ValueError("the session is unknown")
     return key
-
-
-def _told(mark: Mark) -> str:
-    """A mark as its row of the audit tells of it, every digit of its data as it came."""
-    names = orjson.dumps(mark.names).decode()
-    return f'{{"names":{names},"data":{mark.data.decode()},"ttl_ns":{mark.ttl_ns}}}'
 
 
 def _row(session: SessionIdentity, agent: str | None) -> dict[str, object]:

@@ -21,9 +21,9 @@ from helio.pipeline.events import CallReceived, UpstreamAnswered, UpstreamFailed
 from helio.protocol.modern import Round
 
 _UNLISTED: Final = Standing(None, None, (0,))
-_ANSWERED: Final = UpstreamAnswered(200, None, 0, None, b"", None, 0)
-_ASKED: Final = UpstreamAnswered(200, None, 0, None, b"", None, 0, Round(None))
-_ERROR: Final = UpstreamAnswered(200, None, 0, None, b"", "error", 0)
+_ANSWERED: Final = UpstreamAnswered(200, None, b"", None, 0)
+_ASKED: Final = UpstreamAnswered(200, None, b"", None, 0, Round(None))
+_ERROR: Final = UpstreamAnswered(200, None, b"", "error", 0)
 _NOT_SENT: Final = UpstreamFailed("recorded", "not sent", sent=False, latency=0)
 NOT_KNOWN: Final = UpstreamFailed("recorded", "nobody knows", sent=True, latency=0)
 """What came of a call of which nobody knows what came of it."""

@@ -275,7 +275,6 @@ class Replay:
         """Has a call go as it went; it counts whether there is room or not. `doubtful`: it may have
         gone otherwise."""
         recorded, received = call.recorded, call.received
-        policy = call.tried.policy
         judgement = judge(received, call.governance, self._facts(call))
         if doubtful:
             self._doubt(call, recorded.at, made=False, labels=judgement.labels)
@@ -284,7 +283,7 @@ class Replay:
             return
         if received.continues is None:
             self._charge(judgement, call.tried, recorded.forwarded_at)
-        visit = SessionVisit(received, policy)
+        visit = SessionVisit(received, call.governance)
         visit.bear(judgement.labels)
         self._settle(visit.enter())
         self._at(recorded.ended_at, lambda: self._settle(_left(visit, outcome)))
