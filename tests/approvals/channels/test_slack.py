@@ -9,8 +9,12 @@ from aiohttp import web
 
 from approvals.channels.asked import ASKED_AT, SECOND, approved, asked
 from approvals.channels.office import Pauses, channel_of
+from approvals.tickets import binding, broker, request
+from helio.approvals import notifying
 from helio.approvals.channels import dialling
 from helio.approvals.channels.attempts import Attempts
+from helio.approvals.channels.webhook import WebhookChannel
+from helio.audit.journal import Journal
 from helio.errors import NotificationFailed
 from slack import Slack, rate_limited
 
@@ -129,3 +133,49 @@ async def test_secrets_and_arguments_stay_out_of_the_log(
     told = f"{raised.value} {caplog.text}"
     for secret in (slack.bot_token, slack.signing_secret, "planted-password", "1500.10"):
         assert secret not in told
+
+
+async def test_nothing_is_left_of_channels_that_fail(
+    slack: Slack, journal: Journal, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slack says nothing and nobody is at the webhook's address: when Helio stops, all ends."""
+    monkeypatch.setattr(notifying, "PARTING_SECONDS", 0.05)
+    before = asyncio.all_tasks()
+    silent = asyncio.Event()
+    people = channel_of(slack, attempts=Attempts(lambda _seconds: wait(silent)))
+    slack.trouble.extend(rate_limited(1) for _ in range(20))
+    programs = WebhookChannel("programs", f"http://127.0.0.1:{free_port}/", "secret")
+    tickets = broker(journal, people, programs)
+    for number in range(20):
+        await tickets.ask(request(binding=binding(f"call {number}")))
+    await slack.until(lambda: slack.called["chat.postMessage"])
+    assert len(asyncio.all_tasks() - before) >= 40
+    await tickets.aclose()
+    left = {task for task in asyncio.all_tasks() - before if "aiohttp" not in repr(task)}
+    assert left == set()
+
+
+async def wait(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def test_many_at_once_wait_for_each_other(slack: Slack) -> None:
+    """Slack takes one message, and then none before somebody paused."""
+    free = True
+
+    def take_one() -> None:
+        nonlocal free
+        if not free:
+            raise web.HTTPTooManyRequests(headers={"retry-after": "1"})
+        free = False
+
+    async def pause(_seconds: float) -> None:
+        nonlocal free
+        free = True
+
+    slack.trouble.extend([take_one] * 100)
+    channel = channel_of(slack, attempts=Attempts(pause))
+    tickets = [asked(call_id=f"call {number}") for number in range(12)]
+    await asyncio.gather(*(channel.notify(each, "requested") for each in tickets))
+    assert len(slack.messages) == 12
+    await channel.aclose()

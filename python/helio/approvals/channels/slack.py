@@ -91,6 +91,9 @@ class SlackChannel:
         self._api.proxy = None
         self._attempts = attempts or Attempts()
         self._now = now
+        # Slack takes about one message a second: many at once would all be sent away, and at last
+        # give up.
+        self._posting = asyncio.Lock()
         self._replies: set[asyncio.Task[None]] = set()
 
     # for the broker
@@ -113,7 +116,8 @@ class SlackChannel:
             )
             return Place(str(answer["channel"]), str(answer["ts"]))
 
-        place, attempts = await self._attempts.of(post)
+        async with self._posting:
+            place, attempts = await self._attempts.of(post)
         before = [each._asdict() for each in self.places(ticket)]
         at = instant(int(self._now() * 1_000_000_000))
         return {"messages": [*before, place._asdict()], "attempts": attempts, "at": at}
