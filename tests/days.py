@@ -88,7 +88,7 @@ class Days:
             "call_id": f"c{self._number}-{self.now.day}",
             "timestamp": self.now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "agent_id": chance.choice(["ann", "bob", None]),
-            "tool_name": chance.choice(["pay", "send mail", "naïve 🦀\n", "'; DROP"]),
+            "tool_name": chance.choice(["create_payment", "send mail", "naïve 🦀\n", "'; DROP"]),
             "tool_input": chance.choice(["{}", '{"amount":1.10}', '{"a":"\\u0000"}']),
             "policy_decision": chance.choice(["allow", "deny"]),
             "spend": chance.choice([None, {"GBP": "1.10"}]),

@@ -78,7 +78,7 @@ def answers(connection: Any) -> list[Any]:
         query.page(connection, Filters(limit=5, offset=55)),
         query.page(connection, since),
         query.count(connection, Filters()),
-        query.count(connection, Filters(tool="PAY")),
+        query.count(connection, Filters(tool="PAYMENT")),
         query.find(connection, "policy_loaded-nothing"),
         query.find(connection, str(query.page(connection, Filters())[-1]["id"])),
         ledger.page(connection, "b", Filters()),

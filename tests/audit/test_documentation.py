@@ -1,19 +1,27 @@
 """What docs/audit.md says, done."""
 
+import dataclasses
 import hashlib
 import json
 import re
+from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from days import FIRST, Days, rows_of
 from helio.audit import segment
+from helio.audit.archive import Archive
+from helio.audit.directories import ARCHIVE
 from helio.audit.index import FILE
 from helio.audit.journal import Journal
 from helio.audit.loader import Loader
+from helio.audit.manifest import Manifest
 from helio.audit.record import COLUMNS
+from helio.audit.sealing import Terms, seal
 
 PAGE = (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
 
@@ -53,7 +61,7 @@ async def test_the_questions_that_are_shown_are_answered(
             pass
     await journal.close()
     monkeypatch.chdir(directory.parent)
-    stopped, running = blocks("sql")
+    _, stopped, running = blocks("sql")
     with duckdb.connect() as connection:
         attach, *questions = stopped.split(";\n\n")
         connection.execute(attach)
@@ -77,3 +85,30 @@ async def test_each_line_holds_the_hash_of_the_one_before(directory: Path, call:
     lines = next(directory.glob("journal-*")).read_bytes().splitlines()
     before = [hashlib.sha256(line).hexdigest() for line in lines]
     assert [json.loads(line)["prev"] for line in lines] == ["0" * 64, *before[:-1]]
+
+
+async def test_the_archive_is_asked_as_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "helio-audit"
+    await Days(place).write(0, 1, 2)
+    expected = [
+        (str(row["created_at"])[:10], row["agent_id"])
+        for row in rows_of(place)
+        if row["tool_name"] == "create_payment" and str(row["created_at"]) < "2026-01-04"
+    ]
+    archive = Archive(str(place / ARCHIVE))
+    terms = Terms(timedelta(days=1), timedelta(days=90))
+    assert len(seal(place, archive, terms, now=FIRST + timedelta(days=4)).sealed) == 2
+    monkeypatch.chdir(tmp_path)
+    with duckdb.connect() as connection:
+        found = connection.execute(blocks("sql")[0]).fetchall()
+    assert {(str(date), agent): calls for date, agent, calls, _ in found} == Counter(expected)
+    assert any(spent for *_, spent in found)
+
+
+def test_the_manifest_is_explained() -> None:
+    section = PAGE[PAGE.index("A manifest names") : PAGE.index("SELECT date")]
+    obvious = {"format", "node", "date", "file", "columns", "sealed_at"}
+    fields = {each.name for each in dataclasses.fields(Manifest)} - obvious
+    assert fields <= set(re.findall(r"`(\w+)`", section))

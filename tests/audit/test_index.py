@@ -124,7 +124,7 @@ async def test_a_locked_file_stops_no_call_and_is_kept(
 
 
 async def test_an_index_that_cannot_be_loaded_tells_why_and_waits(
-    started: Start, indexed: Any, directory: Path, call: Any
+    started: Start, indexed: Any, directory: Path, call: Any, eventually: Any
 ) -> None:
     journal = await started()
     await append(journal, call, "a")
@@ -132,7 +132,7 @@ async def test_an_index_that_cannot_be_loaded_tells_why_and_waits(
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b'"status":"answered"', b'"status":"answered'))
     index = indexed(journal)
-    assert not index.refresh(0.5)
-    assert path.name in index.status.detail
+    await eventually(lambda: path.name in index.status.detail)
+    assert not index.refresh(0.01)
     path.write_bytes(whole)
     assert index.refresh(8)

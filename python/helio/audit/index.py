@@ -7,6 +7,7 @@ from the journal, which is the truth.
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -25,7 +26,11 @@ logger = logging.getLogger(__name__)
 FILE: Final = "index.duckdb"
 
 _INTERVAL = 2.0
-"""Seconds between two looks: calls do not wait for the index, and larger batches cost them less."""
+"""Seconds between two looks at the journal while questions come."""
+_QUIET_INTERVAL = 20.0
+"""The same when none came for `_QUIET` seconds: each look costs some 25 ms of processor, however
+little there is, so that larger batches leave more of it to calls."""
+_QUIET = 60.0
 _LONGEST_PAUSE = 60.0
 """Seconds between two attempts to open the file, at most; the first is made at once."""
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
@@ -63,6 +68,7 @@ class Index:
         self._path = directory / FILE
         self._settled = settled
         self._interval = interval
+        self._last_question = -_QUIET
         self._location = archive
         self._archive: Archive | None = None
         self._look_at_archive = True
@@ -94,6 +100,7 @@ class Index:
         """Waits, up to `timeout` seconds, until all that is settled now is loaded."""
         target = self._settled()
         with self._changed:
+            self._last_question = time.monotonic()
             self._asked = True
             self._changed.notify_all()
             return self._changed.wait_for(lambda: self._loaded >= target, timeout)
@@ -107,6 +114,11 @@ class Index:
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of the caller's own, for `query`. Raises `IndexUnavailable`."""
         with self._changed:
+            if self._quiet():
+                # What comes next, of someone who watches, will be fresh.
+                self._asked = True
+                self._changed.notify_all()
+            self._last_question = time.monotonic()
             if self._connection is None:
                 raise IndexUnavailable(self._status.detail or "the index is not open yet")
             return self._connection.cursor()
@@ -151,7 +163,10 @@ class Index:
             if self._look_at_archive or oldest != before:
                 self._look_at_archive = False
                 self._learn_archive(connection)
-            self._rest(self._interval)
+            self._rest(max(self._interval, _QUIET_INTERVAL) if self._quiet() else self._interval)
+
+    def _quiet(self) -> bool:
+        return time.monotonic() - self._last_question >= _QUIET
 
     def _learn_archive(self, connection: duckdb.DuckDBPyConnection) -> None:
         if self._location is None:

@@ -82,21 +82,23 @@ CREATE OR REPLACE TEMP TABLE waiting AS
 SELECT *, 0::BIGINT AS segment, 0::BIGINT AS byte FROM batch LIMIT 0
 """
 _VALUES = ", ".join(map(_value, COLUMNS))
-_INSERT = f"INSERT INTO audit SELECT call.seq, call.seq, {_VALUES} FROM "
-_INSERT_JOINED = f"INSERT INTO audit SELECT call.seq, ended.seq, {_VALUES} FROM "
-_INSERT_ALONE = f"""
-{_INSERT} batch AS call, {_ended({})}
-WHERE call.kind NOT IN ('segment', 'intent', 'outcome', 'ticket')
-"""
-_INSERT_ENDED = f"""
-{_INSERT_JOINED} batch AS ended JOIN (
-    SELECT seq, "at", kind, data FROM waiting UNION ALL
-    SELECT seq, "at", kind, data FROM batch WHERE kind = 'intent'
-) AS call ON call.data.call_id = ended.data.call_id WHERE ended.kind = 'outcome'
-"""
 _INSERT_OPEN = f"""
-{_INSERT} waiting AS call,
+INSERT INTO audit SELECT call.seq, call.seq, {_VALUES} FROM waiting AS call,
 {_ended({"status": "indeterminate", "upstream_error": UNKNOWN_OUTCOME})}
+"""
+# One statement: planning so many columns costs more than inserting a few rows.
+_INSERT = f"""
+INSERT INTO audit SELECT call.seq, coalesce(ended.seq, call.seq), {_VALUES} FROM (
+    SELECT call, ended FROM batch AS ended JOIN (
+        SELECT seq, "at", kind, data FROM waiting UNION ALL
+        SELECT seq, "at", kind, data FROM batch WHERE kind = 'intent'
+    ) AS call ON call.data.call_id = ended.data.call_id WHERE ended.kind = 'outcome'
+    UNION ALL
+    SELECT call, NULL FROM (
+        SELECT seq, "at", kind, data FROM batch
+        WHERE kind NOT IN ('segment', 'intent', 'outcome', 'ticket')
+    ) AS call
+)
 """
 _WAIT = """
 CREATE OR REPLACE TEMP TABLE waiting AS
@@ -155,8 +157,7 @@ class Loader:
             return 0
         with self._transaction():
             self._take(piece)
-            self._connection.execute(_INSERT_ALONE)
-            self._connection.execute(_INSERT_ENDED)
+            self._connection.execute(_INSERT)
             self._wait(piece)
             self._remember(piece.end)
         self.loaded = piece.end
