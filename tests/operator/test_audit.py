@@ -6,6 +6,7 @@ import io
 import json
 import threading
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 
 from helio.audit import analytics, feed
+from helio.audit.chained import digest_at
 from helio.audit.index import Index
 from helio.audit.journal import Journal
 from helio.operator.access import Access
@@ -35,7 +37,8 @@ class Port:
         self.index: Index | None = Index(journal.directory, lambda: journal.settled)
         self.asking = Asking(lambda: self.index)
         access = Access(host_rules(listen_host="127.0.0.1"), origin_rules(own_ports=[3100]), None)
-        self.server = TestServer(application(access, AuditView(self.asking).routes()))
+        view = AuditView(self.asking, partial(digest_at, journal.directory))
+        self.server = TestServer(application(access, view.routes()))
 
     async def intent(self, call_id: str, **data: object) -> None:
         await self.journal.append_intent(
@@ -175,7 +178,8 @@ async def test_one_row_is_whole_with_every_digit(port: Port) -> None:
     assert f'"tool_input":{{"amount":{number}}}' in text
     row = json.loads(text)["data"]
     assert (row["id"], row["outcome"], row["upstream_response"]) == ("a/b c", "answered", None)
-    assert row["seq"] == 2
+    assert (row["seq"], row["hash"]) == (2, digest_at(port.journal.directory, 2))
+    assert len(row["hash"]) == 64
     assert await port.error("/api/audit/other") == (404, "there is no row with this id")
 
 

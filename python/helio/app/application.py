@@ -9,6 +9,7 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -27,6 +28,7 @@ from helio.app.ports import Listeners, Ports
 from helio.app.reaching import Reach
 from helio.app.redaction import Redaction
 from helio.app.tool_lock import ToolLockFile
+from helio.audit.chained import digest_at
 from helio.audit.directories import archive_of
 from helio.audit.journal import Journal
 from helio.config.sections import HelioConfig, PoliciesConfig
@@ -266,6 +268,7 @@ class Application:
             policy=lambda: self._policy.compiled,
             memory=self._memory,
             asking=asking,
+            digest=partial(digest_at, self._config.audit.path),
         )
         tickets = ApprovalsView(self._broker, access)
         app = application(access, [*served, *tickets.routes(), *more])

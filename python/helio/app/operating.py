@@ -29,6 +29,7 @@ def routes(
     policy: Callable[[], CompiledPolicy],
     memory: Memory,
     asking: Asking,
+    digest: Callable[[int], str | None],
 ) -> list[web.RouteDef]:
     """Every route of the operator port, each answering by what is true when it is asked."""
     ledger = Ledger(asking, lambda: {each.name for each in policy().budgets})
@@ -49,7 +50,7 @@ def routes(
         policy_route(shown_policy),
         web.get("/api/limits", levels(limits_shown)),
         web.get("/api/budgets", levels(budgets_shown)),
-        *AuditView(asking).routes(),
+        *AuditView(asking, digest).routes(),
         *ledger.routes(),
         web.get("/api/evidence/{session}", evidence_handler(memory.sessions, clock.now)),
     ]

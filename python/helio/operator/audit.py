@@ -4,7 +4,7 @@ Above: `helio.app`. Below: `questions`, `helio.audit` (which asks DuckDB, and so
 threads that ask).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from helio.audit.query import Filters
+    from helio.audit.record import Cell
 
 _PAGE: Final = 100
 _LONGEST_PAGE: Final = 1000
@@ -41,8 +42,10 @@ class AuditView:
     400 for a filter that is none, 503 while the index cannot be asked or is asked too much.
     """
 
-    def __init__(self, asking: Asking) -> None:
+    def __init__(self, asking: Asking, digest: Callable[[int], str | None]) -> None:
+        """`digest` gives the hash of a record of the journal by its number: in a thread."""
         self._asking = asking
+        self._digest = digest
 
     def routes(self) -> list[web.RouteDef]:
         """All of them."""
@@ -97,7 +100,8 @@ class AuditView:
         return json_bytes(await self._asking.thorough.ask(question))
 
     async def _one(self, request: web.Request) -> web.Response:
-        """`{"data": row}`: every column, and `seq`, the place of its record in the journal."""
+        """`{"data": row}`: every column, and the place of its record in the journal: `seq`, and
+        `hash`, None once it is archived."""
         row_id = request.match_info["id"]
 
         def question(connection: "DuckDBPyConnection") -> bytes | None:
@@ -106,8 +110,10 @@ class AuditView:
             row = query.find(connection, row_id)
             if row is None:
                 return None
-            layout = export.Layout(tuple(row), export.AUDIT.json)
-            return export.json_row(row.values(), layout)
+            seq = row.pop("seq")
+            placed: dict[str, Cell] = {"seq": seq, "hash": self._digest(int(str(seq)))}
+            layout = export.Layout((*placed, *row), export.AUDIT.json)
+            return export.json_row([*placed.values(), *row.values()], layout)
 
         found = await self._asking.thorough.ask(question)
         if found is None:
