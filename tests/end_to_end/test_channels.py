@@ -226,6 +226,23 @@ async def test_a_message_of_before_a_crash_can_be_answered(house: House) -> None
     assert len(house.upstream.calls()) == 1
 
 
+async def test_what_the_audit_hides_is_hidden_from_channels(house: House) -> None:
+    slack, receiver = house.slack, house.receiver
+    text = configuration(slack_channel(slack), webhook_channel(receiver))
+    process = house.start(f"{text}audit: {{ redact: [{{ path: $.to }}] }}\n")
+    async with connected(process.mcp_url) as agent:
+        paying = asyncio.create_task(pay(agent))
+        message = await slack.message()
+        await receiver.until(lambda: receiver.received)
+        for told in (message.shown(), receiver.received[0].body.decode()):
+            assert "[redacted:" in told
+            assert "acme" not in told
+        await slack.click(ALICE, message, APPROVE)
+        assert await paying == "answered"
+    (forwarded,) = house.upstream.calls()
+    assert forwarded.message["params"]["arguments"] == PAYMENT
+
+
 async def test_strangers_at_the_path_of_slack(house: House) -> None:
     slack = house.slack
     process = house.start(configuration(slack_channel(slack)))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -174,6 +175,18 @@ def test_long_arguments_are_cut_and_it_is_said() -> None:
         assert len(read) < MOST_ARGUMENTS + 1000
         assert f"they have {len(text):,} characters" in read
         check_blocks(message.blocks)
+
+
+@pytest.mark.parametrize(
+    "outline",
+    [
+        {"sha256": "0" * 64, "size": 300_000, "head": '{"a":'},
+        {"hmac_sha256": "0" * 64, "size": 300_000},
+    ],
+)
+def test_what_the_ticket_itself_does_not_hold_is_told(outline: dict[str, object]) -> None:
+    message = question(asked(tool_input=orjson.dumps(outline).decode()), "requested")
+    assert "Not all of the arguments is shown: they have 300,000 bytes." in shown(message)
 
 
 def test_long_names_and_many_budgets_fit() -> None:

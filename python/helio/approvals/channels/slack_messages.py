@@ -31,6 +31,9 @@ _MOST_LINES: Final = 10
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|"')
 
+_OUTLINE: Final = re.compile(r'\{"(?:hmac_)?sha256":"[^"]*","size":(\d{1,15})[,}]')
+"""Arguments beyond `audit.max_record`, as a ticket holds them."""
+
 _ENDINGS: Final = {
     State.APPROVED: "Approved",
     State.DENIED: "Denied",
@@ -53,8 +56,6 @@ def question(ticket: Ticket, occasion: Literal["requested", "escalated"]) -> Sla
     """What people are asked, with the buttons to answer it."""
     opening = "Approval needed" if occasion == "requested" else "Still waiting for an answer"
     then = "let through" if ticket.default_on_timeout == "allow" else "denied"
-    if ticket.kind == "budget":
-        then = "denied"
     deadline = [_bold("Until "), _instant(ticket.timeout_at), _text(f", then it is {then}")]
     buttons: Block = {
         "type": "actions",
@@ -179,10 +180,9 @@ def _message(
     arguments, whole = laid_out(ticket.tool_input)
     elements: list[Block] = [_section(line) for line in (*_facts(ticket), *lines)]
     elements.append({"type": "rich_text_preformatted", "elements": [_text(arguments or "{}")]})
-    if not whole:
-        size = len(ticket.tool_input)
-        cut = f"Only the beginning of the arguments is shown: they have {size:,} characters."
-        elements.append(_section([_bold(cut)]))
+    size = _size(ticket.tool_input, whole)
+    if size is not None:
+        elements.append(_section([_bold(f"Not all of the arguments is shown: they have {size}.")]))
     blocks: list[Block] = [
         {"type": "header", "text": _plain(_cut(title, 150))},
         {"type": "rich_text", "elements": elements},
@@ -190,6 +190,14 @@ def _message(
         {"type": "context", "elements": [_plain(f"Ticket {ticket.id}, status {ticket.status}")]},
     ]
     return SlackMessage(literal(_cut(title, 150)), blocks)
+
+
+def _size(arguments: str, whole: bool) -> str | None:
+    """How much there is of arguments that are not shown whole, here or in the ticket already."""
+    outline = _OUTLINE.match(arguments)
+    if outline is not None:
+        return f"{int(outline[1]):,} bytes"
+    return None if whole else f"{len(arguments):,} characters"
 
 
 def _facts(ticket: Ticket) -> Iterator[list[Block]]:
