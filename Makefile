@@ -52,7 +52,7 @@ bench: $(NATIVE) $(DEV) ## latency and throughput, direct and through Helio
 
 proof: $(NATIVE) $(DEV) ## the long property tests and crash tests (minutes)
 	HELIO_PROOF=1 HELIO_KILLS=500 $(BIN)/pytest tests/properties tests/audit tests/end_to_end/test_crowds.py \
-		tests/end_to_end/test_concurrency.py tests/end_to_end/test_kills.py
+		tests/end_to_end/test_concurrency.py tests/end_to_end/test_kills.py tests/end_to_end/test_audit_faults.py
 
 lint: $(DEV)
 	$(BIN)/ruff check --quiet

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import fsspec  # type: ignore[import-untyped]
 
-from helio.audit.manifest import Manifest, check_chain, node_at
+from helio.audit.manifest import Manifest, chain_faults, check_chain, node_at
 from helio.audit.node import node_of
 from helio.audit.segment import segments
 from helio.errors import ArchiveDamaged, ArchiveUnavailable
@@ -56,13 +56,11 @@ class Archive:
         present = segments(directory)
         node = node_of(directory)
         found = [] if node is None else self.manifests(node)
-        if not found and present and present[0] > 1:
-            with _reaching(self.location):
-                if not self._files.exists(self._path(MARK)):
-                    raise ArchiveUnavailable(
-                        f"there is no archive at {self.location}, "
-                        f"where the first days of {directory} were sealed"
-                    )
+        if not found and present and present[0] > 1 and not self.began():
+            raise ArchiveUnavailable(
+                f"there is no archive at {self.location}, "
+                f"where the first days of {directory} were sealed"
+            )
         return found
 
     def manifests(self, node: str) -> list[Manifest]:
@@ -75,6 +73,30 @@ class Archive:
         manifests = sorted(known.values(), key=lambda manifest: manifest.first_seq)
         check_chain(manifests)
         return manifests
+
+    def examined(self, node: str) -> tuple[list[Manifest], list[ArchiveDamaged]]:
+        """The node's parts that can be read, oldest first, and everything that is wrong with them:
+        each manifest, the chain between them, and each file is looked at."""
+        found: list[Manifest] = []
+        faults: list[ArchiveDamaged] = []
+        with _reaching(self.location):
+            self._files.invalidate_cache()
+            places = sorted(place for place in self._places() if node_at(place) == node)
+        for place in places:
+            try:
+                with _reaching(self.location):
+                    manifest = self._manifest(place)
+                found.append(manifest)
+                self.check(manifest)
+            except ArchiveDamaged as fault:
+                faults.append(fault)
+        found.sort(key=lambda manifest: manifest.first_seq)
+        return found, [*faults, *chain_faults(found)]
+
+    def began(self) -> bool:
+        """Whether anything was ever put here."""
+        with _reaching(self.location):
+            return bool(self._files.exists(self._path(MARK)))
 
     def put(self, rows: Path, manifest: Manifest) -> None:
         """Keeps a part: the file `rows`, read back and compared, and then its manifest."""

@@ -22,6 +22,7 @@ Kind = Literal[
     "unreadable",
     "rewritten",
     "signature",
+    "archive",
 ]
 
 MOST: Final = 1000
@@ -140,6 +141,10 @@ class Chain:
         """The number is the one that follows: is the hash, too?"""
         if self.digest is None or line.previous == self.digest or self._unread:
             self._accept(place, line)
+        elif not self._place.file:
+            what = f"it does not follow record {self.sequence} as that is known from elsewhere"
+            self.report("foreign", place, line.sequence, what)
+            self._accept(place, line)
         elif self._is_fine(line, after):
             self._contradiction = None
             what = f"its hash is not the one that record {line.sequence} names"
@@ -198,7 +203,7 @@ class Chain:
         self._go_on(place, line.sequence, line.digest)
         hashes = self._named.get(line.sequence)
         if hashes is not None and any(line.digest != each for each in hashes):
-            what = "a head names another hash for it: it is altered, or all was written anew"
+            what = "another hash was kept elsewhere: it is altered, or all was written anew"
             self._contradiction = Finding("rewritten", *place, line.sequence, what)
 
     def _go_on(self, place: Place, sequence: int, digest: str | None = None) -> None:

@@ -1,15 +1,17 @@
 """Checking: a whole audit, every journal of it, against itself and against heads kept elsewhere.
 
-Above: `helio.cli`. Below: `verification` (one journal), `head`, `directories`. Changes nothing.
+Above: `helio.cli`. Below: `verification` (one journal), `archive_check`,
+`head`, `directories`. Changes nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from helio.audit import segment
+from helio.audit import lock, segment
+from helio.audit.archive_check import check_archive
 from helio.audit.chain import Finding
 from helio.audit.directories import journals, name_of
 from helio.audit.head import Head, public_key
@@ -29,7 +31,8 @@ class KeptHead(NamedTuple):
 class Checked:
     """What was found. `compared` heads were held against their record, `older` ones name records
     that the journals no longer hold. `found` are the findings, each with its journal's name (see
-    `directories.name_of`); `key_checked`: the audit's own key was there to compare heads with.
+    `directories.name_of`); `archived` parts of the archive were
+    looked at; `key_checked`: the audit's own key was there to compare heads with.
     """
 
     journals: dict[str, Verified] = field(default_factory=dict)
@@ -37,30 +40,65 @@ class Checked:
     compared: int = 0
     older: int = 0
     more: int = 0
+    archived: int = 0
     key_checked: bool = True
 
 
-def check(directory: Path, heads: Iterable[KeptHead], key: Path, progress: Progress) -> Checked:
-    """Looks at every journal of the audit in `directory`; `key` is the file of its signing key.
+class Places(NamedTuple):
+    """Where an audit is: its directory, the file of its signing key, and its archive, which is in
+    each journal's own directory when that is None."""
 
-    Raises FileNotFoundError when there is neither a journal nor a head that names one, OSError, and
-    `SigningKeyUnusable`.
+    directory: Path
+    key: Path
+    archive: str | None = None
+
+
+def check(places: Places, heads: Iterable[KeptHead], progress: Progress) -> Checked:
+    """Looks at every journal of an audit, and at what was sealed of it.
+
+    Raises FileNotFoundError when there is neither a journal nor a head that names one, OSError,
+    `ArchiveUnavailable` and `SigningKeyUnusable`.
     """
+    directory = places.directory
     checked = Checked()
-    named = _named(heads, public_key(key), checked)
+    named = _named(heads, public_key(places.key), checked)
     present = {name_of(each, directory): each for each in journals(directory)}
     if not named and not any(each.is_dir() and segment.segments(each) for each in present.values()):
         raise FileNotFoundError(f"there is no journal in {directory}")
     for name in sorted(present.keys() | named.keys()):
         hashes = named[name]
-        result = verify(directory / name, hashes, progress)
-        checked.journals[name] = result
-        checked.found += [(name, finding) for finding in result.findings]
-        checked.more += result.more
-        older = sum(sequence < result.first for sequence in hashes)
+        older = _check_one(checked, name, directory / name, hashes, places.archive, progress)
         checked.older += older
         checked.compared += len(hashes) - older
     return checked
+
+
+def _check_one(  # noqa: PLR0917 - one journal, and what it is held against
+    checked: Checked,
+    name: str,
+    journal: Path,
+    heads: Mapping[int, set[str]],
+    location: str | None,
+    progress: Progress,
+) -> int:
+    """Adds what is found of one journal; how many heads are older than what it holds."""
+    if not journal.is_dir():
+        result = verify(journal, heads, progress)
+    else:
+        # What is sealed meanwhile stays where it is until this is done.
+        with lock.reading(journal):
+            archived = check_archive(journal, location)
+            hashes = {
+                sequence: heads.get(sequence, set()) | archived.named.get(sequence, set())
+                for sequence in heads.keys() | archived.named.keys()
+            }
+            result = verify(journal, hashes, progress)
+        checked.found += [(name, finding) for finding in archived.findings]
+        checked.archived += archived.parts
+    checked.journals[name] = result
+    checked.found += [(name, finding) for finding in result.findings]
+    checked.more += result.more
+    return sum(sequence < result.first - 1 for sequence in heads)
 
 
 def _named(

@@ -12,7 +12,7 @@ manifest nor the file it describes can be changed without changing all that foll
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Final, Self
@@ -96,6 +96,12 @@ def node_at(place: str) -> str | None:
 
 def check_chain(manifests: Sequence[Manifest]) -> None:
     """Raises `ArchiveDamaged` when a node's manifests, oldest first, do not follow each other."""
+    for fault in chain_faults(manifests):
+        raise fault
+
+
+def chain_faults(manifests: Sequence[Manifest]) -> Iterator[ArchiveDamaged]:
+    """Where a node's manifests, oldest first, do not follow each other."""
     for earlier, later in pairwise(manifests):
         if later.first_seq != earlier.last_seq + 1:
             why = f"it begins with record {later.first_seq}, not with {earlier.last_seq + 1}"
@@ -105,4 +111,4 @@ def check_chain(manifests: Sequence[Manifest]) -> None:
             why = f"{earlier.place} is not the manifest that it names"
         else:
             continue
-        raise ArchiveDamaged(later.place, why)
+        yield ArchiveDamaged(later.place, why)

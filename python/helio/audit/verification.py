@@ -44,9 +44,9 @@ def verify(
 ) -> Verified:
     """Looks at every line of the journal in `directory`.
 
-    `named` are hashes of records that are known from elsewhere, by sequence number: of signed
-    heads. Those of records before the journal's first are not looked at. Raises OSError for what
-    cannot be read.
+    `named` are hashes of records that are known from elsewhere, by sequence number: of signed heads
+    and of the archive. Of those before the journal's first record the last one is what it must
+    follow; the others are not looked at. Raises OSError for what cannot be read.
     """
     mark = watermark.read(directory) if is_locked(directory) else None
     expected = {sequence: set(hashes) for sequence, hashes in (named or {}).items()}
@@ -56,7 +56,9 @@ def verify(
     if mark is not None:
         present = [first for first in present if first <= mark.sequence]
     begin = present[0] - 1 if present else 0
-    chain = Chain(begin, None if begin else NO_HASH, expected)
+    before = expected.get(begin, ())
+    known = NO_HASH if not begin else next(iter(before)) if len(before) == 1 else None
+    chain = Chain(begin, known, expected)
     files = Files(directory, present, progress)
     chain.walk(files.entries(None if mark is None else mark.sequence))
     _report_cut(chain, files.end, expected)

@@ -15,7 +15,7 @@ from helio.cli.audit_reading import Notes, configured_audit, fail
 from helio.cli.audit_seal import seal
 
 if TYPE_CHECKING:
-    from helio.audit.checking import Checked, KeptHead
+    from helio.audit.checking import Checked, KeptHead, Places
 
 Config = Annotated[
     Path, typer.Option("-c", "--config", help="The configuration, for its `audit` section.")
@@ -47,6 +47,7 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
+    *,
     directory: Directory = None,
     config: Config = _DEFAULT,
     heads: Annotated[
@@ -56,6 +57,9 @@ def verify(
         ),
     ] = None,
     key: Key = None,
+    archive: Annotated[
+        str | None, typer.Option(help="The archive; else audit.archive.path names it.")
+    ] = None,
     format_: Annotated[
         Literal["text", "json"], typer.Option("-f", "--format", help="text or json.")
     ] = "text",
@@ -69,7 +73,8 @@ def verify(
     from helio.cli.output import FINDINGS, print_json
     from helio.errors import HelioError
 
-    where, key_file = _places("audit verify", directory, config, key)
+    places = _places("audit verify", directory, config, key, archive)
+    where = places.directory
     kept = [each for path in heads or () for each in _kept_heads(path)]
     notes = Notes("audit verify")
     total = sum(path.stat().st_size for path in where.glob("**/journal-*.jsonl"))
@@ -81,7 +86,7 @@ def verify(
         notes.reading(done, total)
 
     try:
-        checked = check(where, kept, key_file, reading)
+        checked = check(places, kept, reading)
     except (OSError, HelioError) as error:
         fail("audit verify", str(error))
     if format_ == "json":
@@ -109,7 +114,7 @@ def head(
     from helio.audit.head import Head, signing_key
     from helio.errors import HelioError
 
-    where, key_file = _places("audit head", directory, config, key)
+    where, key_file, _ = _places("audit head", directory, config, key)
     if not where.is_dir():
         fail("audit head", f"there is no journal in {where}")
     try:
@@ -134,7 +139,7 @@ def rebuild(directory: Directory = None, config: Config = _DEFAULT) -> None:
     from helio.audit.segment import segments
     from helio.errors import HelioError, JournalLocked
 
-    where, _ = _places("audit rebuild", directory, config, None)
+    where, _, _ = _places("audit rebuild", directory, config, None)
     notes = Notes("audit rebuild")
     if not where.is_dir() or not segments(where):
         fail("audit rebuild", f"there is no journal in {where}")
@@ -152,15 +157,17 @@ def rebuild(directory: Directory = None, config: Config = _DEFAULT) -> None:
 
 
 def _places(
-    command: str, directory: Path | None, config: Path, key: Path | None
-) -> tuple[Path, Path]:
-    """The audit's directory, and where the key that signs its heads is or will be."""
+    command: str, directory: Path | None, config: Path, key: Path | None, archive: str | None = None
+) -> "Places":
+    """Where the audit is, and the key that signs its heads is or will be."""
+    from helio.audit.checking import Places
     from helio.audit.head import KEY_FILE
 
     if directory is not None:
-        return directory, key or directory / KEY_FILE
+        return Places(directory, key or directory / KEY_FILE, archive)
     section = configured_audit(command, config, "an argument DIR")
-    return section.path, key or section.signing_key or section.path / KEY_FILE
+    key = key or section.signing_key or section.path / KEY_FILE
+    return Places(section.path, key, archive or section.archive.path)
 
 
 def _kept_heads(path: Path) -> "list[KeptHead]":
@@ -198,6 +205,7 @@ def _as_json(checked: "Checked") -> dict[str, object]:
             "older": checked.older,
             "key_checked": checked.key_checked,
         },
+        "archived": checked.archived,
         "findings": [
             {
                 "kind": each.kind,
@@ -218,7 +226,8 @@ def _show(checked: "Checked", notes: Notes, *, compared: bool) -> None:
     for name, each in checked.found:
         place = each.file if name == "." or each.kind == "signature" else f"{name}/{each.file}"
         record = "" if each.sequence is None else f" (record {each.sequence})"
-        typer.echo(f"{place}, line {each.line}{record}: {each.kind}: {each.what}")
+        line = f", line {each.line}{record}" if each.line else ""
+        typer.echo(f"{place}{line}: {each.kind}: {each.what}")
     if checked.more:
         typer.echo(f"and {checked.more} more")
     for name, journal in checked.journals.items():
@@ -226,6 +235,8 @@ def _show(checked: "Checked", notes: Notes, *, compared: bool) -> None:
         if journal.torn:
             notes.say(f"{whose}{journal.torn} bytes at the end, of a line never written whole")
         typer.echo(f"{whose}records {journal.first} to {journal.last} were looked at")
+    if checked.archived:
+        typer.echo(f"{checked.archived} parts of the archive were looked at")
     if checked.older:
         notes.say(f"{checked.older} heads are older than the records that are kept")
     if compared and not checked.key_checked:
