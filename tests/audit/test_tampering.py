@@ -148,8 +148,9 @@ def test_each_lost_line_end_is_found(lines: Lines) -> None:
         joined = flipped(lines.raw[index], len(lines.raw[index]) - 1, 0x20)
         joined += lines.raw[index + 1]
         chain = Chain(index, lines.decoded[index - 1].digest if index else "0" * 64)  # type: ignore[union-attr]
-        following = list(zip(lines.places, lines.decoded, strict=True))[index + 2 : index + 6]
-        chain.walk([Entry(lines.places[index], decode(joined)), *(Entry(*e) for e in following)])
+        behind = slice(index + 2, index + 6)
+        following = map(Entry, lines.places[behind], lines.decoded[behind])
+        chain.walk([Entry(lines.places[index], decode(joined)), *following])
         assert places(chain.findings) == [lines.places[index]]
 
 
