@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import cache, partial
 from typing import cast
 
-from helio.evaluator import Decision, unpack_hints
+from helio.evaluator import Decision, Redactor, unpack_hints
 from helio.governance.catalogue import Drift, Standing
 from helio.governance.feedback import Block, instant
 from helio.governance.store import Charge
@@ -178,7 +178,7 @@ def answered_data(
 ) -> dict[str, object]:
     """The outcome of a call that its upstream answered."""
     redactor, tool = governance.redactor, _tool(received)
-    error = None if answer.error is None else redactor.text(answer.error, tool)
+    error = None if answer.error is None else _told_error(answer.error, redactor, tool)
     data: dict[str, object] = {
         "call_id": received.call_id,
         "status": "answered" if error is None else "upstream_error",
@@ -216,6 +216,12 @@ def failed_data(
 def milliseconds(nanoseconds: int) -> float:
     """A duration in milliseconds, to the microsecond."""
     return round(nanoseconds / 1e6, 3)
+
+
+def _told_error(error: str, redactor: Redactor, tool: str) -> str:
+    """What an answer reports; a message behind its code may be JSON, and is read as such."""
+    code, separator, message = error.partition(": ")
+    return code + separator + redactor.text(message, tool) if separator else error
 
 
 def _tool(received: CallReceived) -> str:

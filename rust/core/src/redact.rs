@@ -69,6 +69,7 @@ impl std::error::Error for Unreadable {}
 pub struct Redactor {
     rules: Vec<Rule>,
     literals: Option<Regex>,
+    secrets_are_plain: bool,
     key: KeyedHash,
 }
 
@@ -82,6 +83,7 @@ impl Redactor {
         Ok(Self {
             rules: rule::read(rules)?,
             literals: literals(secrets)?,
+            secrets_are_plain: secrets.iter().all(|secret| is_plain(secret)),
             key: KeyedHash::new(key),
         })
     }
@@ -112,7 +114,7 @@ impl Redactor {
         bytes: &[u8],
     ) -> Result<Option<Vec<u8>>, Unreadable> {
         let rules = self.rules_for(tool);
-        if rules.is_empty() && self.literals.is_none() {
+        if rules.is_empty() && self.holds_no_secret(bytes) {
             return Ok(None);
         }
         Documents::new(self, &rules).redacted(place, bytes)
@@ -122,7 +124,7 @@ impl Redactor {
     #[must_use]
     pub fn text(&self, tool: Option<&str>, text: &str) -> Option<String> {
         let rules = self.rules_for(tool);
-        if rules.is_empty() && self.literals.is_none() {
+        if rules.is_empty() && self.holds_no_secret(text.as_bytes()) {
             return None;
         }
         Documents::new(self, &rules).redacted_text(text)
@@ -164,6 +166,17 @@ impl Redactor {
     #[must_use]
     pub fn digest(&self, bytes: &[u8]) -> String {
         self.key.hex(bytes, 32)
+    }
+
+    /// Whether one look at the bytes shows that no configured secret is there, whatever they are: what is
+    /// written in one way only, at any depth of JSON in JSON, unless by `\u` escapes.
+    fn holds_no_secret(&self, bytes: &[u8]) -> bool {
+        let Some(literals) = &self.literals else {
+            return true;
+        };
+        self.secrets_are_plain
+            && memchr::memmem::find(bytes, b"\\u").is_none()
+            && std::str::from_utf8(bytes).is_ok_and(|text| !literals.is_match(text))
     }
 
     fn rules_for(&self, tool: Option<&str>) -> Vec<&Rule> {
@@ -231,6 +244,12 @@ fn plain_number(lexeme: &str) -> String {
         return lexeme.to_owned();
     }
     number::canonical(lexeme).to_string()
+}
+
+/// Whether JSON has one way to write a text, but for `\u` escapes.
+fn is_plain(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'/'))
 }
 
 /// One expression for all configured secrets, the longest first, since one may begin another; and for the forms

@@ -225,6 +225,13 @@ fn configured_secrets_are_hidden_without_rules() {
         Some(format!("x {} {{", mask("sesame-open-1"))),
     );
     assert_eq!(redactor.text(None, "nothing"), None);
+    let nested = r#"["{\"x\":\"sesame-open\u002d1\"}"]"#;
+    let nested = hidden(&redactor, Place::Answer, nested);
+    assert!(nested.contains(&mask("sesame-open-1")), "{nested}");
+    assert_eq!(
+        redactor.document(Place::Answer, None, b"not JSON"),
+        Ok(None)
+    );
     let redactor = Redactor::new(b"[]", KEY, &["a/b\"c\nd-long"]).unwrap();
     for text in [
         r#"{"x":"a\/b\"c\nd-long"#,
