@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,13 +39,14 @@ class Receiver:
 
     answers: deque[tuple[int, dict[str, str]]] = field(default_factory=deque)
     always: int = 204
+    tls: ssl.SSLContext | None = None
     received: list[Received] = field(default_factory=list)
 
     async def __aenter__(self) -> "Receiver":
         self._news = asyncio.Event()
         self._runner = web.ServerRunner(web.Server(self._receive, access_log=None))
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls).start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -58,7 +60,7 @@ class Receiver:
     @property
     def url(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self.port}/hooks/approvals"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/hooks/approvals"
 
     def events(self) -> list[str]:
         """The events that came, in their order."""

@@ -226,6 +226,21 @@ async def test_a_message_of_before_a_crash_can_be_answered(house: House) -> None
     assert len(house.upstream.calls()) == 1
 
 
+async def test_helio_stops_while_somebody_thinks(house: House) -> None:
+    slack, receiver = house.slack, house.receiver
+    process = house.start(configuration(slack_channel(slack), webhook_channel(receiver)))
+    async with connected(process.mcp_url) as agent:
+        paying = asyncio.create_task(pay(agent))
+        message = await slack.message()
+        await until_kept(process, '"people":{"messages"', '"programs":{"requested"')
+        assert await asyncio.to_thread(process.stop) == 0
+        assert await paying == "blocked: shutdown_cancelled"
+        await slack.until(lambda: message.text.startswith("Cancelled, because Helio stopped"))
+        assert message.elements() == []
+        assert receiver.received[-1].ticket["status"] == "shutdown_cancelled"
+    assert house.upstream.calls() == []
+
+
 async def test_what_the_audit_hides_is_hidden_from_channels(house: House) -> None:
     slack, receiver = house.slack, house.receiver
     text = configuration(slack_channel(slack), webhook_channel(receiver))

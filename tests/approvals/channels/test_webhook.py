@@ -6,14 +6,17 @@ import hmac
 import json
 import logging
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from approvals.channels.asked import ASKED_AT, approved, asked
+from certificates import self_signed
 from helio.approvals.channels import dialling
 from helio.approvals.channels.attempts import Attempts
 from helio.approvals.channels.webhook import WebhookChannel
@@ -140,6 +143,15 @@ async def test_nobody_there(free_port: int) -> None:
     async with webhook(f"http://127.0.0.1:{free_port}/") as channel:
         with pytest.raises(NotificationFailed, match=r"no connection: .*, 5 times"):
             await channel.notify(asked(), "requested")
+
+
+async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(self_signed(tmp_path))
+    async with Receiver(tls=tls) as receiver, webhook(receiver.url) as channel:
+        with pytest.raises(NotificationFailed, match=r"^its certificate is not trusted$"):
+            await channel.notify(asked(), "requested")
+    assert receiver.received == []
 
 
 # Where it may lead.
