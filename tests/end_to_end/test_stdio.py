@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from processes import SECRET
+
 pytestmark = pytest.mark.end_to_end
 
 SERVER = """
@@ -135,8 +137,13 @@ def exported(directory: Path, audit: str = "helio-audit") -> list[dict[str, Any]
 
 
 def intents(directory: Path) -> int:
+    return journaled(directory, "intent")
+
+
+def journaled(directory: Path, kind: str) -> int:
+    """How many records of this kind the journals hold."""
     journals = directory.glob("helio-audit/stdio-*/journal-*.jsonl")
-    return sum(journal.read_bytes().count(b'"kind":"intent"') for journal in journals)
+    return sum(journal.read_bytes().count(f'"kind":"{kind}"'.encode()) for journal in journals)
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -237,6 +244,45 @@ def test_a_kill_loses_no_record(start: Start, command: list[str], tmp_path: Path
     stdio.ends()
     start(*command).open()
     assert [row["outcome"] for row in exported(tmp_path)] == ["indeterminate"]
+
+
+ASKING = "policies: { rules: [{ match: { tool: work }, action: require_approval }] }\n"
+
+
+def test_where_nobody_could_answer_nobody_is_asked(
+    start: Start, command: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "helio.yaml").write_text(f"version: '1'\n{ASKING}")
+    stdio = start(*command).open()
+    stdio.call()
+    (said,) = stdio.hear()["result"]["content"]
+    assert "nobody can be asked now" in said["text"]
+    assert "`helio stdio --operator`" in said["text"]
+    stdio.hang_up()
+    assert stdio.ends() == 0
+    assert "nobody can answer without --operator" in (tmp_path / "stderr").read_text()
+    assert [row["block_reason"] for row in exported(tmp_path)] == ["state_unavailable"]
+
+
+@pytest.mark.parametrize("end", ["input", "signal"])
+def test_who_waits_for_a_person_waits_no_longer_at_the_end(
+    start: Start, command: list[str], tmp_path: Path, free_port: int, end: str
+) -> None:
+    text = f"version: '1'\ndashboard: {{ port: {free_port}, api_secret: '{SECRET}' }}\n{ASKING}"
+    (tmp_path / "helio.yaml").write_text(text)
+    stdio = start("--operator", *command).open()
+    stdio.call()
+    until(lambda: journaled(tmp_path, "ticket") == 1)
+    began = time.monotonic()
+    if end == "input":
+        stdio.hang_up()
+    else:
+        stdio.process.send_signal(signal.SIGTERM)
+    assert stdio.hear()["result"]["_meta"]["helio/blocked"]["reason"] == "shutdown_cancelled"
+    assert stdio.ends() == 0
+    assert time.monotonic() - began < 10
+    (row,) = exported(tmp_path)
+    assert (row["block_reason"], row["approval_status"]) == ("shutdown_cancelled",) * 2
 
 
 def test_what_is_too_long_is_refused_and_recorded(

@@ -60,7 +60,7 @@ class Sent:
 
     async def forward(self) -> UpstreamAnswered | UpstreamFailed:
         self.forwards += 1
-        return UpstreamAnswered(200, RESULT, len(RESULT), None, b"", None, 0)
+        return UpstreamAnswered(200, RESULT, b"", None, 0)
 
     async def deliver(self) -> None:
         self.answers.append(None)

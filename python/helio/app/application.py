@@ -167,7 +167,7 @@ class Application:
                 self._memory.store,
                 self._memory.sessions,
                 observers=self._observing.observers,
-                broker=self._broker,
+                broker=self._broker if self._listens or self._operates else None,
             ),
             sessions=SessionResolver(
                 (source.kind, source.name) for source in config.session.identity

@@ -99,6 +99,11 @@ async def _serve(
         sys.stderr.write(
             f"helio stdio: {rules} rules, {compiled.policy.digest}; audit {directory}\n"
         )
+        if not operator and compiled.policy.asks_people:
+            sys.stderr.write(
+                "helio stdio: people are to be asked about some calls, and nobody can answer "
+                "without --operator: these calls are blocked\n"
+            )
         await door.serve()
     finally:
         if reloading is not None:

@@ -140,6 +140,16 @@ class CompiledPolicy:
     limits: tuple[LimitSummary, ...]
     asked_tools: frozenset[str] = frozenset()
 
+    @property
+    def asks_people(self) -> bool:
+        """Whether a person may have to decide about some call."""
+        settings = self.settings
+        return (
+            "require_approval" in (settings.flag_destructive, settings.on_tool_drift)
+            or any(rule.action == "require_approval" for rule in self.rules)
+            or any(budget.on_exceed == "require_approval" for budget in self.budgets)
+        )
+
     @classmethod
     def from_graph(cls, graph: bytes) -> "CompiledPolicy":
         """From the text that `helio compile -o` writes.

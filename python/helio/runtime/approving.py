@@ -30,7 +30,8 @@ async def ask(
 ):
     """The event that answers `helio.pipeline.commands.AskApproval`."""
     if broker is None:
-        return events.AskingRefused("approvals are not served here")
+        why = "there is no port on which people could answer (`helio stdio --operator` opens it)"
+        return events.AskingRefused(why)
     started = clock.now().monotonic
     try:
         ticket = await broker.ask(request)
