@@ -29,6 +29,7 @@ from helio.audit.loader import Loader
 from helio.audit.node import named
 from helio.audit.query import Filters
 from helio.audit.sealing import Terms, seal
+from helio.governance.store import LocalStore
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 CALLS_OF_SEGMENT = 50_000
@@ -95,11 +96,11 @@ def write_journal(directory: Path, calls: int, days: int) -> int:
     encoder, chance = segment.Encoder(0, segment.NO_HASH), random.Random(7)
     step = timedelta(days=days) / calls
     parts = itertools.groupby(range(calls), key=lambda number: (FIRST + number * step).date())
-    follows = None
+    follows, state = None, {"windows": LocalStore().snapshot(0)}
     for _, numbers in parts:
         for some in batched(numbers, CALLS_OF_SEGMENT):
             first = encoder.sequence + 1
-            header = {"format": 1, "node": None, "follows": follows, "state": {}, "open": []}
+            header = {"format": 1, "node": None, "follows": follows, "state": state, "open": []}
             with segment.path_of(directory, first).open("wb") as file:
                 at = FIRST + some[0] * step
                 file.write(line(encoder, b"segment", at, header))
