@@ -36,11 +36,6 @@ def parsed_filters(command: str, options: Mapping[str, str | bool | int | None])
         fail(command, f"--{error}")
 
 
-def configured_directory(command: str, config: Path) -> Path:
-    """The directory that a configuration names. Ends the command when it cannot be read."""
-    return configured_audit(command, config, "--audit-path DIR").path
-
-
 def configured_audit(command: str, config: Path, instead: str) -> "AuditConfig":
     """What a configuration says of the audit. Ends the command when it cannot be read; `instead` is
     how its directory can be named without one."""

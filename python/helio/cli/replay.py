@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from helio.cli.audit_reading import Notes, configured_directory, fail, parsed_filters
+from helio.cli.audit_reading import Notes, configured_audit, fail, parsed_filters
 
 if TYPE_CHECKING:
     from helio.audit.export import Source
@@ -107,9 +107,13 @@ def register(app: typer.Typer) -> None:
                 "to": _instant(until),
             },
         )
-        directory = audit_path or configured_directory(_COMMAND, config)
+        archive = None
+        if audit_path is None:
+            configured = configured_audit(_COMMAND, config, "--audit-path DIR")
+            audit_path, archive = configured.path, configured.archive.path
         candidate = load(policy or config, config)
-        report = _replayed(directory, candidate, filters, examples, write_tests)
+        places = (audit_path, archive)
+        report = _replayed(places, candidate, filters, examples, write_tests)
         _show(report, candidate, format_)
         whole = report.whole
         counted = whole.changed if fail_on == "changed" else whole.kinds["widened"]
@@ -131,7 +135,7 @@ def _instant(text: str | None) -> str | None:
 
 
 def _replayed(
-    directory: Path,
+    places: tuple[Path, str | None],
     candidate: "LoadedCandidate",
     filters: "Filters",
     examples: int,
@@ -144,7 +148,8 @@ def _replayed(
     notes = Notes(_COMMAND)
     report = Report(examples)
     try:
-        with all_opened(directory, notes.reading) as sources:
+        directory, archive = places
+        with all_opened(directory, notes.reading, archive) as sources:
             for source in sources:
                 _replay(source, candidate, filters, report, notes)
             if tests is not None:
