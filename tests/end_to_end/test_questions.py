@@ -19,8 +19,8 @@ from processes import HelioFactory, HelioProcess, end_process
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
 ROWS = 20_000
-CALLS = 600
-ROUNDS = 4
+CALLS = 300
+ROUNDS = 3
 ALLOWED = 0.01
 """Seconds that a call may take longer on a machine with two cores, all of them busy."""
 RULES = "policies: { rules: [{ match: { tool: read_mail }, action: deny }] }"

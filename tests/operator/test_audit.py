@@ -15,10 +15,11 @@ import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 
-from helio.audit import analytics, feed
+from helio.audit import analytics, feed, query
 from helio.audit.chained import digest_at
 from helio.audit.index import Index
 from helio.audit.journal import Journal
+from helio.errors import IndexUnavailable
 from helio.operator.access import Access
 from helio.operator.api import application
 from helio.operator.audit import AuditView
@@ -242,17 +243,15 @@ async def test_whoever_stops_reading_ends_the_export(port: Port) -> None:
         assert len(await port.get("/api/audit/export?offset=39")) == 1
 
 
+@pytest.mark.parametrize("error", [IndexUnavailable("the disk is gone"), ValueError("a slip")])
 async def test_an_export_that_fails_midway_is_no_whole_one(
-    port: Port, monkeypatch: pytest.MonkeyPatch
+    port: Port, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    from helio.audit import query
-    from helio.errors import IndexUnavailable
-
     whole = query.rows
 
     def broken(*arguments: Any) -> Any:
         yield from list(whole(*arguments)) * 4
-        raise IndexUnavailable("the disk is gone")
+        raise error
 
     await port.call("c", tool_input=json.dumps("x" * LARGE))
     monkeypatch.setattr(query, "rows", broken)
@@ -343,6 +342,7 @@ async def test_a_question_that_takes_too_long_is_ended(
     port: Port, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def endless(connection: Any, _filters: object) -> object:
+        connection.cursor().close()
         sql = "SELECT count(*) FROM range(10000000) a(i), range(100000) b(j) WHERE i * j % 7 = 3"
         return connection.cursor().execute(sql).fetchall()
 
@@ -374,3 +374,14 @@ async def test_no_question_waits_on_the_loop_nor_for_one_of_another_kind(
 
 def test_the_feed_has_the_place_of_every_row() -> None:
     assert feed.NAMES[:2] == ("seq", "ended_seq")
+
+
+@pytest.mark.parametrize("path", ["feed", "audit", "audit/export", "analytics"])
+async def test_a_head_request_has_no_body(port: Port, path: str) -> None:
+    await port.call("c")
+    url = port.server.make_url(f"/api/{path}")
+    async with ClientSession() as client:
+        async with client.head(url) as answer:
+            assert (answer.status, await answer.read()) == (200, b"")
+        async with client.get(url) as answer:
+            assert answer.status == 200

@@ -178,7 +178,7 @@ class _Asked:
         with self._changing:
             self._over = True
             for cursor in self._cursors:
-                cursor.interrupt()
+                _interrupt(cursor)
 
     def _note(self, cursor: "DuckDBPyConnection") -> None:
         import duckdb
@@ -187,6 +187,16 @@ class _Asked:
             if self._over:
                 raise duckdb.InterruptException("asked too late")
             self._cursors.append(cursor)
+
+
+def _interrupt(cursor: "DuckDBPyConnection") -> None:
+    """Ends what a cursor runs."""
+    import duckdb
+
+    try:
+        cursor.interrupt()
+    except duckdb.ConnectionException:
+        return  # It is closed, and runs nothing.
 
 
 class _Watched:

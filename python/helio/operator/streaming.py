@@ -108,16 +108,27 @@ async def send(
     """Answers with all pieces. What fails on the way breaks the connection."""
     response = web.StreamResponse(headers=headers)
     await response.prepare(request)
-    piece = first
+    # Whoever asks for the head alone takes a body for the next answer.
+    piece = b"" if request.method == "HEAD" else first
     try:
         while piece:
             async with asyncio.timeout(_STALLED_SECONDS):
                 await response.write(piece)
             piece = await pipe.read()
+    except ConnectionError:
+        raise  # Whoever asked is gone.
     except (Refused, TimeoutError) as error:
         logger.warning("%s broke off: %s", request.path, error or "nobody read it")
-        if request.transport is not None:
-            request.transport.abort()
-        return response
-    await response.write_eof()
+        _break_off(request)
+    except Exception:
+        logger.exception("%s broke off", request.path)
+        _break_off(request)
+    else:
+        await response.write_eof()
     return response
+
+
+def _break_off(request: web.Request) -> None:
+    """Ends the connection in the middle of an answer: nobody may take a part for the whole."""
+    if request.transport is not None:
+        request.transport.abort()
