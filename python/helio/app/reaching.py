@@ -64,7 +64,7 @@ class Reach:
                 return WebhookChannel(
                     config.label,
                     config.url or "",
-                    _told(config.secret),
+                    _revealed(config.secret),
                     allow_private=config.allow_private,
                 )
             case "slack":
@@ -75,8 +75,8 @@ class Reach:
 
         channel = SlackChannel(
             config.label,
-            bot_token=_told(config.bot_token),
-            signing_secret=_told(config.signing_secret),
+            bot_token=_revealed(config.bot_token),
+            signing_secret=_revealed(config.signing_secret),
             channel=config.channel or "",
             approvers=config.approvers,
             api_url=config.api_url,
@@ -85,7 +85,7 @@ class Reach:
         return channel
 
 
-def _told(secret: SecretStr | None) -> str:
+def _revealed(secret: SecretStr | None) -> str:
     if secret is None:
         raise ProgrammingError("a channel's configuration has every key that its type needs")
     return secret.get_secret_value()

@@ -120,8 +120,8 @@ def body(payload: object) -> bytes:
 def test_a_click() -> None:
     alice = Person("U012", "alice")
     assert read(body(CLICKED)) == Click(alice, "tkt_1", True, "C1", "1.2", "t")
-    assert alice.signature == "slack:U012 (alice)"
-    assert Person("U1", "a\u202e" + "b" * 200).signature == r"slack:U1 (a\u{202e}" + "b" * 78 + ")"
+    assert alice.label == "slack:U012 (alice)"
+    assert Person("U1", "a\u202e" + "b" * 200).label == r"slack:U1 (a\u{202e}" + "b" * 78 + ")"
 
 
 def test_a_reason() -> None:

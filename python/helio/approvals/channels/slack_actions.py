@@ -126,7 +126,7 @@ class SlackActions:
 
     async def _approve(self, click: Click, channel: SlackChannel) -> None:
         try:
-            await self._desk.approve(click.ticket_id, click.person.signature)
+            await self._desk.approve(click.ticket_id, click.person.label)
         except AlreadyResolved:
             self._too_late(click, channel)
         except JournalUnavailable:
@@ -145,7 +145,7 @@ class SlackActions:
             if channel is None or not channel.asks(ticket) or not channel.may_answer(reason.person):
                 _log_refused(ticket, reason.person, "not an approver")
                 return _shown(_NOT_YOURS)
-            await self._desk.deny(reason.ticket_id, reason.person.signature, reason.text)
+            await self._desk.deny(reason.ticket_id, reason.person.label, reason.text)
         except UnknownTicket:
             return _shown(_NOT_KNOWN)
         except AlreadyResolved:
@@ -183,4 +183,4 @@ def _shown(text: str) -> Answer:
 
 
 def _log_refused(ticket: Ticket, person: Person, why: str) -> None:
-    logger.warning("ticket %s: %s may not answer it: %s", ticket.id, person.signature, why)
+    logger.warning("ticket %s: %s may not answer it: %s", ticket.id, person.label, why)

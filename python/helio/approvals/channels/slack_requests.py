@@ -29,7 +29,7 @@ class Person:
     name: str
 
     @property
-    def signature(self) -> str:
+    def label(self) -> str:
         """How the audit names them."""
         return f"slack:{self.id} ({visible(self.name[:_MOST_NAME])})"
 
