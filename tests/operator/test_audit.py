@@ -15,7 +15,8 @@ import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 
-from helio.audit import analytics, feed, query
+from helio.audit import analytics, feed
+from helio.audit import query as asking_rows
 from helio.audit.chained import digest_at
 from helio.audit.index import Index
 from helio.audit.journal import Journal
@@ -247,14 +248,14 @@ async def test_whoever_stops_reading_ends_the_export(port: Port) -> None:
 async def test_an_export_that_fails_midway_is_no_whole_one(
     port: Port, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    whole = query.rows
+    whole = asking_rows.rows
 
     def broken(*arguments: Any) -> Any:
         yield from list(whole(*arguments)) * 4
         raise error
 
     await port.call("c", tool_input=json.dumps("x" * LARGE))
-    monkeypatch.setattr(query, "rows", broken)
+    monkeypatch.setattr(asking_rows, "rows", broken)
     url = port.server.make_url("/api/audit/export")
     async with ClientSession() as client, client.get(url) as answer:
         assert answer.status == 200
