@@ -36,9 +36,9 @@ class Watermark:
 
     def set(self, sequence: int, digest: str) -> None:
         """Says how far it is now. A disk that refuses keeps the last one, which stays true."""
-        text = orjson.dumps({"seq": sequence, "hash": digest}).ljust(_SIZE - 1) + b"\n"
+        text = b'{"seq":%d,"hash":"%b"}' % (sequence, digest.encode())
         try:
-            os.pwrite(self._descriptor, text, 0)
+            os.pwrite(self._descriptor, text.ljust(_SIZE), 0)
         except OSError as error:
             if not self._failed:
                 logger.warning("%s cannot be written: %s", self._path.name, error)
