@@ -343,8 +343,8 @@ class Journal:
             self._writer.reserve(wanted)
 
     def _ask_again(self) -> None:
-        self._wanted = 0
-        self._ask_for_space()
+        # All that was kept before, so that nobody lives on what a full disk was given.
+        self._writer.reserve(self._wanted)
 
     def _spared(self, size: int, asked: int) -> None:
         """What came of asking for spare space, or of giving it up."""
