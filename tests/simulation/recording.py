@@ -37,6 +37,9 @@ TOOLS: list[dict[str, object]] = [
     {"name": "lookup", "annotations": {"readOnlyHint": True}},
     {"name": "pay", "annotations": {"readOnlyHint": False, "destructiveHint": True}},
     {"name": "note"},
+    {"name": "create_payment", "annotations": {"destructiveHint": True}},
+    {"name": "process_refund"},
+    {"name": "get_order"},
 ]
 
 

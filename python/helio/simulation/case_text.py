@@ -74,8 +74,10 @@ def _step(step: RecordedCall, passed: int, expected: Verdict | None, *, ends: bo
         if forwarded and (step.outcome != "answered" or step.asks):
             parts.append("outcome: error")
         if expected is not None:
-            told = {name: value for name, value in expected.as_object().items() if value}
-            parts.append(f"expect: {_json(told)}")
+            told = expected.as_object().items()
+            parts.append(
+                f"expect: {_spaced([f'{name}: {_json(value)}' for name, value in told if value])}"
+            )
     return [f"      - {parts[0]}", *(f"        {part}" for part in parts[1:])]
 
 
