@@ -6,6 +6,8 @@ Exit codes: 0 fine, 1 for what `--fail-on` names, 2 usage or I/O.
 
 import gc
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -89,8 +91,6 @@ def register(app: typer.Typer) -> None:
         """
         from helio.cli.candidate import load
 
-        # Many small values that are soon given up, and none that refer to one another.
-        gc.set_threshold(200_000, 20, 100)
         filters = parsed_filters(
             _COMMAND,
             {
@@ -149,7 +149,7 @@ def _replayed(
     report = Report(examples)
     try:
         directory, archive = places
-        with all_opened(directory, notes.reading, archive) as sources:
+        with _seldom_collecting(), all_opened(directory, notes.reading, archive) as sources:
             for source in sources:
                 _replay(source, candidate, filters, report, notes)
             if tests is not None:
@@ -161,6 +161,17 @@ def _replayed(
     except OSError as error:
         fail(_COMMAND, str(error))
     return report
+
+
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Many small values are made and soon given up, and none that refer to one another."""
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _replay(
