@@ -18,6 +18,7 @@ from approvals.tickets import broker, request
 from cli.conftest import HEAD
 from helio.approvals.broker import Broker
 from helio.audit.journal import Journal
+from helio.operator import approvals
 from helio.operator.access import Access
 from helio.operator.api import application
 from helio.operator.approvals import ApprovalsView
@@ -96,6 +97,15 @@ async def test_the_queue_is_listed_with_every_digit(desk: Desk) -> None:
     assert (code, '"amount": 1200.10' in out) == (0, True)
     listed = json.loads(out)
     assert [each["id"] for each in listed["data"]] == [ticket.id]
+
+
+async def test_a_list_that_is_not_all_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(approvals, "_LONGEST_PAGE", 1)
+    for number in range(2):
+        await desk.broker.ask(request(binding=f"b{number}", call_id=f"c{number}"))
+    code, out, err = await desk.run("list")
+    assert (code, out.count("create_payment")) == (0, 1)
+    assert err == "these are the newest 1 of 2\n"
 
 
 async def test_a_ticket_is_approved_once(desk: Desk) -> None:

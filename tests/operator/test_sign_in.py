@@ -266,3 +266,25 @@ async def test_open_mode_needs_no_session(port: Port) -> None:
     assert await opened.ask("POST", "/api/thing", {}) == (200, {"by": "open"})
     await opened.browser.close()
     await opened.server.close()
+
+
+async def test_of_too_many_attempts_at_once_some_are_refused_unseen() -> None:
+    slow = Guesses(pause=0.2, clock=lambda: 0.0)
+    for _ in range(FREE):
+        slow.wrong("127.0.0.1")
+    access = Access(
+        host_rules(listen_host="127.0.0.1"), origin_rules(own_ports=[]), SECRET, guesses=slow
+    )
+    server = TestServer(application(access, []))
+    await server.start_server()
+
+    async def attempt(client: ClientSession, secret: str) -> tuple[int, str | None]:
+        headers = {"authorization": f"Bearer {secret}"}
+        async with client.get(server.make_url(SESSION), headers=headers) as answer:
+            return answer.status, answer.headers.get("retry-after")
+
+    async with ClientSession() as client:
+        found = await asyncio.gather(*(attempt(client, "wrong") for _ in range(8)))
+        assert sorted(found, key=str) == [(401, None)] * 5 + [(429, "5")] * 3
+        assert await attempt(client, SECRET) == (200, None)
+    await server.close()

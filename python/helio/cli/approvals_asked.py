@@ -40,6 +40,8 @@ def show_list(port: OperatorPort, status: str | None, *, as_json: bool) -> None:
     out = console()
     for ticket in tickets:
         out.print(shown(ticket))
+    if (total := int(answer.value["total"])) > len(tickets):
+        typer.echo(f"these are the newest {len(tickets)} of {total}", err=True)
     if not tickets:
         typer.echo("no calls wait for a person" if status == "pending" else "none", err=True)
 
