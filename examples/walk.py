@@ -4,11 +4,15 @@ agent that makes the calls of its `walk.yaml`.
     python examples/walk.py examples/evidence
 
 Each step is a call with what is to come of it: `allow`, `failed` (the tool's own error), `dry_run`,
-or the reason of a block. Steps of one `session` share a connection. Exits 1 at the first step that
-comes out otherwise. Above: nothing. Below: `helio.demo` (the shop and the processes).
+or the reason of a block. Steps of one `session` share a connection. In a step of `people` somebody
+decides about the call before it (`approve: NAME` or `deny: NAME`, with a `reason`). Exits 1 at the
+first step that comes out otherwise. Above: nothing. Below: `helio.demo` (the shop and the
+processes).
 """
 
 import asyncio
+import os
+import secrets
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -33,20 +37,54 @@ class Astray(Exception):
     """A call came out otherwise than the example says."""
 
 
+class People:
+    """Those who decide, by `helio approvals`."""
+
+    def __init__(self, config: Path, environment: Mapping[str, str]) -> None:
+        self._config = config
+        self._environment = environment
+
+    async def decide(self, ticket: str, words: Mapping[str, str]) -> None:
+        """Somebody decides about a ticket. Raises `Astray`."""
+        what = "approve" if "approve" in words else "deny"
+        shown = f"helio approvals {what} {ticket} --by {words[what]}"
+        arguments = ["approvals", what, ticket, "--by", words[what]]
+        if "reason" in words:
+            shown += f" --reason '{words['reason']}'"
+            arguments += ["--reason", words["reason"]]
+        print(f"$ {shown}")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "helio", *arguments, "-c", str(self._config)),
+            env={**os.environ, **self._environment},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        if process.returncode != 0:
+            raise Astray(f"{shown} failed: {output.decode()}")
+
+
 class Walk:
     """The steps of one example, each told as it is made."""
 
-    def __init__(self, mcp_url: str, clients: AsyncExitStack) -> None:
+    def __init__(self, mcp_url: str, clients: AsyncExitStack, people: People) -> None:
         self._mcp_url = mcp_url
         self._clients = clients
+        self._people = people
         self._by_session: dict[str, Client] = {}
+        self._ticket: str | None = None
 
     async def step(self, step: Mapping[str, Any]) -> None:
-        """One call. Raises `Astray`."""
+        """One call, or what somebody says about it. Raises `Astray`."""
+        if "people" in step:
+            await self._people.decide(self._ticket or "", step["people"])
+            return
         client = await self._client(step.get("session", "agent"))
         tool, arguments = step["call"]["tool"], step["call"].get("arguments", {})
         result = await client.call_tool(tool, arguments, read_timeout_seconds=20)
         found = outcome(result)
+        self._ticket = (result.meta or {}).get("helio/blocked", {}).get("ticket_id")
         print(f"{tool} {arguments or ''}\n  -> {found}: {text(result)}")
         if found != step["expect"]:
             raise Astray(f"{tool} came out as {found}, expected was {step['expect']}")
@@ -87,13 +125,15 @@ async def walk(example: Path, directory: Path) -> None:
             "HELIO_DEMO_UPSTREAM": upstream_url,
             "HELIO_DEMO_PORT": str(port),
             "HELIO_DEMO_OPERATOR_PORT": str(operator_port),
+            "HELIO_DEMO_SECRET": secrets.token_urlsafe(),
         }
         log = directory / "helio.log"
         async with (
             running_helio(config, environment, operator_url, log),
             AsyncExitStack() as clients,
         ):
-            walk = Walk(f"http://{LOOPBACK}:{port}/mcp", clients)
+            people = People(config, environment)
+            walk = Walk(f"http://{LOOPBACK}:{port}/mcp", clients, people)
             try:
                 for step in steps:
                     await walk.step(step)

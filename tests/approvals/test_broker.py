@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,12 @@ import orjson
 import pytest
 
 from approvals.tickets import Recording, binding, broker, request
+from helio.approvals import backlog, notifying
 from helio.approvals.broker import Broker
 from helio.audit import recovery
 from helio.audit.journal import Journal
 from helio.errors import AlreadyResolved, JournalUnavailable, UnknownTicket
-from helio.governance.ticket import State
+from helio.governance.ticket import State, Ticket
 
 
 @pytest.fixture
@@ -248,3 +249,93 @@ async def test_tickets_are_shown_with_every_digit(journal: Journal) -> None:
     assert '"tool_input":{"amount":1.10000000000000000001}' in shown
     assert json.loads(shown)["status"] == "pending"
     await tickets.aclose()
+
+
+async def test_what_ends_by_itself_ends_unrecorded_and_is_recorded_later(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "AGAIN_SECONDS", 0.01)
+    tickets = broker(journal)
+    asked = await tickets.ask(request(timeout_ms=20))
+    whole, tried = journal.append_durable, []
+
+    def refuse(kind: str, data: Mapping[str, object]) -> asyncio.Future[None]:
+        tried.append(kind)
+        raise JournalUnavailable("the disk is full")
+
+    monkeypatch.setattr(journal, "append_durable", refuse)
+    assert (await tickets.waiter(asked.id)).status == "timeout"
+    await until(lambda: len(tried) > 2)
+    assert kept(journal.directory, "approval") == []
+    monkeypatch.setattr(journal, "append_durable", whole)
+    await until(lambda: len(kept(journal.directory, "approval")) == 1)
+    await tickets.aclose()
+
+
+async def test_an_approval_that_is_not_safe_is_taken_back(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets = broker(journal)
+    asked = await tickets.ask(request(timeout_ms=60))
+    waiter = tickets.waiter(asked.id)
+    failing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(journal, "append_durable", lambda _kind, _data: failing)
+    approving = asyncio.create_task(tickets.approve(asked.id, "ada"))
+    await until(lambda: tickets.get(asked.id).status == "approved")
+    assert not waiter.done()
+    failing.set_exception(JournalUnavailable("the disk is full"))
+    with pytest.raises(JournalUnavailable):
+        await approving
+    monkeypatch.undo()
+    assert (await waiter).status == "timeout"
+    await tickets.aclose()
+
+
+async def test_a_channel_that_hangs_is_given_up(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hanging(Recording):
+        async def notify(self, ticket: Ticket, occasion: str) -> Mapping[str, object]:
+            await asyncio.get_running_loop().create_future()
+            return {}
+
+    monkeypatch.setattr(notifying, "NOTIFY_SECONDS", 0.02)
+    tickets = broker(journal, Hanging())
+    asked = await tickets.ask(request())
+    await until(lambda: bool(tickets.get(asked.id).notification_failures))
+    (failure,) = tickets.get(asked.id).notification_failures
+    assert "given up" in failure.detail
+    await tickets.aclose()
+
+
+async def test_who_resolves_may_leave_before_it_is_recorded(journal: Journal) -> None:
+    tickets = broker(journal)
+    asked = await tickets.ask(request())
+    waiter = tickets.waiter(asked.id)
+    approving = asyncio.create_task(tickets.approve(asked.id, "ada"))
+    await asyncio.sleep(0)
+    approving.cancel()
+    assert (await waiter).status == "approved"
+    await tickets.aclose()
+
+
+async def test_after_a_restart_those_are_told_who_were_not(tmp_path: Path) -> None:
+    told, untold = Recording("told", receipt={"id": 1}), Recording("untold", fails=True)
+    journal = Journal.open(tmp_path)
+    tickets = broker(journal, told, untold)
+    await journal.start(lambda: {})
+    asked = await tickets.ask(request())
+    await until(lambda: "told" in tickets.get(asked.id).receipts)
+    await tickets.aclose()
+    await journal.close()
+    again = Journal.open(tmp_path)
+    told, untold = Recording("told"), Recording("untold")
+    found = broker(again, told, untold)
+    found.restore((), 0, again.recovered.approvals)
+    await again.start(lambda: {})
+    found.start()
+    await until(lambda: untold.told == [("requested", asked.id, "pending")])
+    await found.deny(asked.id, "ada")
+    await until(lambda: told.told == [("resolved", asked.id, "denied")])
+    await found.aclose()
+    await again.close()

@@ -11,14 +11,16 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
+from helio.approvals.backlog import Backlog
 from helio.approvals.book import Book
 from helio.approvals.channels.port import Channel
 from helio.approvals.deadlines import Deadlines
 from helio.approvals.notifying import Notifier
 from helio.approvals.records import APPROVAL, TICKET, changed_data, requested_data, resolved_data
 from helio.approvals.settings import MILLISECOND, ApprovalSettings
+from helio.approvals.subscribers import Subscriber, Subscribers
 from helio.audit.journal import Journal
 from helio.audit.recovery import PastApproval
 from helio.errors import AlreadyResolved, JournalUnavailable, UnknownTicket
@@ -26,9 +28,6 @@ from helio.governance.ticket import ApprovalRequest, Happening, Mode, State, Tic
 from helio.pipeline.events import Moment
 
 logger = logging.getLogger(__name__)
-
-Change = Literal["requested", "resolved", "notification_failed"]
-Subscriber = Callable[[Change, Ticket], None]
 
 
 class Broker:
@@ -51,6 +50,7 @@ class Broker:
         self._now = now
         self._new_id = new_id
         self._book = Book(grant_ttl_ns=settings.grant_ttl_ms * MILLISECOND)
+        self._backlog = Backlog(journal)
         self._notifier = Notifier(
             channels, get=self._known, keep=self._keep, now=lambda: now().wall
         )
@@ -58,7 +58,7 @@ class Broker:
         self._deadlines = Deadlines(time_out=self._time_out, escalate=self._escalate)
         self._recording: dict[str, asyncio.Future[None]] = {}
         self._tasks: set[asyncio.Task[Ticket]] = set()
-        self._subscribers: list[Subscriber] = []
+        self._subscribers = Subscribers()
         self._closing = False
 
     @property
@@ -104,6 +104,7 @@ class Broker:
         self._deadlines.close()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        await self._backlog.aclose()
         await self._notifier.aclose()
 
     # for calls
@@ -203,8 +204,7 @@ class Broker:
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Calls `subscriber(change, ticket)` on the loop at every change, until what is given back
         is called."""
-        self._subscribers.append(subscriber)
-        return lambda: self._subscribers.remove(subscriber)
+        return self._subscribers.add(subscriber)
 
     # inside
 
@@ -230,7 +230,7 @@ class Broker:
             return await self._end(ticket.id, Happening.SHUT_DOWN)
         self._arm(ticket)
         self._notifier.notify(ticket, ticket.channels, "requested")
-        self._tell("requested", ticket)
+        self._subscribers.tell("requested", ticket)
         return self._book.get(ticket.id)
 
     def _ticket(self, request: ApprovalRequest) -> Ticket:
@@ -287,10 +287,12 @@ class Broker:
         recorded = self._record(APPROVAL, row, needed=recorded_only)
         self._book.put(ticket, now.monotonic)
         try:
-            await self._safe(recorded, needed=recorded_only)
+            safe = await self._safe(recorded, needed=recorded_only)
         except JournalUnavailable:
             self._take_back(ticket_id, was)
             raise
+        if not safe:
+            self._backlog.add(row)
         self._over(self._book.get(ticket_id))
         return ticket
 
@@ -308,7 +310,7 @@ class Broker:
         if waiter is not None and not waiter.done():
             waiter.set_result(ticket)
         self._notifier.resolved(ticket)
-        self._tell("resolved", ticket)
+        self._subscribers.tell("resolved", ticket)
 
     # what the journal keeps
 
@@ -323,14 +325,17 @@ class Broker:
             self._unrecorded(error, needed=needed)
             return None
 
-    async def _safe(self, recorded: asyncio.Future[None] | None, *, needed: bool = True) -> None:
-        """Waits until a record is on the disk. Raises `JournalUnavailable` when it must be."""
+    async def _safe(self, recorded: asyncio.Future[None] | None, *, needed: bool = True) -> bool:
+        """Waits until a record is on the disk; whether it is. Raises `JournalUnavailable` when it
+        must be."""
         if recorded is None:
-            return
+            return False
         try:
             await asyncio.shield(recorded)
         except JournalUnavailable as error:
             self._unrecorded(error, needed=needed)
+            return False
+        return True
 
     def _unrecorded(self, error: JournalUnavailable, *, needed: bool) -> None:
         if needed and not self._settings.keep_unrecorded:
@@ -345,7 +350,7 @@ class Broker:
             self._unrecorded(error, needed=False)
         self._book.put(ticket, self._now().monotonic)
         if event == "notification_failed":
-            self._tell("notification_failed", ticket)
+            self._subscribers.tell("notification_failed", ticket)
 
     # deadlines
 
@@ -378,13 +383,6 @@ class Broker:
             return self._book.get(ticket_id)
         except UnknownTicket:
             return None
-
-    def _tell(self, change: Change, ticket: Ticket) -> None:
-        for subscriber in tuple(self._subscribers):
-            try:
-                subscriber(change, ticket)
-            except Exception:
-                logger.exception("a subscriber to tickets failed")
 
     def _spawn(self, work: Coroutine[Any, Any, Ticket]) -> asyncio.Task[Ticket]:
         task = asyncio.create_task(work)

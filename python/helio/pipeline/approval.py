@@ -71,11 +71,15 @@ class CallApprovals:
 
     def discount(self, data: dict[str, object]) -> None:
         """People's time is not Helio's."""
+        if not self._waited:
+            return
         computed = data.get("proxy_compute_ms")
-        if self._waited and isinstance(computed, float):
+        if isinstance(computed, float):
             data["proxy_compute_ms"] = max(0.0, round(computed - milliseconds(self._waited), 3))
 
     def _allowing(self) -> tuple[str, ...]:
+        if not self._tickets:
+            return ()
         return tuple(each.id for each in self._tickets.values() if each.allows)
 
 
