@@ -193,7 +193,7 @@ async def test_a_kill_at_any_step_loses_and_doubles_nothing(
 
 
 @settings(
-    max_examples=500 if PROOF else 6,
+    max_examples=150 if PROOF else 6,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

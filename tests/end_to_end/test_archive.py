@@ -101,3 +101,5 @@ def test_days_are_sealed_by_hand_beside_a_helio_that_serves(
     assert len(list(process.audit_dir.glob("journal-*"))) == 1
     assert asked(process, "/api/audit?limit=1000")["data"] == before["data"]
     assert len(list(tmp_path.joinpath("days").rglob("part-*.parquet"))) == 2
+    process.stop()
+    assert "leaked" not in process.log.read_text(), "DuckDB says so when its end is not clean"

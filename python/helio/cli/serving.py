@@ -5,6 +5,7 @@ faults, 2 it could not start.
 """
 
 import asyncio
+import atexit
 import gc
 import os
 import signal
@@ -85,6 +86,8 @@ def settle_memory() -> None:
     """
     gc.collect()
     gc.freeze()
+    # DuckDB complains on stderr about what is never collected.
+    atexit.register(gc.unfreeze)
     gc.set_threshold(YOUNG_OBJECTS)
 
 
