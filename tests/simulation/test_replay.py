@@ -392,3 +392,45 @@ def test_one_amount_that_several_count_is_told_once(directory: Path) -> None:
     calls = record(directory, EVERYTHING, [pay(60)])
     (judged,) = replayed(calls, compiled(SPEND.format(50), budget))
     assert worth(judged) == {"GBP": "60"}
+
+
+# people
+
+ASK = "{ rules: [{ name: ask, match: { tool: pay }, action: require_approval }] }"
+
+
+def test_a_call_that_nobody_was_asked_about_would_ask(directory: Path) -> None:
+    calls = record(directory, EVERYTHING, [pay()])
+    (judged,) = replayed(calls, compiled(ASK))
+    assert judged.kind == "narrowed"
+    assert judged.new == ("require_approval", "approval_pending", "ask")
+
+
+@pytest.mark.parametrize(
+    ("status", "decision", "new"),
+    [
+        ("approved", "allow", ("allow", None, "ask")),
+        ("break_glass", "allow", ("allow", None, "ask")),
+        ("denied", "require_approval", ("require_approval", "approval_denied", "ask")),
+        ("timeout", "require_approval", ("require_approval", "approval_timeout", "ask")),
+    ],
+)
+def test_people_say_the_same_again(
+    directory: Path, status: str, decision: str, new: tuple[str, str | None, str]
+) -> None:
+    (call,) = record(directory, EVERYTHING, [pay()])
+    asked = call._replace(approval_status=status, decision=decision)
+    (judged,) = replayed([asked], compiled(ASK))
+    assert judged.new == new
+
+
+def test_a_call_that_waited_and_would_not_have_to_is_widened(directory: Path) -> None:
+    (call,) = record(directory, EVERYTHING, [pay()])
+    waited = call._replace(
+        approval_status="pending",
+        decision="require_approval",
+        reason="approval_pending",
+        outcome=None,
+    )
+    assert kinds(replayed([waited], EVERYTHING)) == ["widened"]
+    assert kinds(replayed([waited], compiled(ASK))) == ["unchanged"]
