@@ -138,6 +138,8 @@ async def test_a_client_that_left_is_said_to_be_gone_at_the_timeout(journal: Jou
     waiter = tickets.waiter(asked.id)
     tickets.client_gone(asked.id)
     assert ((await waiter).status, waiter.result().allows) == ("client_disconnected", False)
+    anew = await tickets.ask(request(call_id="c2"))
+    assert (anew.id != asked.id, anew.status) == (True, "pending")
     await tickets.aclose()
 
 

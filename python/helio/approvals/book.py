@@ -22,23 +22,24 @@ MAX_PENDING: Final = 10_000
 MAX_PENDING_PER_AGENT: Final = 2_500
 """Tickets that may wait; of an authenticated agent, who can be told apart, a part of them."""
 MAX_PENDING_BYTES: Final = 16 * 1024 * 1024
-"""Of their arguments: a checkpoint holds them all, and must stay smaller than a segment."""
+"""Of all that they say: a checkpoint holds it, and must stay smaller than a segment."""
 KEPT: Final = 2_000
 KEPT_BYTES: Final = 16 * 1024 * 1024
-"""Decided tickets that are remembered, and the bytes of their arguments."""
+"""Decided tickets that are remembered, and the bytes of what they say."""
 
 
 @dataclass(slots=True)
 class _Entry:
     """A ticket with what else is known of it. Instants are monotonic ns.
 
-    `until`: how long what was decided stands for the same call sent again. `taken`: a call is on
-    its way with it. `used_by`: the `call_id` of the one that ran with it. `told`: its agent knows
-    how it ended.
+    `weight` is its bytes as it was asked for; `until`: how long what was decided stands for the
+    same call sent again. `taken`: a call is on its way with it. `used_by`: the `call_id` of the one
+    that ran with it. `told`: its agent knows how it ended.
     """
 
     ticket: Ticket
     due: int
+    weight: int
     until: int = 0
     taken: bool = False
     used_by: str | None = None
@@ -121,40 +122,42 @@ class Book:
             raise TooManyTickets(
                 f"{MAX_PENDING_PER_AGENT} calls of this agent wait for a person already"
             )
-        if self._pending_bytes + len(request.tool_input) > MAX_PENDING_BYTES:
-            raise TooManyTickets("the arguments of the calls that wait for a person are too large")
+        if self._pending_bytes + _weight(request) > MAX_PENDING_BYTES:
+            raise TooManyTickets("the calls that wait for a person are too large together")
 
     def add(self, ticket: Ticket, now: int) -> None:
         """A ticket that waits, from the monotonic instant `now` on."""
         due = now + ticket.timeout_at - ticket.requested_at
-        self._entries[ticket.id] = _Entry(ticket, due)
+        entry = self._entries[ticket.id] = _Entry(ticket, due, _weight(ticket))
         self._by_binding.setdefault(ticket.binding, []).append(ticket.id)
-        self._wait(ticket)
+        self._wait(entry)
 
     def put(self, ticket: Ticket, now: int) -> None:
         """The ticket as it is now. Raises `UnknownTicket`."""
         entry = self._entry(ticket.id)
         was, entry.ticket = entry.ticket, ticket
         if was.is_pending and not ticket.is_pending:
-            self._wait_no_more(was)
+            self._wait_no_more(entry)
             held = was.state is State.HELD
             entry.until = now + self._grant_ttl
             # Who holds its request open gets it, or hears of it, at once.
             entry.taken = held and ticket.allows
-            entry.told = held or ticket.allows or ticket.state is State.CANCELLED
+            # Who gave the call up, or came too late, has to ask anew.
+            over = (State.CANCELLED, State.CLIENT_DISCONNECTED)
+            entry.told = held or ticket.allows or ticket.state in over
             self._decided[ticket.id] = None
-            self._decided_bytes += len(ticket.tool_input)
+            self._decided_bytes += entry.weight
             self._trim()
         elif ticket.is_pending and not was.is_pending:
             # What was decided could not be kept.
             entry.taken, entry.told = False, True
             del self._decided[ticket.id]
-            self._decided_bytes -= len(ticket.tool_input)
-            self._wait(ticket)
+            self._decided_bytes -= entry.weight
+            self._wait(entry)
 
     def remove(self, ticket_id: str) -> None:
         """A ticket that waits, but could not be kept."""
-        self._wait_no_more(self.get(ticket_id))
+        self._wait_no_more(self._entry(ticket_id))
         self._forget(ticket_id)
 
     def use(self, ticket_ids: Iterable[str], call_id: str) -> None:
@@ -189,14 +192,15 @@ class Book:
         """
         for values, due, until in snapshot:
             ticket = Ticket.restored(values)
-            entry = self._entries[ticket.id] = _Entry(ticket, then + due, then + until)
+            entry = _Entry(ticket, then + due, _weight(ticket), then + until)
+            self._entries[ticket.id] = entry
             self._by_binding.setdefault(ticket.binding, []).append(ticket.id)
             if ticket.is_pending:
-                self._wait(ticket)
+                self._wait(entry)
             else:
                 entry.told = ticket.allows
                 self._decided[ticket.id] = None
-                self._decided_bytes += len(ticket.tool_input)
+                self._decided_bytes += entry.weight
 
     def replay(self, data: Mapping[str, Any], now: int) -> None:
         """Has a record of the journal (`helio.approvals.records`) happen again, at its instant.
@@ -237,16 +241,18 @@ class Book:
             if entry.ticket.fits(request):
                 yield entry
 
-    def _wait(self, ticket: Ticket) -> None:
+    def _wait(self, entry: _Entry) -> None:
+        ticket = entry.ticket
         self._pending[ticket.id] = None
-        self._pending_bytes += len(ticket.tool_input)
+        self._pending_bytes += entry.weight
         if ticket.agent_id is not None:
             count = self._pending_by_agent.get(ticket.agent_id, 0)
             self._pending_by_agent[ticket.agent_id] = count + 1
 
-    def _wait_no_more(self, ticket: Ticket) -> None:
+    def _wait_no_more(self, entry: _Entry) -> None:
+        ticket = entry.ticket
         del self._pending[ticket.id]
-        self._pending_bytes -= len(ticket.tool_input)
+        self._pending_bytes -= entry.weight
         if ticket.agent_id is not None:
             left = self._pending_by_agent[ticket.agent_id] - 1
             if left:
@@ -257,7 +263,7 @@ class Book:
     def _trim(self) -> None:
         while len(self._decided) > KEPT or self._decided_bytes > KEPT_BYTES:
             ticket_id, _ = self._decided.popitem(last=False)
-            self._decided_bytes -= len(self._entries[ticket_id].ticket.tool_input)
+            self._decided_bytes -= self._entries[ticket_id].weight
             self._forget(ticket_id)
 
     def _forget(self, ticket_id: str) -> None:
@@ -266,6 +272,10 @@ class Book:
         bound.remove(ticket_id)
         if not bound:
             del self._by_binding[binding]
+
+
+def _weight(request: ApprovalRequest) -> int:
+    return len(orjson.dumps(request))
 
 
 def _counts(entry: _Entry) -> bool:
