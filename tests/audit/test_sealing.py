@@ -54,7 +54,11 @@ async def test_days_that_are_over_leave_the_journal(directory: Path) -> None:
     days = Days(directory)
     await days.write(0, 1, 2, 3)
     before = rows_of(directory)
+    left = directory / ".seal-of-a-killed-process"
+    left.mkdir()
+    (left / "rows.parquet").write_bytes(b"rows")
     done = seal(directory, 3)
+    assert not left.exists()
     assert [each.date for each in done.sealed] == ["2026-01-02", "2026-01-03"]
     assert (done.removed, done.waiting, done.kept, done.deleted) == (2, None, False, [])
     assert dates(directory) == ["date=2026-01-02", "date=2026-01-03"]

@@ -9,6 +9,7 @@ by the next run.
 
 import hashlib
 import os
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,8 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
+_SCRATCH = ".seal-"
+"""Beside the journal, so that no rows are left elsewhere when the process is killed."""
 _SUM = "SELECT count(*), coalesce(sum(hash(rows)::HUGEINT), 0) FROM"
 
 Progress = Callable[[str], None]
@@ -111,6 +114,8 @@ def seal(
         parts = archive.parts(directory)
         headers = _headers(directory)
         _check_place(directory, parts, headers)
+        for left in directory.glob(f"{_SCRATCH}*"):
+            shutil.rmtree(left)
         archive.remove_left(node, lambda date: _over(date, now - terms.retention))
         done.removed, done.kept = _remove_sealed(directory, headers, parts)
         for part in _due(headers, parts, now - terms.after):
@@ -194,7 +199,7 @@ def _seal(
     """Makes a part and puts it into the archive; None while calls of it have no outcome."""
     part = making.part
     _check_lines(directory, part)
-    with TemporaryDirectory(prefix="helio-seal-") as scratch:
+    with TemporaryDirectory(prefix=_SCRATCH, dir=directory) as scratch:
         rows = Path(scratch) / "rows.parquet"
         with duckdb.connect(Path(scratch) / "index.duckdb", config=_SETTINGS) as connection:
             if not _load(connection, directory, part, progress):
