@@ -48,7 +48,7 @@ class Door:
     """How many steps of progress the upstream tells of."""
 
 
-DOORS = ["sse", "stdio", "aggregate", *(f"http to {kind}" for kind in KINDS)]
+DOORS = ["sse", "stdio", "aggregate", "http to json", "http to resumable"]
 
 
 @pytest.fixture(scope="module", params=DOORS)
@@ -124,28 +124,26 @@ async def test_the_upstreams_own_progress_goes_on_behind_helios(door: Door, mode
     assert agent.progress[0][2].startswith("A person is asked to approve long, until ")
 
 
-async def test_the_client_of_npm_waits_for_a_person(tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("door", ["http to resumable"], indirect=True)
+async def test_the_client_of_npm_waits_for_a_person(door: Door) -> None:
     if not INSPECTOR.installed:
         pytest.skip("make peers installs the inspector")
-    with (
-        running_sdk_server(tmp_path) as upstream,
-        running_helio(tmp_path, f"{{ url: '{upstream}' }}", POLICIES) as process,
-    ):
-        people = People(process)
-        command = INSPECTOR.command(
-            *("--cli", process.mcp_url, "--transport", "http", "--method", "tools/call"),
-            *("--tool-name", "echo", "--tool-arg", "text=ask"),
-        )
-        running = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        try:
-            (ticket,) = await people.waiting()
-            assert running.poll() is None
-            assert people.approve(ticket) == 200
-            output, errors = await asyncio.to_thread(running.communicate, timeout=30)
-        finally:
-            running.kill()
-            running.wait()
-        assert running.returncode == 0, errors.decode()
-        assert json.loads(output)["content"][0]["text"] == "ask"
+    people = door.people
+    command = INSPECTOR.command(
+        *("--cli", people.helio.mcp_url, "--transport", "http", "--method", "tools/call"),
+        *("--tool-name", "echo", "--tool-arg", "text=ask"),
+    )
+    running = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        (ticket,) = await people.waiting()
+        assert running.poll() is None
+        assert people.approve(ticket) == 200
+        output, errors = await asyncio.to_thread(running.communicate, timeout=30)
+    finally:
+        running.kill()
+        running.wait()
+    assert running.returncode == 0, errors.decode()
+    assert json.loads(output)["content"][0]["text"] == "ask"
