@@ -182,3 +182,23 @@ async def test_two_held_calls_of_one_kind_need_two_approvals(helio: Start) -> No
     assert both[1].answers == []
     await here.broker.deny(tickets[1].id, "ann")
     assert await both[1].came_out() == "approval_denied"
+
+
+async def test_what_its_session_did_meanwhile_counts(helio: Start) -> None:
+    """In both modes the person's word replaces the question, and no other rule."""
+    reads = "{ match: { tool: read }, action: allow, labels: [untrusted] }"
+    guards = "{ match: { tool: pay, session: { labels: [untrusted] } }, action: deny }"
+    policies = f"{{ rules: [{reads}, {guards}, {RULE}] }}"
+    for mode in ("hold", "return"):
+        here = await helio(mode, policies)
+        here.governance.catalogue.replace(listed(TOOL, OTHER, TOOL | {"name": "read"}))
+        call = send(here)
+        if mode == "return":
+            assert await call.came_out() == "approval_pending"
+        ticket = await here.waiting(call)
+        assert await here.send("read").came_out() == "passed"
+        await here.broker.approve(ticket.id, "ann")
+        if mode == "return":
+            call = send(here)
+        assert await call.came_out() == "policy_denied"
+        assert call.forwards == 0

@@ -152,10 +152,12 @@ class Deciding(Forwarding):
         if block is not None:
             return self._refuse(block, now)
         current = self._governance.current
-        if current is not None and current() is not self._governance.policy:
-            # Another policy was loaded while it waited: it is judged by that one from the start.
+        policy = self._governance.policy if current is None else current()
+        if policy is not self._governance.policy or self._visit.load():
+            # While it waited another policy was loaded, or its session may have gone on: it is
+            # judged from the start, by what holds now.
             released = self._room.release()
-            self._governance = replace(self._governance, policy=current())
+            self._governance = replace(self._governance, policy=policy)
             return released + self._begin(now)
         if self._state is State.ASKING:
             return self._reserve_budgets(now)
