@@ -51,6 +51,7 @@ def helio_here(
 ) -> Iterator[HelioProcess]:
     directory = tmp_path_factory.mktemp("approvals")
     with running_helio(directory, f"{{ url: '{upstream.url}' }}", POLICIES) as process:
+        People.until(lambda: (process.health() or {})["audit"]["index"] == "ready")
         yield process
 
 
