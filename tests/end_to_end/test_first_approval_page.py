@@ -84,3 +84,5 @@ def test_a_first_approval(helio: HelioFactory, demo_upstream: str) -> None:
         answer, _ = again.communicate(timeout=30)
         assert "Blocked: ann denied this call: Not on a Friday." in answer
         assert "`Blocked: ann denied this call: Not on a Friday.`" in CHAPTER
+    assert process.stop() == 0
+    assert "leak" not in process.log.read_text(), "an end is quiet"

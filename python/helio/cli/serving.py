@@ -51,6 +51,9 @@ def serve(config: Path, graph: Path | None, log_level: str, log_format: LogForma
         if isinstance(error, StartFailed):
             console.print(f"  hint: {error.hint}", soft_wrap=True, markup=False, highlight=False)
         return CANNOT_START
+    finally:
+        # What `settle_memory` took out is taken apart like the rest, or DuckDB complains of leaks.
+        gc.unfreeze()
 
 
 async def _serve(path: Path, graph: Path | None, console: Console) -> int:
