@@ -2,6 +2,8 @@
 # Needs Python >= 3.11 (PYTHON=python3.12 chooses one) and a Rust toolchain.
 
 PYTHON ?= python3
+# How many tests run at once: a file's tests stay together.
+WORKERS ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -33,7 +35,7 @@ example: $(NATIVE) ## walk through an example of examples/ (NAME=evidence)
 	@$(BIN)/python examples/walk.py examples/$(NAME)
 
 test: rust-test $(NATIVE) $(DEV) ## every test, Rust and Python
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 peers: $(PEERS) ## install the servers and clients of others that `make test` runs when they are there
 
@@ -76,7 +78,7 @@ rust-test: $(RUNTIME)
 	cargo test --locked --quiet --workspace
 
 fast-test: $(NATIVE) $(DEV)
-	$(BIN)/pytest --quiet -m 'not slow and not end_to_end'
+	$(BIN)/pytest --quiet -n $(WORKERS) --dist loadfile -m 'not slow and not end_to_end'
 
 lock: $(DEV) ## choose dependency versions anew and write the locks
 	$(LOCK) --upgrade pyproject.toml --group build --output-file requirements/runtime.lock

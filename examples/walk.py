@@ -112,11 +112,18 @@ def text(result: CallToolResult) -> str:
     return " ".join(" ".join(texts).split())[:160]
 
 
+def wanted_port(variable: str) -> int | None:
+    """What the environment asks for; 0 is any free one."""
+    text = os.environ.get(variable)
+    return int(text) if text else None
+
+
 async def walk(example: Path, directory: Path) -> None:
     """The whole example. Raises `Astray` and `ProcessFailed`."""
     config = directory / "helio.yaml"
     config.write_text((example / "helio.yaml").read_text("utf-8"), "utf-8")
-    port, operator_port = choose_port(None, 3000), choose_port(None, 3100)
+    port = choose_port(wanted_port("HELIO_DEMO_PORT"), 3000)
+    operator_port = choose_port(wanted_port("HELIO_DEMO_OPERATOR_PORT"), 3100)
     operator_url = f"http://{LOOPBACK}:{operator_port}"
     steps = yaml.safe_load((example / "walk.yaml").read_text("utf-8"))
     astray: Astray | None = None

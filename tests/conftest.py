@@ -13,6 +13,7 @@ import yaml
 import search  # noqa: F401 - chooses how long hypothesis looks
 from peers import Peer
 from processes import (
+    ANY_PORTS,
     LOOPBACK,
     SECRET,
     HelioFactory,
@@ -78,7 +79,7 @@ def told_story() -> str:
     """What `helio demo --once` prints at 80 columns, off a terminal, when all goes as it should."""
     demo = subprocess.Popen(
         [sys.executable, "-m", "helio", "demo", "--once"],
-        env={**os.environ, "COLUMNS": "80"},
+        env={**os.environ, **ANY_PORTS, "COLUMNS": "80"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -25,6 +25,8 @@ READY_WITHIN = 30.0
 """Seconds that a process may take until it serves."""
 GONE_WITHIN = 15.0
 """Seconds that a process may take to end after SIGTERM."""
+ANY_PORTS = {"HELIO_DEMO_PORT": "0", "HELIO_DEMO_OPERATOR_PORT": "0"}
+"""For the demo and the examples: several may run at once, and must not meet on the usual ports."""
 SECRET = "a-secret-for-the-operator-port-of-tests"
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from processes import ANY_PORTS
+
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 WALKS = sorted(path.parent.name for path in EXAMPLES.glob("*/walk.yaml"))
 
@@ -17,7 +19,12 @@ pytestmark = pytest.mark.end_to_end
 def walk(example: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(EXAMPLES / "walk.py"), str(example)]
     return subprocess.run(
-        command, env=dict(os.environ), capture_output=True, text=True, timeout=120, check=False
+        command,
+        env=os.environ | ANY_PORTS,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 

@@ -12,7 +12,8 @@ Port = Annotated[
     int | None,
     typer.Option(
         "--port",
-        min=1,
+        envvar="HELIO_DEMO_PORT",
+        min=0,
         max=65535,
         show_default="3000, or a free one",
         help="Port that agents connect to.",
@@ -22,10 +23,11 @@ OperatorPort = Annotated[
     int | None,
     typer.Option(
         "--operator-port",
-        min=1,
+        envvar="HELIO_DEMO_OPERATOR_PORT",
+        min=0,
         max=65535,
         show_default="3100, or a free one",
-        help="Port of the operator API.",
+        help="Port of the operator API; 0 takes a free one.",
     ),
 ]
 Once = Annotated[bool, typer.Option("--once", help="End after the agent's script.")]

@@ -75,15 +75,16 @@ async def exported(config: Path, environment: Mapping[str, str]) -> bytes:
 
 
 def choose_port(wanted: int | None, usual: int) -> int:
-    """The wanted port, or the usual one, or a free one when nobody asked and the usual is taken.
+    """The wanted port, or the usual one, or a free one when nobody asked and the usual is taken;
+    also when 0 is wanted.
 
     Raises `ProcessFailed` when the wanted port is taken.
     """
-    if wanted is not None:
+    if wanted:
         if not _is_free(wanted):
             raise ProcessFailed(f"Port {wanted} is taken. Choose another one.")
         return wanted
-    if _is_free(usual):
+    if wanted is None and _is_free(usual):
         return usual
     with socket.create_server((LOOPBACK, 0)) as probe:
         return int(probe.getsockname()[1])
