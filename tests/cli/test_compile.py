@@ -15,7 +15,7 @@ from helio.policy import CompiledPolicy
 
 KEYS = {
     *("code", "severity", "message", "hint", "file", "line", "column", "end_line", "end_column"),
-    *("path", "witness"),
+    *("path", "witness", "related"),
 }
 
 
@@ -105,6 +105,7 @@ class TestJson:
             "end_column": 16,
             "path": "policies.default",
             "witness": None,
+            "related": [],
         }
         assert [each["code"] for each in report["diagnostics"]] == ["HL104", "HL102"]
 
@@ -115,6 +116,41 @@ class TestJson:
     def test_text_of_any_alphabet_stays_readable(self) -> None:
         result = helio_compile("-f", "json", text=HEAD + "größe: 1\n")
         assert "größe" in result.stdout
+
+
+@pytest.mark.usefixtures("directory")
+class TestOtherForms:
+    def test_sarif_is_all_that_is_on_stdout(self) -> None:
+        result = helio_compile("--format", "sarif", text=FAULTY)
+        assert (result.exit_code, result.stderr) == (1, "")
+        (run,) = json.loads(result.stdout)["runs"]
+        assert [each["ruleId"] for each in run["results"]] == ["HL104", "HL102"]
+        assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} >= {"HL001", "HL426"}
+
+    def test_sarif_of_a_clean_file_has_no_results(self) -> None:
+        result = helio_compile("--format", "sarif", text=CLEAN)
+        assert result.exit_code == 0
+        assert json.loads(result.stdout)["runs"][0]["results"] == []
+
+    def test_github_has_commands_on_stdout_and_the_summary_beside_them(self) -> None:
+        result = helio_compile("--format", "github", text=FAULTY)
+        assert (result.exit_code, result.stderr) == (1, "helio.yaml: 2 errors\n")
+        assert result.stdout.splitlines() == [
+            "::error file=helio.yaml,line=4,col=12,endColumn=16,title=HL104::"
+            "expected one of `allow`, `deny`%0Ain: policies.default%0Ahint: did you mean `allow`?",
+            "::error file=helio.yaml,line=6,col=9,endColumn=13,title=HL102::"
+            "unknown key `mach`%0Ain: policies.rules[0].mach%0Ahint: did you mean `match`?",
+        ]
+
+    @pytest.mark.parametrize("format_", ["sarif", "github"])
+    def test_strict_warnings_fail(self, format_: str) -> None:
+        assert helio_compile("-f", format_, text=WARNED).exit_code == 0
+        assert helio_compile("-f", format_, "--strict", text=WARNED).exit_code == 1
+
+    @pytest.mark.parametrize("format_", ["sarif", "github", "json"])
+    def test_the_same_file_gives_the_same_bytes(self, format_: str) -> None:
+        results = {helio_compile("-f", format_, text=FAULTY).stdout for _ in range(2)}
+        assert len(results) == 1
 
 
 @pytest.mark.usefixtures("directory")
@@ -160,12 +196,6 @@ class TestUsage:
         result = helio_compile(str(directory))
         assert (result.exit_code, result.stdout) == (2, "")
         assert "helio init" not in result.stderr
-
-    @pytest.mark.parametrize("format_", ["sarif", "github"])
-    def test_formats_of_later_versions_are_refused(self, format_: str) -> None:
-        result = helio_compile("--format", format_, text=CLEAN)
-        assert (result.exit_code, result.stdout) == (2, "")
-        assert "not available in this version" in result.stderr
 
     @pytest.mark.parametrize("arguments", [["--format", "xml"], ["--no-such"], ["a", "b"]])
     def test_what_is_not_understood(self, arguments: list[str]) -> None:

@@ -53,6 +53,7 @@ def test_as_object_has_the_keys_that_scripts_rely_on() -> None:
         "end_column": 4,
         "path": "a.b",
         "witness": None,
+        "related": [],
     }
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from helio.diagnostics import Diagnostic, SourceText, Span
+from helio.diagnostics import Diagnostic, Label, SourceText, Span
 from helio.diagnostics.rendering import plain_text, rendered
 
 
@@ -20,6 +20,43 @@ def test_all_parts() -> None:
         "  = in: a.b\n"
         "  = hint: do it\n"
     )
+
+
+def with_label(span: Span, other: Span) -> Diagnostic:
+    related = (Label(other, "the first one"),)
+    return Diagnostic("HL999", "error", "wrong", None, "a.yaml", span, "a.b", related=related)
+
+
+def test_two_places_are_shown_in_the_order_of_the_file() -> None:
+    text = "\n".join(["a: 1", *["x: 0"] * 8, "a: 2"])
+    shown = plain_text(with_label(Span(10, 1, 10, 2), Span(1, 1, 1, 2)), SourceText("a", text))
+    assert shown == (
+        "a.yaml:10:1: error[HL999]: wrong\n"
+        "   |\n"
+        " 1 | a: 1\n"
+        "   | - the first one\n"
+        "...\n"
+        "10 | a: 2\n"
+        "   | ^\n"
+        "   = in: a.b\n"
+    )
+
+
+def test_two_places_of_one_line_share_it() -> None:
+    found = with_label(Span(1, 8, 1, 9), Span(1, 2, 1, 3))
+    shown = plain_text(found, SourceText("a", "{a: 1, a: 2}"))
+    assert shown.splitlines()[1:5] == [
+        "  |",
+        "1 | {a: 1, a: 2}",
+        "  |  - the first one",
+        "  |        ^",
+    ]
+
+
+def test_places_of_neighbouring_lines_stand_together() -> None:
+    found = with_label(Span(1, 1, 1, 2), Span(2, 1, 2, 2))
+    shown = plain_text(found, SourceText("a", "a: 1\na: 2"))
+    assert shown.splitlines()[2:6] == ["1 | a: 1", "  | ^", "2 | a: 2", "  | - the first one"]
 
 
 def test_without_a_line_there_is_no_excerpt() -> None:

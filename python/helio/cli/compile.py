@@ -33,9 +33,7 @@ def compile_command(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the rule graph to this file.")
     ] = None,
-    format_: Annotated[
-        Format, typer.Option("-f", "--format", help="What is printed: text or json.")
-    ] = "text",
+    format_: Annotated[Format, typer.Option("-f", "--format", help="What is printed.")] = "text",
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
 ) -> None:
     """Check a configuration: every fault at once, where it is and what to do.
@@ -46,8 +44,6 @@ def compile_command(
     from helio.cli import output as out
     from helio.policy import compile_file
 
-    if format_ in ("sarif", "github"):
-        out.fail(f"`--format {format_}` is not available in this version", "use text or json")
     # A short process that makes many small lasting values: looking for garbage among them again and
     # again would take longer than compiling 10,000 rules does.
     gc.disable()
@@ -59,11 +55,11 @@ def compile_command(
         out.unreadable(path, error)
     warned = strict and compiled.diagnostics.count("warning") > 0
     passed = compiled.policy is not None and not warned
-    if format_ == "json":
-        out.print_json(_as_object(compiled, passed))
-    else:
-        out.show(compiled.diagnostics, compiled.source)
-        out.console().print(_summary(path, compiled, passed, time.perf_counter() - began))
+    _show(compiled, format_, passed)
+    if format_ in ("text", "github"):
+        # What GitHub reads as commands stands alone.
+        summary = _summary(path, compiled, passed, time.perf_counter() - began)
+        out.console(errors=format_ == "github").print(summary)
     if compiled.policy is None or warned:
         raise typer.Exit(out.FINDINGS)
     if output is not None:
@@ -71,6 +67,28 @@ def compile_command(
             output.write_bytes(compiled.policy.graph)
         except OSError as error:
             out.fail(f"{output}: {error.strerror or error}")
+
+
+def _show(compiled: "Compiled", format_: Format, passed: bool) -> None:
+    """The findings on stdout."""
+    from helio.cli import output as out
+
+    match format_:
+        case "text":
+            out.show(compiled.diagnostics, compiled.source)
+        case "json":
+            out.print_json(_as_object(compiled, passed))
+        case "github":
+            from helio.diagnostics.workflow_commands import workflow_command
+
+            for each in compiled.diagnostics:
+                typer.echo(workflow_command(each))
+        case "sarif":
+            from helio.diagnostics.sarif import as_sarif
+            from helio.evaluator import VERSION
+            from helio.policy.codes import ALL_CODES
+
+            out.print_json(as_sarif(compiled.diagnostics, ALL_CODES, VERSION))
 
 
 def _as_object(compiled: "Compiled", passed: bool) -> dict[str, object]:

@@ -4,7 +4,7 @@ Above: `helio.config` and `helio.policy`, which both use it. Below: `helio.error
 """
 
 from helio.diagnostics.codes import Code, Severity
-from helio.diagnostics.diagnostic import Diagnostic, Diagnostics, near_miss, quoted
+from helio.diagnostics.diagnostic import Diagnostic, Diagnostics, Label, near_miss, quoted
 from helio.diagnostics.source import SourceText, Span
 from helio.diagnostics.tree import (
     Entry,
@@ -26,6 +26,7 @@ __all__ = [
     "Diagnostics",
     "Entry",
     "Interpolated",
+    "Label",
     "Mapping",
     "Node",
     "Number",

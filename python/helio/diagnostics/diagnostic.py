@@ -6,16 +6,25 @@ Above: the loaders and the compiler, which make them; the commands, which show t
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from helio.diagnostics.codes import Code, Severity
 from helio.diagnostics.source import Span
 from helio.diagnostics.tree import Interpolated
 
 
+class Label(NamedTuple):
+    """Another place of the same file that a finding is about, and what stands there."""
+
+    span: Span
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One finding. `path` is where it is in the configuration (`policies.rules[2].match.tool`),
     empty for the whole file. `witness` is a call that shows the fault, where there is one.
+    `related` are the other places that one must look at to understand it.
     """
 
     code: str
@@ -26,6 +35,7 @@ class Diagnostic:
     span: Span
     path: str = ""
     witness: object = None
+    related: tuple[Label, ...] = ()
 
     def as_object(self) -> dict[str, object]:
         """The finding as JSON output has it (product reference, "The command line")."""
@@ -35,12 +45,10 @@ class Diagnostic:
             "message": self.message,
             "hint": self.hint,
             "file": self.file,
-            "line": self.span.line,
-            "column": self.span.column,
-            "end_line": self.span.end_line,
-            "end_column": self.span.end_column,
+            **self.span._asdict(),
             "path": self.path,
             "witness": self.witness,
+            "related": [{"text": label.text, **label.span._asdict()} for label in self.related],
         }
 
 
@@ -52,12 +60,21 @@ class Diagnostics:
         self._found: dict[tuple[str, str, Span], Diagnostic] = {}
 
     def add(
-        self, code: Code, message: str, span: Span, path: str = "", hint: str | None = None
+        self,
+        code: Code,
+        message: str,
+        span: Span,
+        path: str = "",
+        hint: str | None = None,
+        *,
+        related: Iterable[Label] = (),
     ) -> None:
         """Records one finding. What was said of the same place before is not repeated: an alias
         leads several paths to one place, and it is mended once.
         """
-        found = Diagnostic(code.id, code.severity, message, hint, self.file, span, path)
+        found = Diagnostic(
+            code.id, code.severity, message, hint, self.file, span, path, related=tuple(related)
+        )
         self._found.setdefault((code.id, message, span), found)
 
     def __iter__(self) -> Iterator[Diagnostic]:

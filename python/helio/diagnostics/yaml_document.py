@@ -23,7 +23,7 @@ from yaml.events import (
 )
 
 from helio.diagnostics import codes
-from helio.diagnostics.diagnostic import Diagnostics, quoted
+from helio.diagnostics.diagnostic import Diagnostics, Label, quoted
 from helio.diagnostics.masking import holds_credentials, is_secret_key, masked_line_by_line
 from helio.diagnostics.source import SourceText, Span
 from helio.diagnostics.syntax import explained
@@ -289,7 +289,8 @@ class _Builder:
                 continue
             message = f"the key {quoted(text)} stands twice"
             hint = f"it is at line {first.key.span.line}, column {first.key.span.column} already"
-            self.fault(codes.DUPLICATE_KEY, message, key.span, hint)
+            related = [Label(first.key.span, "the first one")]
+            self.diagnostics.add(codes.DUPLICATE_KEY, message, key.span, hint=hint, related=related)
         for value in merged:
             self._merge(entries, value)
         return entries

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from helio.config import HelioConfig
 from helio.config.codes import INVALID_VALUE, MISSING_KEY
-from helio.diagnostics import Code, Diagnostics, child_path, quoted
+from helio.diagnostics import Code, Diagnostics, Label, child_path, quoted
 from helio.policy import codes
 from helio.policy.check import Checker
 from helio.policy.document import Budget, Contributor, Text
@@ -40,7 +40,10 @@ class _Checker:
         if name is not None and first is not None and first is not name:
             line = first.span.line
             message = f"{quoted(name.value)} is also the name of the budget in line {line}"
-            self._diagnostics.add(codes.DUPLICATE_BUDGET, message, name.span, name.path)
+            related = [Label(first.span, "the first one")]
+            self._diagnostics.add(
+                codes.DUPLICATE_BUDGET, message, name.span, name.path, related=related
+            )
         if "contributors" in budget.keys and not budget.contributors:
             message = "a budget without contributors counts nothing"
             self._in(budget, INVALID_VALUE, message, "contributors")

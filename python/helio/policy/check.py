@@ -8,7 +8,7 @@ rule is checked whole; faults are collected, none is skipped. What is asked of p
 from collections.abc import Iterator, Sequence
 
 from helio.config import HelioConfig
-from helio.diagnostics import Code, Diagnostics, child_path, opening, quoted
+from helio.diagnostics import Code, Diagnostics, Label, child_path, opening, quoted
 from helio.policy import codes
 from helio.policy.document import Limits, Match, Operation, Rule, Spend, Text
 from helio.policy.operands import operand_fault
@@ -59,7 +59,10 @@ class Checker:
         first = self._names.setdefault(name.value, name)
         if first is not name:
             message = f"{quoted(name.value)} is also the name of the rule in line {first.span.line}"
-            self._at(codes.DUPLICATE_NAME, message, name)
+            related = [Label(first.span, "the first one")]
+            self._diagnostics.add(
+                codes.DUPLICATE_NAME, message, name.span, name.path, related=related
+            )
 
     # conditions
 
