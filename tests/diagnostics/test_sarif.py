@@ -37,7 +37,8 @@ def test_every_code_is_a_rule_with_its_help() -> None:
     assert [(rule["id"], rule["help"]["text"]) for rule in driver["rules"]] == [
         (code.id, code.remedy) for code in SYNTAX_CODES
     ]
-    assert {rule["defaultConfiguration"]["level"] for rule in driver["rules"]} == {"error"}
+    levels = [rule["defaultConfiguration"]["level"] for rule in driver["rules"]]
+    assert levels == [code.severity for code in SYNTAX_CODES]
 
 
 def test_a_result() -> None:

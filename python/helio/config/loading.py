@@ -35,6 +35,7 @@ from helio.diagnostics import (
     quoted,
 )
 from helio.diagnostics.codes import ENCODING, TOO_LARGE
+from helio.diagnostics.ignoring import Ignore
 from helio.diagnostics.yaml_document import MAXIMUM_BYTES
 
 Purpose = Literal["compile", "run"]
@@ -72,6 +73,7 @@ class LoadedConfig:
     root: Mapping | None
     diagnostics: Diagnostics
     source: SourceText
+    ignores: tuple[Ignore, ...] = ()
 
 
 def load_config(
@@ -141,9 +143,8 @@ def parse_config(
     availability.refuse(root, diagnostics)
     if config is not None:
         _check_across(config, root, diagnostics)
-    return LoadedConfig(
-        None if diagnostics.has_errors else config, root, diagnostics, document.source
-    )
+    usable = None if diagnostics.has_errors else config
+    return LoadedConfig(usable, root, diagnostics, document.source, document.ignores)
 
 
 def _expected_mapping(diagnostics: Diagnostics, found: str, span: Span) -> None:

@@ -1,4 +1,4 @@
-"""What a diagnostic code is, and the codes of YAML's own faults (`HL0..`).
+"""What a diagnostic code is, and the codes of YAML's own faults and of ignores (`HL0..`).
 
 Above: the codes of `helio.config` (`HL1..` to `HL3..`) and of `helio.policy` (`HL4..`). Pure. A
 code never changes its meaning; docs/diagnostics.md lists them all.
@@ -92,6 +92,19 @@ ENCODING = Code(
     "The file is not UTF-8",
     "Save the file as UTF-8.",
 )
+UNUSED_IGNORE = Code(
+    "HL013",
+    "warning",
+    "An ignore of something that is not found",
+    "Remove it: it would hide what comes later. It is for its own line, or, in a line of its own, "
+    "for the next one.",
+)
+UNFIT_IGNORE = Code(
+    "HL014",
+    "warning",
+    "An ignore that can do nothing",
+    "Name the code of a warning or a note: `# helio: ignore[HL425]`. Errors cannot be ignored.",
+)
 
 SYNTAX_CODES = (
     SYNTAX,
@@ -106,4 +119,6 @@ SYNTAX_CODES = (
     ALIAS,
     MERGE,
     ENCODING,
+    UNUSED_IGNORE,
+    UNFIT_IGNORE,
 )

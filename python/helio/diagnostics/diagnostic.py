@@ -77,6 +77,15 @@ class Diagnostics:
         )
         self._found.setdefault((code.id, message, span), found)
 
+    def ignore(self, code: Code, line: int) -> bool:
+        """Takes away the findings of a code that begin in a line; whether there were any."""
+        ignored = [
+            key for key, each in self._found.items() if key[0] == code.id and each.span.line == line
+        ]
+        for key in ignored:
+            del self._found[key]
+        return bool(ignored)
+
     def __iter__(self) -> Iterator[Diagnostic]:
         return iter(sorted(self._found.values(), key=_place))
 

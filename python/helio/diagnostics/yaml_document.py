@@ -24,6 +24,7 @@ from yaml.events import (
 
 from helio.diagnostics import codes
 from helio.diagnostics.diagnostic import Diagnostics, Label, quoted
+from helio.diagnostics.ignoring import Ignore, ignores_in
 from helio.diagnostics.masking import holds_credentials, is_secret_key, masked_line_by_line
 from helio.diagnostics.source import SourceText, Span
 from helio.diagnostics.syntax import explained
@@ -66,6 +67,7 @@ class YamlDocument:
     root: Node | None
     source: SourceText
     diagnostics: Diagnostics
+    ignores: tuple[Ignore, ...] = ()
 
 
 class _Refused(Exception):
@@ -100,7 +102,9 @@ def parse_yaml(text: str, file: str) -> YamlDocument:
     except _Refused:
         pass
     else:
-        return YamlDocument(builder.root, source.with_masked(builder.secrets), builder.diagnostics)
+        shown = source.with_masked(builder.secrets)
+        ignores = ignores_in(text, builder.with_hash)
+        return YamlDocument(builder.root, shown, builder.diagnostics, ignores)
     return YamlDocument(None, masked_line_by_line(source), builder.diagnostics)
 
 
@@ -112,6 +116,8 @@ class _Builder:
         self.diagnostics = diagnostics
         self.root: Node | None = None
         self.secrets: list[Span] = []
+        self.with_hash: list[Span] = []
+        """The keys and values that hold a `#`."""
         self._stack: list[_Frame] = []
         self._anchors: dict[str, tuple[Node, int]] = {}
         self._open_anchors: set[str] = set()
@@ -222,6 +228,8 @@ class _Builder:
         if not event.value:
             # An absent value may be reported beyond the end of the text.
             span = self._source.within(span)
+        if "#" in event.value:
+            self.with_hash.append(span)
         plain = event.style is None or event.style == ""
         value = self._resolved(event.value, span) if plain else event.value
         written = span.end_column - span.column if span.line == span.end_line else -1

@@ -18,13 +18,14 @@ from helio.diagnostics import (
     opening,
 )
 from helio.diagnostics import Mapping as MappingNode
+from helio.diagnostics.ignoring import settle
 from helio.evaluator import GraphError
 from helio.policy.approval_check import check_approvals
 from helio.policy.budget_check import check_budgets
 from helio.policy.budget_reading import read_budgets
 from helio.policy.check import check
 from helio.policy.circles import check_circles
-from helio.policy.codes import REFUSED_GRAPH
+from helio.policy.codes import ALL_CODES, REFUSED_GRAPH
 from helio.policy.graph import CompiledPolicy, Settings
 from helio.policy.lower import lower
 from helio.policy.redaction_check import check_redaction
@@ -62,8 +63,14 @@ def compile_text(
 
 def compile_loaded(loaded: LoadedConfig) -> Compiled:
     """Compiles rules and budgets of a configuration that was read; its faults and theirs come
-    together.
+    together, without those that the file says to ignore.
     """
+    compiled = _compiled(loaded)
+    settle(compiled.diagnostics, loaded.ignores, ALL_CODES)
+    return compiled
+
+
+def _compiled(loaded: LoadedConfig) -> Compiled:
     diagnostics = loaded.diagnostics
     nothing = Compiled(None, None, diagnostics, loaded.source)
     if loaded.root is None:
