@@ -244,3 +244,45 @@ def test_further_rounds_rest_on_the_approval_of_the_first() -> None:
     # A round that goes no further does not give back what the first one used up.
     book.give_back(["t0"], "c9")
     assert book.grant(request(binding="b0"), 0) is None
+
+
+def test_what_many_others_decide_takes_no_grant_away() -> None:
+    book = waiting(1)
+    book.put(replace(book.get("t0"), state=State.LEFT), 0)
+    book.put(replace(book.get("t0"), state=State.APPROVED), 0)
+    for number in range(module.KEPT + 1):
+        book.add(ticket(f"o{number}", State.RETURNED, binding="other"), 0)
+        book.put(replace(book.get(f"o{number}"), state=State.CANCELLED), 0)
+    granted = book.grant(request(binding="b0"), 0)
+    assert granted is not None
+    book.use(["t0"], "c1")
+    book.add(ticket("last", State.RETURNED, binding="other"), 0)
+    book.put(replace(book.get("last"), state=State.CANCELLED), 0)
+    assert len(book) == module.KEPT
+
+
+@pytest.mark.parametrize("late", [0, TTL])
+def test_grants_are_bounded_and_forgotten_when_their_time_is_over(
+    late: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEPT", 2)
+    monkeypatch.setattr(module, "MAX_GRANTS", 5)
+    book = Book(grant_ttl_ns=TTL)
+    for number in range(10):
+        book.add(ticket(f"t{number}", State.RETURNED, binding=f"b{number}"), 0)
+        book.put(replace(book.get(f"t{number}"), state=State.APPROVED), 0)
+    assert len(book) == 7
+    book.add(ticket("last", State.RETURNED), late)
+    book.put(replace(book.get("last"), state=State.APPROVED), late)
+    assert len(book) == (7 if late == 0 else 2)
+
+
+def test_an_approval_that_was_used_before_its_record_came_stays_used() -> None:
+    book = waiting(1)
+    # Its end could not be recorded, its call was: so a restart finds it waiting, and used.
+    book.use(["t0"], "c1")
+    again = Book(grant_ttl_ns=TTL)
+    again.restore(json.loads(orjson.dumps(book.snapshot(0))), 0)
+    again.restarted()
+    again.put(replace(again.get("t0"), state=State.APPROVED), 0)
+    assert again.grant(request(binding="b0"), 0) is None

@@ -2,17 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from approvals.tickets import Recording, binding, broker, request
+from approvals.tickets import Recording, binding, broker, kept, request, until
 from helio.approvals import backlog, notifying
 from helio.approvals.broker import Broker
-from helio.audit import recovery
 from helio.audit.journal import Journal
 from helio.errors import AlreadyResolved, JournalUnavailable, UnknownTicket
 from helio.governance.ticket import State, Ticket
@@ -26,26 +25,18 @@ async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
     await opened.close()
 
 
-async def until(true: Callable[[], bool]) -> None:
-    """Lets others go on until something is true."""
-    async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110 - nothing tells the loop about it
-            await asyncio.sleep(0.001)
-
-
-def kept(directory: Path, kind: str) -> list[dict[str, Any]]:
-    """The data of the journal's records of this kind."""
-    return [line.values() for line in recovery.read(directory) if line.kind == kind]
-
-
 async def test_a_ticket_is_on_the_disk_before_anybody_hears_of_it(journal: Journal) -> None:
-    people = Recording()
-    tickets = broker(journal, people)
+    class Reading(Recording):
+        async def notify(self, ticket: Ticket, occasion: str) -> Mapping[str, object]:
+            found.extend(kept(journal.directory, "ticket"))
+            return {}
+
+    found: list[dict[str, Any]] = []
+    tickets = broker(journal, Reading())
     asked = await tickets.ask(request())
-    (line,) = kept(journal.directory, "ticket")
+    await until(lambda: bool(found))
+    (line,) = found
     assert (line["event"], line["ticket"]["id"]) == ("requested", asked.id)
-    assert people.told == []
-    await until(lambda: people.told == [("requested", asked.id, "pending")])
     await tickets.aclose()
 
 

@@ -1,12 +1,15 @@
 """Requests, tickets and brokers for tests."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from helio.approvals.broker import Broker
 from helio.approvals.channels.port import Channel
 from helio.approvals.settings import ApprovalSettings
+from helio.audit import recovery
 from helio.audit.journal import Journal
 from helio.errors import NotificationFailed
 from helio.governance.ticket import ApprovalRequest, State, Ticket, binding_of
@@ -103,3 +106,15 @@ def broker(journal: Journal, *channels: Channel, **settings: Any) -> Broker:
         now=clock.now,
         new_id=clock.new_call_id,
     )
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Lets others go on until something is true."""
+    async with asyncio.timeout(5):
+        while not true():  # noqa: ASYNC110 - nothing tells the loop about it
+            await asyncio.sleep(0.001)
+
+
+def kept(directory: Path, kind: str) -> list[dict[str, Any]]:
+    """The data of the journal's records of this kind."""
+    return [line.values() for line in recovery.read(directory) if line.kind == kind]

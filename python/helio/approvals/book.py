@@ -24,8 +24,12 @@ MAX_PENDING_PER_AGENT: Final = 2_500
 MAX_PENDING_BYTES: Final = 16 * 1024 * 1024
 """Of all that they say: a checkpoint holds it, and must stay smaller than a segment."""
 KEPT: Final = 2_000
-KEPT_BYTES: Final = 16 * 1024 * 1024
+KEPT_BYTES: Final = 8 * 1024 * 1024
 """Decided tickets that are remembered, and the bytes of what they say."""
+MAX_GRANTS: Final = 10_000
+MAX_GRANT_BYTES: Final = 8 * 1024 * 1024
+"""Of older ones those that still count as grants: what others decide takes nobody's approval
+away."""
 
 
 @dataclass(slots=True)
@@ -59,6 +63,9 @@ class Book:
         # From the one that was decided first to the last.
         self._decided: OrderedDict[str, None] = OrderedDict()
         self._decided_bytes = 0
+        # The older ones among them that are grants still.
+        self._grants: OrderedDict[str, None] = OrderedDict()
+        self._grant_bytes = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -147,12 +154,11 @@ class Book:
             entry.told = held or ticket.allows or ticket.state in over
             self._decided[ticket.id] = None
             self._decided_bytes += entry.weight
-            self._trim()
+            self._trim(now)
         elif ticket.is_pending and not was.is_pending:
             # What was decided could not be kept.
             entry.taken, entry.told = False, True
-            del self._decided[ticket.id]
-            self._decided_bytes -= entry.weight
+            self._decide_no_more(entry)
             self._wait(entry)
 
     def remove(self, ticket_id: str) -> None:
@@ -179,7 +185,9 @@ class Book:
         grants, and decisions that an agent does not know yet."""
         return [
             orjson.Fragment(
-                orjson.dumps([entry.ticket.stored(), entry.due - now, entry.until - now])
+                orjson.dumps(
+                    [entry.ticket.stored(), entry.due - now, entry.until - now, entry.used_by]
+                )
             )
             for entry in self._entries.values()
             if entry.ticket.is_pending or (_counts(entry) and entry.until > now)
@@ -190,9 +198,11 @@ class Book:
 
         Raises KeyError, TypeError or ValueError for what is none.
         """
-        for values, due, until in snapshot:
+        for values, due, until, *used_by in snapshot:
             ticket = Ticket.restored(values)
             entry = _Entry(ticket, then + due, _weight(ticket), then + until)
+            # Its end could not be recorded, and its call was: it waits, and is used all the same.
+            entry.used_by = used_by[0] if used_by else None
             self._entries[ticket.id] = entry
             self._by_binding.setdefault(ticket.binding, []).append(ticket.id)
             if ticket.is_pending:
@@ -260,11 +270,30 @@ class Book:
             else:
                 del self._pending_by_agent[ticket.agent_id]
 
-    def _trim(self) -> None:
+    def _decide_no_more(self, entry: _Entry) -> None:
+        if entry.ticket.id in self._decided:
+            del self._decided[entry.ticket.id]
+            self._decided_bytes -= entry.weight
+        else:
+            del self._grants[entry.ticket.id]
+            self._grant_bytes -= entry.weight
+
+    def _trim(self, now: int) -> None:
         while len(self._decided) > KEPT or self._decided_bytes > KEPT_BYTES:
-            ticket_id, _ = self._decided.popitem(last=False)
-            self._decided_bytes -= self._entries[ticket_id].weight
-            self._forget(ticket_id)
+            entry = self._entries[next(iter(self._decided))]
+            self._decide_no_more(entry)
+            if _is_grant(entry) and entry.until > now:
+                self._grants[entry.ticket.id] = None
+                self._grant_bytes += entry.weight
+            else:
+                self._forget(entry.ticket.id)
+        while self._grants:
+            entry = self._entries[next(iter(self._grants))]
+            few = len(self._grants) <= MAX_GRANTS and self._grant_bytes <= MAX_GRANT_BYTES
+            if few and _is_grant(entry) and entry.until > now:
+                return
+            self._decide_no_more(entry)
+            self._forget(entry.ticket.id)
 
     def _forget(self, ticket_id: str) -> None:
         binding = self._entries.pop(ticket_id).ticket.binding
@@ -279,4 +308,8 @@ def _weight(request: ApprovalRequest) -> int:
 
 
 def _counts(entry: _Entry) -> bool:
-    return not entry.told or (entry.ticket.allows and entry.used_by is None)
+    return not entry.told or _is_grant(entry)
+
+
+def _is_grant(entry: _Entry) -> bool:
+    return entry.ticket.allows and entry.used_by is None

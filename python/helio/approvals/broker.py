@@ -17,8 +17,9 @@ from helio.approvals.backlog import Backlog
 from helio.approvals.book import Book
 from helio.approvals.channels.port import Channel
 from helio.approvals.deadlines import Deadlines
+from helio.approvals.keeping import Keeping
 from helio.approvals.notifying import Notifier
-from helio.approvals.records import APPROVAL, TICKET, changed_data, requested_data, resolved_data
+from helio.approvals.records import APPROVAL, TICKET, requested_data, resolved_data
 from helio.approvals.settings import MILLISECOND, ApprovalSettings
 from helio.approvals.subscribers import Subscriber, Subscribers
 from helio.audit.journal import Journal
@@ -45,7 +46,7 @@ class Broker:
         now: Callable[[], Moment],
         new_id: Callable[[int], str],
     ) -> None:
-        self._journal = journal
+        self._keeping = Keeping(journal, keep_unrecorded=settings.keep_unrecorded)
         self._settings = settings
         self._now = now
         self._new_id = new_id
@@ -86,8 +87,9 @@ class Broker:
         have sent."""
         for ticket in self._book.pending():
             self._arm(ticket)
-            missed = [name for name in ticket.channels if name not in ticket.receipts]
-            self._notifier.notify(ticket, missed, "requested")
+            self._notifier.notify(ticket, _untold(ticket, ticket.channels), "requested")
+            if ticket.escalated:
+                self._notifier.notify(ticket, _untold(ticket, ticket.delegates), "escalated")
 
     def checkpoint(self) -> object:
         """What a checkpoint of the journal holds of it."""
@@ -125,12 +127,17 @@ class Broker:
         if known is not None:
             return known
         waiting = self._book.joinable(request)
-        if waiting is None:
+        # When Helio ends, nobody is held any more.
+        if waiting is None or (self._closing and self.mode == "hold"):
             return await self._ask_anew(request)
         if self.mode == "hold":
             waiting = replace(waiting, state=follow(waiting, Happening.CLIENT_JOINED))
             self._keep(waiting, Happening.CLIENT_JOINED.value, "state")
-        await self._safe(self._recording.get(waiting.id))
+        try:
+            await self._keeping.safe(self._recording.get(waiting.id))
+        except asyncio.CancelledError:
+            self.client_gone(waiting.id)
+            raise
         return waiting
 
     def waiter(self, ticket_id: str) -> asyncio.Future[Ticket]:
@@ -211,27 +218,34 @@ class Broker:
     async def _ask_anew(self, request: ApprovalRequest) -> Ticket:
         self._book.make_room(request)
         ticket, now = self._ticket(request), self._now()
-        recorded = self._record(TICKET, requested_data(ticket))
+        recorded = self._keeping.queue(TICKET, requested_data(ticket))
         self._book.add(ticket, now.monotonic)
         if recorded is not None:
             self._recording[ticket.id] = recorded
+        # Who asked may leave before it is recorded: people are told all the same.
+        announcing = self._spawn(self._announce(ticket.id, recorded))
         try:
-            await self._safe(recorded)
-        except JournalUnavailable:
-            self._book.remove(ticket.id)
-            raise
+            return await asyncio.shield(announcing)
         except asyncio.CancelledError:
             self.client_gone(ticket.id)
-            self._arm(ticket)
+            raise
+
+    async def _announce(self, ticket_id: str, recorded: asyncio.Future[None] | None) -> Ticket:
+        """Tells people of a new ticket once it is recorded; it is none if it cannot be."""
+        try:
+            await self._keeping.safe(recorded)
+        except JournalUnavailable:
+            self._book.remove(ticket_id)
             raise
         finally:
-            self._recording.pop(ticket.id, None)
+            self._recording.pop(ticket_id, None)
+        ticket = self._book.get(ticket_id)
         if self._closing and ticket.state is State.HELD:
-            return await self._end(ticket.id, Happening.SHUT_DOWN)
+            return await self._end(ticket_id, Happening.SHUT_DOWN)
         self._arm(ticket)
         self._notifier.notify(ticket, ticket.channels, "requested")
         self._subscribers.tell("requested", ticket)
-        return self._book.get(ticket.id)
+        return ticket
 
     def _ticket(self, request: ApprovalRequest) -> Ticket:
         settings, now = self._settings, self._now()
@@ -282,25 +296,33 @@ class Broker:
         ticket = replace(was, state=follow(was, happening), **fate)
         if ticket.is_pending:
             return was
-        waited = now.monotonic - self._asked_at(was)
-        row = resolved_data(ticket, now.wall, waited)
-        recorded = self._record(APPROVAL, row, needed=recorded_only)
+        asked_at = self._asked_at(was)
+        row = resolved_data(ticket, now.wall, now.monotonic - asked_at)
+        recorded = self._keeping.queue(APPROVAL, row, needed=recorded_only)
         self._book.put(ticket, now.monotonic)
         try:
-            safe = await self._safe(recorded, needed=recorded_only)
+            safe = await self._keeping.safe(recorded, needed=recorded_only)
         except JournalUnavailable:
-            self._take_back(ticket_id, was)
+            self._take_back(was, asked_at)
             raise
         if not safe:
             self._backlog.add(row)
-        self._over(self._book.get(ticket_id))
+        # The channels may have told of it meanwhile; or it is forgotten, because many others ended.
+        ticket = self._known(ticket_id) or ticket
+        self._over(ticket)
         return ticket
 
-    def _take_back(self, ticket_id: str, was: Ticket) -> None:
+    def _take_back(self, was: Ticket, asked_at: int) -> None:
         """What was decided is not kept: the ticket waits as before."""
         undone: dict[str, Any] = {"resolved_at": None, "resolved_by": None, "reason": None}
-        ticket = replace(self._book.get(ticket_id), state=was.state, **undone)
-        self._book.put(ticket, self._now().monotonic)
+        known = self._known(was.id)
+        if known is None:
+            # It is forgotten, because many others ended meanwhile.
+            ticket = was
+            self._book.add(ticket, asked_at)
+        else:
+            ticket = replace(known, state=was.state, **undone)
+            self._book.put(ticket, self._now().monotonic)
         self._arm(ticket)
 
     def _over(self, ticket: Ticket) -> None:
@@ -312,42 +334,9 @@ class Broker:
         self._notifier.resolved(ticket)
         self._subscribers.tell("resolved", ticket)
 
-    # what the journal keeps
-
-    def _record(
-        self, kind: str, data: Mapping[str, object], *, needed: bool = True
-    ) -> asyncio.Future[None] | None:
-        """Queues a record; done when it is on the disk. None when it cannot be kept and need not
-        be. Raises `JournalUnavailable` when it must."""
-        try:
-            return self._journal.append_durable(kind, data)
-        except JournalUnavailable as error:
-            self._unrecorded(error, needed=needed)
-            return None
-
-    async def _safe(self, recorded: asyncio.Future[None] | None, *, needed: bool = True) -> bool:
-        """Waits until a record is on the disk; whether it is. Raises `JournalUnavailable` when it
-        must be."""
-        if recorded is None:
-            return False
-        try:
-            await asyncio.shield(recorded)
-        except JournalUnavailable as error:
-            self._unrecorded(error, needed=needed)
-            return False
-        return True
-
-    def _unrecorded(self, error: JournalUnavailable, *, needed: bool) -> None:
-        if needed and not self._settings.keep_unrecorded:
-            raise error
-        logger.error("what happened to a ticket is not recorded: %s", error)
-
     def _keep(self, ticket: Ticket, event: str, changed: str) -> None:
         """Something happened to the ticket that nobody waits for."""
-        try:
-            self._journal.append_soon(TICKET, changed_data(ticket, event, changed))
-        except JournalUnavailable as error:
-            self._unrecorded(error, needed=False)
+        self._keeping.note(ticket, event, changed)
         self._book.put(ticket, self._now().monotonic)
         if event == "notification_failed":
             self._subscribers.tell("notification_failed", ticket)
@@ -389,3 +378,8 @@ class Broker:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _untold(ticket: Ticket, names: Iterable[str]) -> list[str]:
+    """Of channels those that nobody can have told of it."""
+    return [name for name in names if name not in ticket.receipts]
