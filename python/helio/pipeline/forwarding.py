@@ -124,15 +124,20 @@ class Forwarding:
 
     def _intend(self) -> list[Command]:
         self._data["policy_decision"] = "allow"
+        if self._governance.recorded:
+            self._note_intent()
+        self._state = State.RECORDING_INTENT
+        # What is used up counts as used before anything could be written that does not know it.
+        return [*self._approvals.use(), RecordIntent(self._data)]
+
+    def _note_intent(self) -> None:
+        """What the intent's record says beside the decision."""
         self._data |= self._room.intent()
         if self._shadow.notes:
             self._data["shadow"] = self._shadow.notes
         self._data |= self._visit.intent()
         self._data |= self._approvals.intent()
         self._approvals.record(self._data)
-        self._state = State.RECORDING_INTENT
-        # What is used up counts as used before anything could be written that does not know it.
-        return [*self._approvals.use(), RecordIntent(self._data)]
 
     def _intent_recorded(self, _event: Recorded, now: Moment) -> list[Command]:
         block = overtaken(self._judgement, self._received, self._governance)
@@ -163,7 +168,9 @@ class Forwarding:
 
     def _answered(self, event: UpstreamAnswered, now: Moment) -> list[Command]:
         self._answer = Deliver()
-        data = record.answered_data(self._received, event, self._started, now, self._governance)
+        data: dict[str, object] = {}
+        if self._governance.recorded:
+            data = record.answered_data(self._received, event, self._started, now, self._governance)
         left = self._visit.answered(event, data)
         return left + self._conclude(data, forwarded=True)
 

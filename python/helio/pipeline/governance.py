@@ -95,6 +95,8 @@ class Governance:
     `current`: the policy that governs now, for calls that wait for a person; None when there is no
     other.
     `redactor` hides in what is recorded what must not be written.
+    `recorded`: somebody keeps the records of its calls; those of a simulation hold only what was
+    decided (`helio.pipeline.record.verdict_data`).
     """
 
     policy: ActivePolicy
@@ -108,3 +110,4 @@ class Governance:
     shown: Callable[[str], str] = str
     current: Callable[[], ActivePolicy] | None = None
     redactor: Redactor = UNREDACTED
+    recorded: bool = True

@@ -67,10 +67,13 @@ def judge(
     found = [_under(hints, received, governance, facts) for hints in views]
     decision, block = found[0] if len(found) == 1 else _strictest(found)
     labels = policy.labels(decision.rule) if len(found) == 1 else _labels(found, policy)
-    chain = evidence_chain(decision, received, governance, facts)
     destructive = settings.flag_destructive != "off" and any(map(is_destructive, views))
     asks = _question(policy, views, found, drift)
-    hidden = hidden_quotes(decision, received, governance.redactor)
+    chain: Sequence[Mapping[str, object]] = ()
+    hidden: Hidden = {}
+    if governance.recorded:
+        chain = evidence_chain(decision, received, governance, facts)
+        hidden = hidden_quotes(decision, received, governance.redactor)
     guard = None
     if drift is not None and (_holds_back(drift, policy) or not _comparable(found)):
         guard = verdict.drifted(drift)
@@ -89,6 +92,8 @@ def judgement_data(
     judgement: Judgement, received: CallReceived, started: Moment, governance: Governance
 ) -> dict[str, object]:
     """What the call's record holds once it is judged."""
+    if not governance.recorded:
+        return record.verdict_data(received, judgement.decision, governance)
     data = record.call_data(received, started, governance, destructive=judgement.destructive)
     data["tool_annotations"] = record.known_annotations(judgement.standing)
     data |= record.decision_data(judgement.decision, governance, judgement.hidden)

@@ -64,6 +64,18 @@ def decision_data(decision: Decision, governance: Governance, hidden: Hidden) ->
     return data
 
 
+def verdict_data(
+    received: CallReceived, decision: Decision, governance: Governance
+) -> dict[str, object]:
+    """What is held of a call that nobody records: the rule, and what a person would be shown."""
+    message = received.message
+    return {
+        "tool_input": message.arguments.decode(),
+        "args_hash": message.arguments_hash(),
+        "matched_rule": governance.policy.label(decision.rule),
+    }
+
+
 def known_annotations(standing: Standing) -> tuple[Mapping[str, bool], ...]:
     """What is known of the tool that a call is judged by: its annotations as each of its
     definitions states them (under drift the accepted one first, then the listed one), none of them

@@ -100,7 +100,7 @@ class Candidate:
             catalogue=catalogue,
             environment=environment,
             session_falls_back=self._session_falls_back,
-            include_responses=False,
+            recorded=False,
         )
 
 

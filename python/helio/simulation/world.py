@@ -9,6 +9,7 @@ time (`advance_to`).
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Final, cast, get_args
 
 from helio.errors import ProgrammingError
 from helio.governance.sessions import Mark, Sessions
@@ -19,20 +20,11 @@ from helio.pipeline.commands import Command
 from helio.pipeline.events import CallReceived, Event, Moment, UpstreamAnswered, UpstreamFailed
 from helio.pipeline.governance import Governance
 from helio.pipeline.machine import CallMachine
-from helio.runtime.state import CallState
+from helio.runtime.state import CallState, Question, Settlement
 
-_QUESTIONS = (
-    commands.LoadFacts,
-    commands.Reserve,
-    commands.ReserveBudgets,
-    commands.CheckRoom,
-)
-_SETTLEMENTS = (
-    commands.Commit,
-    commands.Release,
-    commands.EnterSession,
-    commands.LeaveSession,
-)
+_QUESTIONS: Final = frozenset(get_args(Question))
+_SETTLEMENTS: Final = frozenset(get_args(Settlement))
+_RECORDED: Final = events.Recorded()
 
 
 class Stage(Enum):
@@ -95,7 +87,7 @@ class World:
         self._require(course, Stage.JUDGED)
         course.stage = Stage.OVER
         now = self._now if at is None else Moment(at, at)
-        self._carry_out(course, course.machine.handle(events.Recorded(), now))
+        self._carry_out(course, course.machine.handle(_RECORDED, now))
 
     def withdraw(self, course: Course) -> None:
         """Gives up a call that was judged, as if nobody had sent it."""
@@ -117,7 +109,7 @@ class World:
         """What Helio itself says to the agent of a call that is over; None when that was up to the
         upstream. Asked once."""
         self._require(course, Stage.OVER)
-        self._run(course, events.Recorded())
+        self._run(course, _RECORDED)
         return course.answer
 
     def _require(self, course: Course, stage: Stage) -> None:
@@ -131,10 +123,11 @@ class World:
     def _carry_out(self, course: Course, batch: list[Command]) -> Event | None:
         """The event that answers the last command; None where the call waits, or is over."""
         for command in batch:
-            if isinstance(command, _SETTLEMENTS):
-                self.state.settle(command, self._now.monotonic)
-            elif isinstance(command, _QUESTIONS):
-                event = self.state.ask(command, self._now.monotonic)
+            kind = type(command)
+            if kind in _SETTLEMENTS:
+                self.state.settle(cast("Settlement", command), self._now.monotonic)
+            elif kind in _QUESTIONS:
+                event = self.state.ask(cast("Question", command), self._now.monotonic)
                 if isinstance(event, events.RoomRefused | events.BudgetsRefused):
                     course.refusal = event.refusal
                 return event
