@@ -1,7 +1,9 @@
 """What `verify` finds where days were sealed: in the archive, and between it and the journal."""
 
+import hashlib
 import json
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,17 @@ import pytest
 from days import FIRST, Days
 from helio.audit import directories, sealing, segment
 from helio.audit.archive import Archive
+from helio.audit.archive_told import TOLD
 from helio.audit.checking import Checked, KeptHead, Places, check
 from helio.audit.head import KEY_FILE, Head, signing_key
-from helio.audit.sealing import Terms
+from helio.audit.journal import Journal
+from helio.audit.manifest import Manifest
+from helio.audit.sealer import told
+from helio.audit.sealing import Sealed, Terms
+from helio.errors import ArchiveDamaged
 
 DAY = timedelta(days=1)
+LATER = FIRST + 4 * DAY
 
 
 @pytest.fixture
@@ -69,6 +77,70 @@ def test_a_manifest_that_was_altered_is_found_by_the_next(directory: Path, seale
     assert found(directory) == [("archive", place(two, sealed))]
     one.write_text("{")
     assert ("archive", place(one, sealed)) in found(directory)
+
+
+async def record(directory: Path, sealed: Sealed) -> None:
+    """Writes what a Helio that serves writes when it has sealed days."""
+    journal = Journal.open(directory)
+    await journal.start(lambda: {})
+    parts = [{key: each[key] for key in TOLD} for each in told(sealed)["sealed"]]
+    metadata = json.dumps({"event": "sealed", "sealed": parts, "deleted": []})
+    await journal.append_written("lifecycle", {"metadata": metadata})
+    await journal.close()
+
+
+@pytest.mark.parametrize("altered", ["rows", "until"])
+async def test_the_newest_manifest_is_held_against_the_journal(
+    directory: Path, altered: str
+) -> None:
+    """Nothing follows it, so only what the journal tells of it can contradict it."""
+    await Days(directory).write(0, 1, 2, 3, restarts=True)
+    archive = directory / directories.ARCHIVE
+    terms = Terms(after=DAY, retention=90 * DAY)
+    await record(directory, sealing.seal(directory, Archive(str(archive)), terms, now=LATER))
+    assert found(directory) == []
+    *_, rows = parts(archive, "parquet")
+    *_, manifest = parts(archive, "json")
+    values = json.loads(manifest.read_bytes())
+    if altered == "rows":
+        rows.write_bytes(b"another day")
+        digest = hashlib.sha256(b"another day").hexdigest()
+        values |= {"sha256": digest, "size": len(b"another day")}
+    else:
+        values["until"] = values["since"]
+    manifest.write_text(json.dumps(values))
+    assert found(directory) == [("archive", place(manifest, archive))]
+
+
+def test_values_that_no_manifest_has_are_found(directory: Path, sealed: Path) -> None:
+    one, *_ = parts(sealed, "json")
+    values = json.loads(one.read_bytes())
+    where = place(one, sealed)
+    assert Manifest.parse(where, one.read_bytes()).text() == one.read_bytes()
+    for name, other in product(values, (True, 0.5, [], {})):
+        with pytest.raises(ArchiveDamaged):
+            Manifest.parse(where, json.dumps(values | {name: other}).encode())
+    for name in values.keys() - {"since", "until", "before"}:
+        with pytest.raises(ArchiveDamaged):
+            Manifest.parse(where, json.dumps(values | {name: None}).encode())
+    for wrong in ({"since": "once"}, {"until": "2026-13-01"}, {"last_seq": 0}, {"more": 1}):
+        with pytest.raises(ArchiveDamaged):
+            Manifest.parse(where, json.dumps(values | wrong).encode())
+    one.write_text(json.dumps(values | {"last_seq": None}))
+    assert ("archive", where) in found(directory)
+
+
+def test_a_manifest_does_not_lead_elsewhere(directory: Path, sealed: Path) -> None:
+    """Its file is deleted when the time is over: it must be one of the archive."""
+    precious = directory / "precious"
+    precious.write_text("kept")
+    for manifest in parts(sealed, "json"):
+        values = json.loads(manifest.read_bytes())
+        manifest.write_text(json.dumps(values | {"file": "../../../precious", "before": None}))
+    terms = Terms(after=DAY, retention=DAY)
+    with pytest.raises(ArchiveDamaged, match="no file of records"):
+        sealing.seal(directory, Archive(str(sealed)), terms, now=FIRST + 40 * DAY)
+    assert precious.read_text() == "kept"
 
 
 def test_a_part_that_was_removed_is_found(directory: Path, sealed: Path) -> None:

@@ -65,6 +65,15 @@ def test_a_start_seals_what_is_due_and_answers_over_all_of_it(
     assert [row["id"] for row in listed["data"]] == [row["id"] for row in rows][::-1]
     sealed = asked(process, "/api/audit?record_kind=lifecycle")["data"]
     assert any("sealed" in json.dumps(row["metadata"]) for row in sealed)
+    process.stop()
+    # What it recorded binds the newest manifest, which no other one names.
+    assert command("audit", "verify", str(process.audit_dir), "-f", "json")["findings"] == []
+    manifest = max(archive.rglob("part-*.json"))
+    manifest.write_text(json.dumps(json.loads(manifest.read_bytes()) | {"rows": 1}))
+    verify = [sys.executable, "-m", "helio", "audit", "verify", str(process.audit_dir)]
+    found = subprocess.run(verify, capture_output=True, check=False, timeout=60)
+    assert found.returncode == 1
+    assert b"says that another one was sealed" in found.stdout
 
 
 def await_index(process: HelioProcess) -> None:

@@ -1,20 +1,31 @@
 """Planted secrets through a whole Helio: they reach the upstream and the agent, and nothing that is
 written or told to operators."""
 
+import asyncio
 import csv
 import io
 import json
+import os
+import re
+import subprocess
+import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import duckdb
 import pytest
 
 from conftest import HelioFactory
+from end_to_end.people import People
 from end_to_end.recording import Recorder
 from end_to_end.wire import Reply, call, request
+from helio.audit.archive import Archive
+from helio.audit.sealing import Terms, seal
 from processes import SECRET, HelioProcess
+from telemetry.receiver import Receiver
 
 pytestmark = pytest.mark.end_to_end
 
@@ -204,3 +215,95 @@ def test_csv_exports_hold_what_the_audit_holds(helio: HelioFactory, recorder: Re
     rows = list(csv.DictReader(io.StringIO(text)))
     assert any("[redacted:" in row["tool_input"] for row in rows)
     assert leaks("csv", text.encode()) == []
+
+
+def test_what_people_say_is_hidden(helio: HelioFactory, recorder: Recorder) -> None:
+    process = helio(CONFIG, upstream=recorder.url, arguments=["--log-level", "debug"])
+    people = People(process.wait_for_index())
+    said = f"Not with {CARD} of {BY_PATTERN}, nor by {SECRET}."
+    ask(process, "ask")
+    (ticket,) = people.wait_for()
+    assert people.deny(ticket, said) == 200
+    answer = ask(process, "ask")
+    ask(process, "ask", {"another": 1})
+    (ticket,) = people.wait_for()
+    assert people.break_glass(ticket, said) == 200
+    assert all_leaks(process) == []
+    assert leaks("answer", answer.body) == []
+    shown = [row for row in process.export() if row["record_kind"] == "approval"]
+    assert len(shown) == 2
+    assert all("Not with [redacted:" in json.dumps(row) for row in shown)
+    process.stop()
+    assert all(leaks(name, data) == [] for name, data in written(process))
+
+
+def test_the_secret_that_is_made_is_hidden_as_a_configured_one(
+    helio: HelioFactory, recorder: Recorder
+) -> None:
+    recorder.answer = echo
+    process = helio("dashboard: { port: '${HELIO_TEST_OPERATOR_PORT}' }", upstream=recorder.url)
+    shown = re.search(r"(\S+) \(made now, shown once", process.log.read_text())
+    assert shown is not None
+    made = shown[1]
+    key = process.audit_dir.joinpath("redaction.key").read_text().strip()
+    assert made in ask(process, "pay", {"note": f"{made}, {key}"}).body.decode()
+    process.stop()
+    journals = b"".join(path.read_bytes() for path in process.audit_dir.glob("journal-*"))
+    assert b'"note\\":\\"[redacted:' in journals.replace(b": ", b":")
+    assert made.encode() not in journals
+    assert key.encode() not in journals
+
+
+def test_sealed_days_and_parquet_exports_hold_no_secret(
+    helio: HelioFactory, recorder: Recorder
+) -> None:
+    recorder.answer = echo
+    process = helio(CONFIG, upstream=recorder.url)
+    play(process)
+    exported = process.directory / "rows.parquet"
+    process.stop()
+    process.start()  # What a restart reads is not sealed.
+    process.stop()
+    audit = process.audit_dir
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    terms = Terms(timedelta(), timedelta(days=90))
+    archive = Archive(str(audit / "archive"))
+    assert seal(audit, archive, terms, now=tomorrow).sealed
+    export(process, "-f", "parquet", "-o", str(exported))
+    for files in (exported, audit / "archive/date=*/node=*/*.parquet"):
+        cells = duckdb.sql(f"FROM read_parquet('{files}')").fetchall()
+        text = json.dumps(cells, default=str)
+        assert "[redacted:" in text
+        assert leaks(str(files), text.encode()) == []
+
+
+def export(process: HelioProcess, *options: str) -> None:
+    command = [sys.executable, "-m", "helio", "export", "-c", str(process.config), *options]
+    environment = {**os.environ, **process.environment}
+    subprocess.run(command, check=True, env=environment, capture_output=True, timeout=60)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    found = Receiver()
+    await found.start()
+    yield found
+    await found.close()
+
+
+async def test_a_collector_is_told_no_secret(
+    helio: HelioFactory, recorder: Recorder, receiver: Receiver
+) -> None:
+    recorder.answer = echo
+    text = f"telemetry: {{ otlp: {{ endpoint: '{receiver.url}' }} }}\n{CONFIG}"
+    process = await asyncio.to_thread(
+        lambda: helio(text, upstream=recorder.url, arguments=["--log-level", "debug"])
+    )
+    await asyncio.to_thread(play, process)
+    assert await asyncio.to_thread(process.stop) == 0
+    names = {span.name for span in receiver.spans()}
+    assert {"tools/call pay", "tools/call broken"} <= names
+    (broken,) = (span for span in receiver.spans() if span.name == "tools/call broken")
+    assert "[redacted:" in broken.status.message
+    for told in (*receiver.traces, *receiver.logs):
+        assert leaks("collector", told.SerializeToString()) == []

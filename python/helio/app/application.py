@@ -6,7 +6,6 @@ upstreams' tools, the ports.
 """
 
 import logging
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -26,7 +25,7 @@ from helio.app.observing import Observing
 from helio.app.operating import routes
 from helio.app.ports import Listeners, Ports
 from helio.app.reaching import Reach
-from helio.app.redaction import Redaction
+from helio.app.redaction import Redaction, made_secret
 from helio.app.tool_lock import ToolLockFile
 from helio.audit.chained import digest_at
 from helio.audit.directories import archive_of
@@ -99,7 +98,7 @@ class Application:
         self._tool_lock: ToolLockFile | None = None
         self._agents: Agents | None = None
         self._serving = False
-        self.made_secret: str | None = None
+        self.made_secret = made_secret(config.dashboard) if self._operates else None
         self.audit_summary = ""
 
     async def start(self) -> Listeners:
@@ -111,7 +110,7 @@ class Application:
             keep_unrecorded=config.audit.on_failure == "allow",
         )
         try:
-            self._redact(Redaction(config))
+            self._redact(Redaction(config, self.made_secret))
         except BaseException:
             await self._journal.close()
             raise
@@ -131,7 +130,8 @@ class Application:
     async def _serve(self) -> Listeners:
         config = self._config
         self._reach = Reach(config.approval.channels, listens=self._listens)
-        self._broker = approvals(config, self._journal, self._reach)
+        shown = self._redaction.redactor.text
+        self._broker = approvals(config, self._journal, self._reach, shown)
         self._memory.restore(self._journal, self._redaction.redactor)
         await self._journal.start(self._checkpoint)
         closed = await self._journal.close_open_intents()
@@ -250,15 +250,12 @@ class Application:
     async def _listen_operator(self, indexing: Indexing, more: Sequence[web.RouteDef]) -> str:
         dashboard = self._config.dashboard
         secret = dashboard.api_secret
-        if secret is None and not dashboard.allow_open_mode:
-            self.made_secret = secrets.token_urlsafe(32)
-        known = self.made_secret if secret is None else secret.get_secret_value()
         access = Access(
             hosts=host_rules(
                 listen_host=dashboard.host, configured=self._config.listen.allowed_hosts
             ),
             origins=origin_rules(own_ports=[dashboard.port]),
-            secret=known,
+            secret=self.made_secret if secret is None else secret.get_secret_value(),
             cookie=f"helio_session_{dashboard.port}",
         )
         asking = Asking(lambda: indexing.index)

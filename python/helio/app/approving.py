@@ -3,6 +3,8 @@
 Above: `helio.app.application`. Below: `helio.approvals`, `reaching`, `helio.audit`.
 """
 
+from collections.abc import Callable
+
 from helio.app.reaching import Reach
 from helio.approvals.broker import Broker
 from helio.approvals.settings import ApprovalSettings
@@ -14,9 +16,12 @@ STATE = "tickets"
 """What a checkpoint calls it."""
 
 
-def approvals(config: HelioConfig, journal: Journal, reach: Reach) -> Broker:
-    """The broker. It is made while `journal.recovered` still tells of the past, which
-    `helio.app.memory.Memory.restore` lets go of."""
+def approvals(
+    config: HelioConfig, journal: Journal, reach: Reach, shown: Callable[[str], str]
+) -> Broker:
+    """The broker; `shown` hides in texts what must not be written. It is made while
+    `journal.recovered` still tells of the past, which `helio.app.memory.Memory.restore` lets go
+    of."""
     asked = config.approval
     settings = ApprovalSettings(
         mode=asked.mode,
@@ -26,7 +31,9 @@ def approvals(config: HelioConfig, journal: Journal, reach: Reach) -> Broker:
         channels=tuple(each.label for each in asked.channels) or ("dashboard",),
         keep_unrecorded=config.audit.on_failure == "allow",
     )
-    broker = Broker(journal, reach.channels, settings, now=clock.now, new_id=clock.new_call_id)
+    broker = Broker(
+        journal, reach.channels, settings, now=clock.now, new_id=clock.new_call_id, shown=shown
+    )
     recovered = journal.recovered
     state = recovered.state or {}
     elapsed = max(0, clock.now().wall - recovered.state_at)

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import orjson
 
+from helio.audit.archive_told import TOLD
 from helio.audit.directories import archive_of
 from helio.audit.journal import Journal
 from helio.audit.segment import read_header, segments
@@ -84,7 +85,7 @@ class Archiving:
 
     async def _tell(self, done: dict[str, Any]) -> None:
         parts = {
-            name: [{key: each[key] for key in ("date", "rows", "sha256")} for each in done[name]]
+            name: [{key: each[key] for key in TOLD if key in each} for each in done[name]]
             for name in ("sealed", "deleted")
         }
         for name, each in parts.items():

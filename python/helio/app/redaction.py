@@ -15,7 +15,7 @@ from typing import Final
 import orjson
 from pydantic import BaseModel, SecretStr
 
-from helio.config.sections import AuditConfig, HelioConfig
+from helio.config.sections import AuditConfig, DashboardConfig, HelioConfig
 from helio.errors import StartFailed
 from helio.evaluator import Redactor
 
@@ -28,14 +28,16 @@ _TRACEBACKS: Final = logging.Formatter()
 class Redaction:
     """The redactor of one Helio. `hash_key` is the key where rules redact, else None."""
 
-    def __init__(self, config: HelioConfig) -> None:
-        """Reads the key, or makes it, in the audit's directory, which must be there.
+    def __init__(self, config: HelioConfig, *made: str | None) -> None:
+        """Reads the key, or makes it, in the audit's directory, which must be there. `made` are
+        secrets that no configuration names.
 
         Raises `StartFailed`.
         """
         key = _key(config.audit)
+        known = [*configured_secrets(config), *filter(None, made), key.hex()]
         try:
-            self.redactor = Redactor(_rules(config.audit), key, list(configured_secrets(config)))
+            self.redactor = Redactor(_rules(config.audit), key, known)
         except ValueError as error:
             raise StartFailed(f"`audit.redact`: {error}", "Correct it in helio.yaml.") from error
         self.hash_key = key if self.redactor.has_rules else None
@@ -70,6 +72,13 @@ class _LogFilter(logging.Filter):
             if shown != trace:
                 record.exc_info, record.exc_text = None, shown
         return True
+
+
+def made_secret(dashboard: DashboardConfig) -> str | None:
+    """A new secret for operators; None where the configuration names one, or nobody needs one."""
+    if dashboard.api_secret is not None or dashboard.allow_open_mode:
+        return None
+    return secrets.token_urlsafe(32)
 
 
 def configured_secrets(config: BaseModel) -> Iterator[str]:

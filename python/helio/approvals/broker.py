@@ -34,7 +34,8 @@ logger = logging.getLogger(__name__)
 class Broker:
     """All tickets of one Helio.
 
-    `now` reads both clocks, `new_id(wall)` makes an id. Before `start` the past is restored.
+    `now` reads both clocks, `new_id(wall)` makes an id, `shown` hides in what people say what must
+    not be written. Before `start` the past is restored.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class Broker:
         *,
         now: Callable[[], Moment],
         new_id: Callable[[int], str],
+        shown: Callable[[str], str] = str,
     ) -> None:
         self._keeping = Keeping(journal, keep_unrecorded=settings.keep_unrecorded)
         self._settings = settings
         self._now = now
         self._new_id = new_id
+        self._shown = shown
         self._book = Book(grant_ttl_ns=settings.grant_ttl_ms * MILLISECOND)
         self._backlog = Backlog(journal)
         self._notifier = Notifier(
@@ -269,8 +272,9 @@ class Broker:
         """What somebody says counts when it is recorded, and not otherwise."""
         if ticket_id in self._recording:
             raise UnknownTicket(ticket_id)
+        told = None if reason is None else self._shown(reason)
         # Who said it may be gone before it is recorded: it still counts.
-        resolving = self._resolve(ticket_id, happening, by, reason, recorded_only=True)
+        resolving = self._resolve(ticket_id, happening, by, told, recorded_only=True)
         return await asyncio.shield(self._spawn(resolving))
 
     async def _end(self, ticket_id: str, happening: Happening) -> Ticket:

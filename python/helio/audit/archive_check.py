@@ -10,16 +10,20 @@ from helio.audit import segment
 from helio.audit.archive import Archive
 from helio.audit.chain import Finding
 from helio.audit.directories import archive_of
+from helio.audit.manifest import Manifest
 from helio.audit.node import node_of
 
 
 class CheckedArchive(NamedTuple):
-    """What a journal has in the archive: the number of `parts`, the hashes of their last records by
-    sequence number, and what is wrong."""
+    """What a journal has in the archive: the `parts` that can be read, and what is wrong."""
 
-    parts: int
-    named: dict[int, set[str]]
+    parts: list[Manifest]
     findings: list[Finding]
+
+    @property
+    def named(self) -> dict[int, set[str]]:
+        """The hashes of the parts' last records, by sequence number."""
+        return {each.last_seq: {each.digest} for each in self.parts}
 
 
 def check_archive(journal: Path, location: str | None) -> CheckedArchive:
@@ -39,4 +43,4 @@ def check_archive(journal: Path, location: str | None) -> CheckedArchive:
             what = f"{missing} are neither here nor in the archive at {place}"
             name = segment.path_of(journal, present[0]).name
             findings.append(Finding("gap", name, 1, present[0], what))
-    return CheckedArchive(len(parts), {each.last_seq: {each.digest} for each in parts}, findings)
+    return CheckedArchive(parts, findings)

@@ -88,13 +88,15 @@ def _check_one(  # noqa: PLR0917 - one journal, and what it is held against
         # What is sealed meanwhile stays where it is until this is done.
         with lock.reading(journal):
             archived = check_archive(journal, location)
+            named = archived.named
             hashes = {
-                sequence: heads.get(sequence, set()) | archived.named.get(sequence, set())
-                for sequence in heads.keys() | archived.named.keys()
+                sequence: heads.get(sequence, set()) | named.get(sequence, set())
+                for sequence in heads.keys() | named.keys()
             }
             result = verify(journal, hashes, progress)
-        checked.found += [(name, finding) for finding in archived.findings]
-        checked.archived += archived.parts
+        contradicted = result.told.contradicted(archived.parts)
+        checked.found += [(name, finding) for finding in (*archived.findings, *contradicted)]
+        checked.archived += len(archived.parts)
     checked.journals[name] = result
     checked.found += [(name, finding) for finding in result.findings]
     checked.more += result.more

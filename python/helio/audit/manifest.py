@@ -13,9 +13,10 @@ manifest nor the file it describes can be changed without changing all that foll
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from itertools import pairwise
-from typing import Final, Self
+from typing import Final, Self, cast
 
 import orjson
 
@@ -57,11 +58,25 @@ class Manifest:
             if values.get("format") != FORMAT:
                 raise ArchiveDamaged(place, f"format {values.get('format')!r} is not known")
             manifest = cls(**values)
+            manifest._check()
         except (ValueError, TypeError, AttributeError) as error:
             raise ArchiveDamaged(place, f"not a manifest: {error}") from error
         if manifest.place != place:
             raise ArchiveDamaged(place, f"it is the manifest of {manifest.place}")
         return manifest
+
+    def _check(self) -> None:
+        """Raises TypeError and ValueError for values that no manifest has: its `file` above all
+        must not lead elsewhere."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, bool) or not isinstance(value, cast("type", each.type)):
+                raise TypeError(f"{each.name} cannot be {value!r}")
+        for moment in (self.since, self.until):
+            if moment is not None:
+                datetime.fromisoformat(moment)
+        if self.file != f"{self._name}.parquet" or self.last_seq < self.first_seq:
+            raise ValueError(f"{self.file} is no file of records from {self.first_seq} on")
 
     def text(self) -> bytes:
         """What its file holds."""
@@ -75,12 +90,16 @@ class Manifest:
     @property
     def place(self) -> str:
         """Its own file's place in the archive."""
-        return f"{folder(self.date, self.node)}/part-{self.first_seq:016d}.json"
+        return f"{folder(self.date, self.node)}/{self._name}.json"
 
     @property
     def rows_place(self) -> str:
         """The Parquet file's place in the archive."""
         return f"{folder(self.date, self.node)}/{self.file}"
+
+    @property
+    def _name(self) -> str:
+        return f"part-{self.first_seq:016d}"
 
 
 def folder(date: str, node: str) -> str:

@@ -34,7 +34,7 @@ def run(
 def told(sealed: Sealed) -> dict[str, Any]:
     """What came of it, as JSON shows it."""
     return {
-        "sealed": [asdict(each) for each in sealed.sealed],
+        "sealed": [{**asdict(each), "manifest": each.sha} for each in sealed.sealed],
         "removed_files": sealed.removed,
         "deleted": [asdict(each) for each in sealed.deleted],
         "waiting": sealed.waiting,

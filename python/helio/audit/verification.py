@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from helio.audit import segment, watermark
+from helio.audit.archive_told import ArchiveTold
 from helio.audit.chain import Chain, Finding, Place
 from helio.audit.lock import is_locked
 from helio.audit.segment import NO_HASH
@@ -22,7 +23,8 @@ class Verified:
 
     `first` and `last` are the sequence numbers that it holds (0: none), `digest` the hash of the
     last record, `torn` the bytes behind it of a line that was never written whole. `findings` come
-    in the order of the files; `more` is how many there are beyond them. `serving`: a process
+    in the order of the files; `more` is how many there are beyond them. `told` is what the journal
+    says of its archive. `serving`: a process
     writes, and what it has not settled yet was not looked at.
     """
 
@@ -35,6 +37,7 @@ class Verified:
     torn: int = 0
     more: int = 0
     findings: list[Finding] = field(default_factory=list)
+    told: ArchiveTold = field(default_factory=ArchiveTold)
 
 
 def verify(
@@ -60,7 +63,8 @@ def verify(
     known = NO_HASH if not begin else next(iter(before)) if len(before) == 1 else None
     chain = Chain(begin, known, expected)
     files = Files(directory, present, progress)
-    chain.walk(files.entries(None if mark is None else mark.sequence))
+    told = ArchiveTold()
+    chain.walk(told.noting(files.entries(None if mark is None else mark.sequence)))
     _report_cut(chain, files.end, expected)
     return Verified(
         directory,
@@ -72,6 +76,7 @@ def verify(
         files.torn,
         chain.more,
         files.findings(chain.findings),
+        told,
     )
 
 
