@@ -15,7 +15,7 @@ from helio.policy import CompiledPolicy
 
 KEYS = {
     *("code", "severity", "message", "hint", "file", "line", "column", "end_line", "end_column"),
-    *("path", "witness", "related"),
+    *("path", "witness", "related", "fix"),
 }
 
 
@@ -41,19 +41,23 @@ class TestText:
         assert "4 |   default: alow\n  |            ^^^^\n" in result.stdout
         assert "  = hint: did you mean `allow`?\n" in result.stdout
         assert "helio.yaml:6:9: error[HL102]: unknown key `mach`\n" in result.stdout
-        assert result.stdout.endswith("\nhelio.yaml: 2 errors\n")
+        assert result.stdout.endswith("\nhelio.yaml: 2 errors (2 can be corrected by `--fix`)\n")
 
     def test_warnings_pass(self) -> None:
         result = helio_compile(text=WARNED)
         assert result.exit_code == 0
         assert "warning[HL108]" in result.stdout
-        assert "helio.yaml: ok, 0 rules, 1 warning, sha256:" in result.stdout
+        assert (
+            "helio.yaml: ok, 0 rules, 1 warning (1 can be corrected by `--fix`), sha256:"
+            in result.stdout
+        )
 
     def test_warnings_do_not_pass_when_strict(self) -> None:
         result = helio_compile("--strict", text=WARNED)
         assert result.exit_code == 1
         assert result.stdout.endswith(
-            "\nhelio.yaml: 1 warning (warnings count as errors: --strict)\n"
+            "\nhelio.yaml: 1 warning (1 can be corrected by `--fix`)"
+            " (warnings count as errors: --strict)\n"
         )
 
     def test_notes_pass_when_strict(self) -> None:
@@ -106,6 +110,7 @@ class TestJson:
             "path": "policies.default",
             "witness": None,
             "related": [],
+            "fix": "allow",
         }
         assert [each["code"] for each in report["diagnostics"]] == ["HL104", "HL102"]
 
@@ -134,7 +139,10 @@ class TestOtherForms:
 
     def test_github_has_commands_on_stdout_and_the_summary_beside_them(self) -> None:
         result = helio_compile("--format", "github", text=FAULTY)
-        assert (result.exit_code, result.stderr) == (1, "helio.yaml: 2 errors\n")
+        assert (result.exit_code, result.stderr) == (
+            1,
+            "helio.yaml: 2 errors (2 can be corrected by `--fix`)\n",
+        )
         assert result.stdout.splitlines() == [
             "::error file=helio.yaml,line=4,col=12,endColumn=16,title=HL104::"
             "expected one of `allow`, `deny`%0Ain: policies.default%0Ahint: did you mean `allow`?",
@@ -151,6 +159,65 @@ class TestOtherForms:
     def test_the_same_file_gives_the_same_bytes(self, format_: str) -> None:
         results = {helio_compile("-f", format_, text=FAULTY).stdout for _ in range(2)}
         assert len(results) == 1
+
+
+@pytest.mark.usefixtures("directory")
+class TestFix:
+    def test_faults_are_corrected_round_by_round_and_told(self) -> None:
+        text = HEAD + (
+            "policies:  # a comment\r\n"
+            "  default: alow\r\n"
+            "  rules:\r\n"
+            "    - { 'mach': { tool: 'x', input: { amount: { '>=': 5 } } }, shadow: yes, "
+            "action: deny }\r\n"
+        )
+        Path("helio.yaml").write_text(text, "utf-8", newline="")
+        result = helio_compile("--fix")
+        assert (result.exit_code, result.stdout[:14]) == (0, "helio.yaml: ok")
+        assert Path("helio.yaml").read_bytes().decode() == (
+            text.replace("alow", "allow")
+            .replace("'mach'", "match")
+            .replace("'>='", "gte")
+            .replace("yes", "true")
+        )
+        assert result.stderr.splitlines() == [
+            "helio.yaml:4:12: corrected HL104: now allow",
+            "helio.yaml:6:9: corrected HL102: now match",
+            "helio.yaml:6:72: corrected HL103: now true",
+            "helio.yaml:6:48: corrected HL407: now gte",
+        ]
+
+    def test_a_file_keeps_its_permissions_and_links(self) -> None:
+        Path("real.yaml").write_text(WARNED, "utf-8")
+        Path("real.yaml").chmod(0o600)
+        Path("helio.yaml").symlink_to("real.yaml")
+        assert helio_compile("--fix", "--strict").exit_code == 0
+        assert Path("helio.yaml").is_symlink()
+        assert Path("real.yaml").stat().st_mode & 0o777 == 0o600
+        assert "storage: duckdb" in Path("real.yaml").read_text("utf-8")
+
+    def test_what_is_left_is_told(self) -> None:
+        result = helio_compile("--fix", text=FAULTY + "budgets: 5\n")
+        assert result.exit_code == 1
+        assert "error[HL103]" in result.stdout
+        assert "corrected HL104" in result.stderr
+
+    def test_a_file_without_anything_to_correct_is_not_touched(self) -> None:
+        Path("helio.yaml").write_text(CLEAN, "utf-8")
+        before = Path("helio.yaml").stat()
+        assert helio_compile("--fix").exit_code == 0
+        after = Path("helio.yaml").stat()
+        assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+    def test_what_is_not_utf_8_is_left_alone(self) -> None:
+        Path("helio.yaml").write_bytes(b"\xff")
+        result = helio_compile("--fix")
+        assert result.exit_code == 1
+        assert "error[HL012]" in result.stdout
+        assert Path("helio.yaml").read_bytes() == b"\xff"
+
+    def test_a_missing_file(self) -> None:
+        assert helio_compile("--fix").exit_code == 2
 
 
 @pytest.mark.usefixtures("directory")

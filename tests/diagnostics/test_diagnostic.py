@@ -54,6 +54,7 @@ def test_as_object_has_the_keys_that_scripts_rely_on() -> None:
         "path": "a.b",
         "witness": None,
         "related": [],
+        "fix": None,
     }
 
 

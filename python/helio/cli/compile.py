@@ -34,7 +34,11 @@ def compile_command(
         Path | None, typer.Option("-o", "--output", help="Write the rule graph to this file.")
     ] = None,
     format_: Annotated[Format, typer.Option("-f", "--format", help="What is printed.")] = "text",
+    *,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Correct in the file what can only be meant in one way.")
+    ] = False,
 ) -> None:
     """Check a configuration: every fault at once, where it is and what to do.
 
@@ -42,6 +46,7 @@ def compile_command(
     no secrets.
     """
     from helio.cli import output as out
+    from helio.cli.fixing import fix as fix_file
     from helio.policy import compile_file
 
     # A short process that makes many small lasting values: looking for garbage among them again and
@@ -50,6 +55,8 @@ def compile_command(
     path = file or config
     began = time.perf_counter()
     try:
+        if fix:
+            fix_file(path)
         compiled = compile_file(path, os.environ, "compile")
     except OSError as error:
         out.unreadable(path, error)
@@ -102,10 +109,13 @@ def _as_object(compiled: "Compiled", passed: bool) -> dict[str, object]:
 
 
 def _summary(path: Path, compiled: "Compiled", passed: bool, seconds: float) -> str:
+    fixable = sum(each.fix is not None for each in compiled.diagnostics)
     counts = {name: compiled.diagnostics.count(name) for name in ("error", "warning", "note")}
     found = ", ".join(
         f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items() if count
     )
+    if fixable:
+        found += f" ({fixable} can be corrected by `--fix`)"
     policy = compiled.policy
     if policy is None:
         return f"{path}: {found}"

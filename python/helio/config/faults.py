@@ -23,6 +23,7 @@ from helio.diagnostics import (
     child_path,
     described,
     near_miss,
+    only_typo,
     opening,
     quoted,
 )
@@ -71,7 +72,10 @@ def unknown_key(
         hint = f"did you mean `{near}`?"
     else:
         hint = "known here: " + ", ".join(f"`{word}`" for word in known)
-    diagnostics.add(codes.UNKNOWN_KEY, f"unknown key {quoted(key)}", span, path, hint)
+    meant = only_typo(key, known)
+    taken = not isinstance(parent, Mapping) or meant in parent.entries
+    fix = None if taken or near != meant else meant
+    diagnostics.add(codes.UNKNOWN_KEY, f"unknown key {quoted(key)}", span, path, hint, fix=fix)
 
 
 def _not_a_word(
@@ -83,7 +87,7 @@ def _not_a_word(
         read_word(node.value if isinstance(node, Scalar) else _stand_in(node), words)
     except UnfitValue as error:
         code = codes.WRONG_TYPE if error.wrong_type else codes.UNKNOWN_WORD
-        diagnostics.add(code, error.message, opening(node), path, error.hint)
+        diagnostics.add(code, error.message, opening(node), path, error.hint, fix=error.fix)
 
 
 def _stand_in(node: Node) -> object:
@@ -112,7 +116,8 @@ def _unfit(detail: ErrorDetails, root: Mapping, diagnostics: Diagnostics) -> Non
         return
     code = codes.WRONG_TYPE if detail["type"] == "wrong_type" else codes.INVALID_VALUE
     message = str(context.get("message", detail["msg"]))
-    diagnostics.add(code, message, opening(node), path, context.get("hint"))
+    hint, fix = context.get("hint"), context.get("fix")
+    diagnostics.add(code, message, opening(node), path, hint, fix=fix)
 
 
 def hint_at_list(node: Node) -> str | None:

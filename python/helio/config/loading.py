@@ -263,7 +263,7 @@ def _check_across(config: HelioConfig, root: Mapping, diagnostics: Diagnostics) 
     if config.audit.storage == "sqlite":
         message = "the audit is kept in DuckDB; `storage: sqlite` is accepted and means the same"
         span, path = _place_of(root, "audit", "storage")
-        diagnostics.add(codes.STORAGE_NAME, message, span, path)
+        diagnostics.add(codes.STORAGE_NAME, message, span, path, fix="duckdb")
     _check_channels(config, root, diagnostics)
 
 

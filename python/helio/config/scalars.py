@@ -7,7 +7,7 @@ is read as the type that is wanted; any other text is only ever text. No message
 import re
 from decimal import Decimal
 
-from helio.diagnostics import Interpolated, Number, near_miss
+from helio.diagnostics import Interpolated, Number, near_miss, only_typo
 
 _DURATION = re.compile(r"([0-9]{1,15})(ms|s|m|h|d)\Z")
 _MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -33,13 +33,29 @@ MONEY_DIGITS = 28
 """Significant digits of an amount."""
 
 
+_DURATION_HINT = "write a whole number and a unit: `500ms`, `30s`, `5m`, `1h` or `90d`"
+_SPELT_DURATION = re.compile(
+    r"([0-9]{1,15}) ?(?:(ms|millis(?:econds?)?|milliseconds?)|(s|secs?|seconds?)|(m|mins?|minutes?)"
+    r"|(h|hrs?|hours?)|(d|days?))\Z"
+)
+"""Durations as people write them."""
+
+
 class UnfitValue(ValueError):
     """A value that cannot be read as what is wanted. `wrong_type`: it is of another type
-    altogether.
+    altogether. `fix` is what to write instead, where nothing else can have been meant.
     """
 
-    def __init__(self, message: str, hint: str | None = None, *, wrong_type: bool = True) -> None:
+    def __init__(
+        self,
+        message: str,
+        hint: str | None = None,
+        *,
+        wrong_type: bool = True,
+        fix: str | None = None,
+    ) -> None:
         super().__init__(message)
+        self.fix = fix
         self.message = message
         self.hint = hint
         self.wrong_type = wrong_type
@@ -55,10 +71,12 @@ class Duration(int):
         """Reads `500ms`, `30s`, `5m`, `1h`, `90d`. Raises `UnfitValue`; the longest is 3650d."""
         match = _DURATION.match(text)
         if match is None:
+            meant = None if isinstance(text, Interpolated) else _meant_duration(text)
             raise UnfitValue(
                 "this is not a duration",
-                "write a whole number and a unit: `500ms`, `30s`, `5m`, `1h` or `90d`",
+                f"write `{meant}`" if meant is not None else _DURATION_HINT,
                 wrong_type=False,
+                fix=meant,
             )
         milliseconds = int(match[1]) * _MILLISECONDS[match[2]]
         if milliseconds > _LONGEST:
@@ -76,6 +94,14 @@ class Duration(int):
             if self % milliseconds == 0 and self:
                 return f"{self // milliseconds}{unit}"
         return "0s"
+
+
+def _meant_duration(text: str) -> str | None:
+    """The duration that somebody spelt in another way."""
+    match = _SPELT_DURATION.match(text)
+    if match is None or match.lastindex is None:
+        return None
+    return match[1] + tuple(_MILLISECONDS)[match.lastindex - 2]
 
 
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
@@ -97,12 +123,13 @@ def read_text(value: object) -> str:
     """A text. Raises `UnfitValue` for anything else."""
     if isinstance(value, str):
         return value
-    hint = None
+    fix = None
     if isinstance(value, Number):
-        hint = f"quote it: `'{value.text}'`"
+        fix = f"'{value.text}'"
     elif isinstance(value, bool):
-        hint = f"quote it: `'{str(value).lower()}'`"
-    raise UnfitValue(f"expected text, found {kind_of(value)}", hint)
+        fix = f"'{str(value).lower()}'"
+    hint = None if fix is None else f"quote it: `{fix}`"
+    raise UnfitValue(f"expected text, found {kind_of(value)}", hint, fix=fix)
 
 
 def read_boolean(value: object) -> bool:
@@ -114,13 +141,14 @@ def read_boolean(value: object) -> bool:
         if value in ("true", "false"):
             return value == "true"
         raise UnfitValue("expected `true` or `false` from the environment", wrong_type=False)
+    meant = None
     if isinstance(value, str):
         meant = _BOOLEAN_LIKE.get(value.lower())
         if value in ("true", "false"):
             hint = "remove the quotes"
         elif meant is not None:
             hint = f"write `{meant}`: only `true` and `false` are booleans"
-    raise UnfitValue(f"expected `true` or `false`, found {kind_of(value)}", hint)
+    raise UnfitValue(f"expected `true` or `false`, found {kind_of(value)}", hint, fix=meant)
 
 
 def read_number(value: object) -> str:
@@ -131,10 +159,9 @@ def read_number(value: object) -> str:
         if _NUMBER.match(value):
             return str(value)
         raise UnfitValue("expected a number from the environment", wrong_type=False)
-    hint = None
     if isinstance(value, str) and _NUMBER.match(value):
-        hint = "remove the quotes"
-    raise UnfitValue(f"expected a number, found {kind_of(value)}", hint)
+        raise UnfitValue("expected a number, found text", "remove the quotes", fix=value)
+    raise UnfitValue(f"expected a number, found {kind_of(value)}")
 
 
 def read_integer(value: object, minimum: int, maximum: int) -> int:
@@ -225,4 +252,4 @@ def read_word(value: object, words: tuple[str, ...]) -> str:
         raise UnfitValue(f"expected {wanted} from the environment", wrong_type=False)
     near = near_miss(text, words)
     hint = f"did you mean `{near}`?" if near else None
-    raise UnfitValue(f"expected {wanted}", hint, wrong_type=False)
+    raise UnfitValue(f"expected {wanted}", hint, wrong_type=False, fix=only_typo(text, words))

@@ -33,14 +33,14 @@ _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}\Z|\[?[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?\
 
 
 def unfit(
-    message: str, hint: str | None = None, *, wrong_type: bool = False
+    message: str, hint: str | None = None, *, wrong_type: bool = False, fix: str | None = None
 ) -> PydanticCustomError:
     """The error that a validator raises. The texts stand for themselves: nothing in them is filled
     in.
     """
     kind = "wrong_type" if wrong_type else "wrong_value"
     # Braces would be read as places to fill in.
-    return PydanticCustomError(kind, "{message}", {"message": message, "hint": hint})
+    return PydanticCustomError(kind, "{message}", {"message": message, "hint": hint, "fix": fix})
 
 
 def reading(reader: Callable[[object], T]) -> Callable[[object], T]:
@@ -50,7 +50,9 @@ def reading(reader: Callable[[object], T]) -> Callable[[object], T]:
         try:
             return reader(value)
         except scalars.UnfitValue as error:
-            raise unfit(error.message, error.hint, wrong_type=error.wrong_type) from None
+            raise unfit(
+                error.message, error.hint, wrong_type=error.wrong_type, fix=error.fix
+            ) from None
 
     return read
 
@@ -157,7 +159,11 @@ def _name(text: str) -> str:
 def _secret(value: object) -> SecretStr:
     if isinstance(value, SecretStr):
         return value
-    text = reading(scalars.read_text)(value)
+    try:
+        text = scalars.read_text(value)
+    except scalars.UnfitValue as error:
+        # What it says to write would repeat the secret.
+        raise unfit(error.message, "quote it", wrong_type=True) from None
     if not text:
         raise unfit("a secret may not be empty")
     return SecretStr(text)

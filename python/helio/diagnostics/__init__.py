@@ -4,7 +4,14 @@ Above: `helio.config` and `helio.policy`, which both use it. Below: `helio.error
 """
 
 from helio.diagnostics.codes import Code, Severity
-from helio.diagnostics.diagnostic import Diagnostic, Diagnostics, Label, near_miss, quoted
+from helio.diagnostics.diagnostic import (
+    Diagnostic,
+    Diagnostics,
+    Label,
+    near_miss,
+    only_typo,
+    quoted,
+)
 from helio.diagnostics.source import SourceText, Span
 from helio.diagnostics.tree import (
     Entry,
@@ -39,6 +46,7 @@ __all__ = [
     "child_path",
     "described",
     "near_miss",
+    "only_typo",
     "opening",
     "parse_yaml",
     "quoted",

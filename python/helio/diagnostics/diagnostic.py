@@ -20,11 +20,16 @@ class Label(NamedTuple):
     text: str
 
 
+_SHORT = 3
+"""Words of so many characters and less are not taken for others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One finding. `path` is where it is in the configuration (`policies.rules[2].match.tool`),
     empty for the whole file. `witness` is a call that shows the fault, where there is one.
-    `related` are the other places that one must look at to understand it.
+    `related` are the other places that one must look at to understand it. `fix` is what to
+    write in place of the span, where nothing else can have been meant.
     """
 
     code: str
@@ -36,6 +41,7 @@ class Diagnostic:
     path: str = ""
     witness: object = None
     related: tuple[Label, ...] = ()
+    fix: str | None = None
 
     def as_object(self) -> dict[str, object]:
         """The finding as JSON output has it (product reference, "The command line")."""
@@ -49,6 +55,7 @@ class Diagnostic:
             "path": self.path,
             "witness": self.witness,
             "related": [{"text": label.text, **label.span._asdict()} for label in self.related],
+            "fix": self.fix,
         }
 
 
@@ -68,12 +75,15 @@ class Diagnostics:
         hint: str | None = None,
         *,
         related: Iterable[Label] = (),
+        fix: str | None = None,
     ) -> None:
         """Records one finding. What was said of the same place before is not repeated: an alias
         leads several paths to one place, and it is mended once.
         """
         found = Diagnostic(
-            code.id, code.severity, message, hint, self.file, span, path, related=tuple(related)
+            *(code.id, code.severity, message, hint, self.file, span, path),
+            related=tuple(related),
+            fix=fix,
         )
         self._found.setdefault((code.id, message, span), found)
 
@@ -111,6 +121,25 @@ def near_miss(written: str, known: Iterable[str]) -> str | None:
     by_folded = {_folded(word): word for word in known}
     near = get_close_matches(_folded(written), by_folded, n=1, cutoff=0.6)
     return by_folded[near[0]] if near else None
+
+
+def only_typo(written: str, known: Iterable[str]) -> str | None:
+    """The known word that must have been meant: the only one that differs by one character at most
+    (added, left out, another one, or changed places with the next), case, `-` and `_` aside. Short
+    words are too near to each other.
+    """
+    meant = _folded(written)
+    near = [word for word in known if _is_near(meant, _folded(word))]
+    return near[0] if len(near) == 1 and len(meant) > _SHORT else None
+
+
+def _is_near(one: str, other: str) -> bool:
+    """Whether at most one character must be added, removed, replaced or moved by one place."""
+    start = 0
+    while start < min(len(one), len(other)) and one[start] == other[start]:
+        start += 1
+    a, b = one[start:], other[start:]
+    return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:])
 
 
 def _folded(word: str) -> str:

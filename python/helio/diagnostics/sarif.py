@@ -59,19 +59,31 @@ def _result(found: Diagnostic, place: int) -> Object:
             {**_location(found.file, label.span), "message": {"text": label.text}}
             for label in found.related
         ]
+    if found.fix is not None:
+        result["fixes"] = [_fix(found, found.fix)]
     if found.witness is not None:
         result["properties"] = {"witness": found.witness}
     return result
 
 
+def _fix(found: Diagnostic, text: str) -> Object:
+    replacement = {"deletedRegion": _region(found.span), "insertedContent": {"text": text}}
+    change = {"artifactLocation": {"uri": _uri(found.file)}, "replacements": [replacement]}
+    return {"description": {"text": f"Write {text}"}, "artifactChanges": [change]}
+
+
 def _location(file: str, span: Span) -> Object:
-    region = {
+    artifact = {"uri": _uri(file)}
+    return {"physicalLocation": {"artifactLocation": artifact, "region": _region(span)}}
+
+
+def _region(span: Span) -> Object:
+    return {
         "startLine": span.line,
         "startColumn": span.column,
         "endLine": span.end_line,
         "endColumn": span.end_column,
     }
-    return {"physicalLocation": {"artifactLocation": {"uri": _uri(file)}, "region": region}}
 
 
 def _uri(file: str) -> str:

@@ -318,7 +318,8 @@ class _Builder:
             case _:
                 text = str(node.value).lower()
         message = f"the key {quoted(text)} is not text"
-        self.fault(codes.KEY_NOT_TEXT, message, node.span, f"quote it: `'{text}'`")
+        hint = f"quote it: `'{text}'`"
+        self.diagnostics.add(codes.KEY_NOT_TEXT, message, node.span, hint=hint, fix=f"'{text}'")
         return Scalar(text, node.span)
 
     def _merge(self, entries: dict[str, Entry], value: Node) -> None:

@@ -5,7 +5,17 @@ Above: `rule_reading`, `compiler`. Below: `reading`, `document`. Pure.
 
 from functools import partial
 
-from helio.diagnostics import Entry, Mapping, Node, Scalar, Sequence, child_path, near_miss, quoted
+from helio.diagnostics import (
+    Entry,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    child_path,
+    near_miss,
+    only_typo,
+    quoted,
+)
 from helio.evaluator import HINTS
 from helio.policy import codes
 from helio.policy.document import AnnotationTest, Match, Operation, Selection, Text
@@ -124,7 +134,10 @@ def _operations(
         near = _SIGNS.get(key) or near_miss(key, words)
         hint = f"did you mean `{near}`?" if near else "to compare with an object: `{ eq: { … } }`"
         message = f"unknown operator {quoted(key)}"
-        reader.diagnostics.add(codes.UNKNOWN_OPERATOR, message, entry.key.span, at, hint)
+        meant = _SIGNS.get(key) or only_typo(key, words)
+        fix = None if meant in entries else meant
+        place = entry.key.span
+        reader.diagnostics.add(codes.UNKNOWN_OPERATOR, message, place, at, hint, fix=fix)
     return tuple(operations)
 
 

@@ -41,6 +41,11 @@ class Reader:
         """Reports a fault at a node."""
         self.diagnostics.add(code, message, opening(node), path, hint)
 
+    def unfit(self, error: UnfitValue, unfit_code: Code, node: Node, path: str) -> None:
+        """Reports what a reader of `scalars` refused: by `unfit_code`, unless its type is wrong."""
+        code = codes.WRONG_TYPE if error.wrong_type else unfit_code
+        self.diagnostics.add(code, error.message, opening(node), path, error.hint, fix=error.fix)
+
     def fields(self, node: Node, path: str, known: Values[str] | None = None) -> dict[str, Entry]:
         """The entries of a mapping that are known; all of them when nothing is."""
         if not isinstance(node, Mapping):
@@ -70,8 +75,7 @@ class Reader:
         try:
             return reader(found)
         except UnfitValue as error:
-            code = codes.WRONG_TYPE if error.wrong_type else codes.INVALID_VALUE
-            self.fault(code, error.message, node, path, error.hint)
+            self.unfit(error, codes.INVALID_VALUE, node, path)
             return None
 
     def text(self, node: Node, path: str) -> Text | None:
@@ -103,8 +107,7 @@ class Reader:
         try:
             return str(scalars.read_word(node.value, words))
         except UnfitValue as error:
-            code = codes.WRONG_TYPE if error.wrong_type else codes.UNKNOWN_WORD
-            self.fault(code, error.message, node, path, error.hint)
+            self.unfit(error, codes.UNKNOWN_WORD, node, path)
             return None
 
     def words(self, node: Node, path: str, words: tuple[str, ...]) -> tuple[str, ...]:

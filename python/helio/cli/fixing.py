@@ -1,0 +1,61 @@
+"""`helio compile --fix`: makes the corrections that findings bring with them, in the file itself.
+
+Above: `compile`. Below: `helio.diagnostics.fixing`, `helio.policy`. A correction may bring to light
+what another one mends, so it is done until nothing is left; the file is written once, as a whole.
+"""
+
+import os
+from pathlib import Path
+
+from helio.cli import output as out
+from helio.config import parse_config
+from helio.diagnostics import Diagnostic
+from helio.diagnostics.fixing import corrected
+from helio.policy.compiler import compile_loaded
+
+_MOST_ROUNDS = 10
+
+
+def fix(path: Path) -> int:
+    """Corrects a file, telling each correction on stderr; how many there were. Raises `OSError`
+    when the file cannot be read or written. What is not UTF-8 is left as it is.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        try:
+            text = file.read()
+        except UnicodeDecodeError:
+            return 0
+    made: list[Diagnostic] = []
+    for _ in range(_MOST_ROUNDS):
+        loaded = parse_config(
+            text,
+            str(path),
+            environment=os.environ,
+            purpose="compile",
+            directory=path.parent,
+        )
+        text, now = corrected(text, compile_loaded(loaded).diagnostics)
+        made += now
+        if not now:
+            break
+    if made:
+        _replace(path.resolve(), text)
+    for each in made:
+        place = f"{each.file}:{each.span.line}:{each.span.column}"
+        out.console(errors=True).print(f"{place}: corrected {each.code}: now {each.fix}")
+    return len(made)
+
+
+def _replace(path: Path, text: str) -> None:
+    """The new text in the place of the old, with its permissions, as a whole or not at all."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    mode = path.stat().st_mode & 0o777
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        new.chmod(mode)
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
