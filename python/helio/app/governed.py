@@ -171,10 +171,10 @@ class GovernedUpstreams:
 
     def lists(self, upstream: str, tool: str) -> bool:
         """Whether this upstream lists this tool."""
-        return any(
-            each.upstream.name == upstream and each.catalogue.find(tool) is not None
-            for each in self._governed
-        )
+        for each in self._governed:
+            if each.upstream.name == upstream:
+                return each.catalogue.find(tool) is not None
+        return False
 
     def pins(self) -> StoredPins:
         """What is accepted, as JSON values; of upstreams that are not configured now, too: one that

@@ -37,6 +37,8 @@ class Agents:
 
     def challenged(self, answer: Whole, inbound: Inbound) -> Whole:
         """An upstream's answer as the agent gets it (`Identification.challenged`)."""
+        if answer.status < 400:
+            return answer  # Only a refusal asks for a token.
         path, host = mcp_path(inbound.target), inbound.header("host") or ""
         return self.identification.challenged(answer, path, host)
 

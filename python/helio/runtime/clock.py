@@ -15,8 +15,9 @@ def new_call_id(wall: int) -> str:
     """A UUID of version 7 (RFC 9562): sorted by `wall` (nanoseconds since 1970), unique by 74
     random bits. It names a call and grants nothing: its generator need not be a secure one.
     """
-    value = (wall // 1_000_000) << 80 | random.getrandbits(80)
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    milliseconds, bits = wall // 1_000_000, random.getrandbits(74)
+    variant = 0x8000 | bits >> 48 & 0x3FFF
+    return (
+        f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7{bits >> 62:03x}"
+        f"-{variant:04x}-{bits & 0xFFFF_FFFF_FFFF:012x}"
+    )

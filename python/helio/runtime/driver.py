@@ -16,7 +16,7 @@ from helio.governance.sessions import Sessions
 from helio.governance.store import LocalStore
 from helio.pipeline import commands, events
 from helio.pipeline.commands import Command
-from helio.pipeline.events import Event
+from helio.pipeline.events import Event, Moment
 from helio.pipeline.machine import CallMachine
 from helio.pipeline.rounds import CallRounds
 from helio.runtime import approving, clock
@@ -74,26 +74,29 @@ class Driver:
         try:
             event: Event | None = rounds.received
             while event is not None:
-                event = await self._carry_out(machine.handle(event, now), exchange, records)
+                batch = machine.handle(event, now)
+                event = await self._carry_out(batch, now.monotonic, exchange, records)
                 now = clock.now()
                 if isinstance(event, events.UpstreamAnswered):
                     # Before the answer goes out: the agent may come back at once.
                     rounds.answered(event.asks, now.monotonic)
         except BaseException as error:
-            self._abandon(machine, received.call_id, repr(error), records)
+            now = clock.now()
+            self._abandon(machine, now, received.call_id, repr(error), records)
             raise
         finally:
             rounds.end(now.monotonic, sent=machine.sent)
             if self._observers and records:
                 if machine.sent:
                     records = [record for record in records if record is not UNRECORDED]
-                self._observe(records, received, began.wall)
+                self._observe(records, received, began.wall, now.wall)
 
     async def _carry_out(
-        self, batch: list[Command], exchange: Exchange, records: list[Record]
+        self, batch: list[Command], now: int, exchange: Exchange, records: list[Record]
     ) -> Event | None:
         """The event that answers the last command of the batch; None when the call is answered.
-        What is to be recorded is added to `records`."""
+        `now` is the monotonic instant at which the batch was made, in nanoseconds. What is to be
+        recorded is added to `records`."""
         event: Event | None = None
         for command in batch:
             match command:
@@ -115,14 +118,14 @@ class Driver:
                     | commands.EnterSession()
                     | commands.LeaveSession()
                 ):
-                    self._state.settle(command, clock.now().monotonic)
+                    self._state.settle(command, now)
                 case (
                     commands.LoadFacts()
                     | commands.Reserve()
                     | commands.ReserveBudgets()
                     | commands.CheckRoom()
                 ):
-                    event = self._state.ask(command, clock.now().monotonic)
+                    event = self._state.ask(command, now)
                 case commands.AskApproval():
                     event = await approving.ask(self._broker, command.request, exchange)
                 case commands.UseApprovals() | commands.GiveBackApprovals():
@@ -142,23 +145,30 @@ class Driver:
             return events.RecordingFailed(str(error))
         return events.Recorded()
 
-    def _observe(self, records: list[Record], received: events.CallReceived, began: int) -> None:
+    def _observe(
+        self, records: list[Record], received: events.CallReceived, began: int, ended: int
+    ) -> None:
         """Shows a call that is over to those who look."""
         whole: dict[str, object] = {}
         for record in records:
             whole |= record
-        call = EndedCall(whole, began, clock.now().wall, received.trace)
+        call = EndedCall(whole, began, ended, received.trace)
         for observer in self._observers:
             observer.call_ended(call)
 
     def _abandon(
-        self, machine: CallMachine, call_id: str, detail: str, records: list[Record]
+        self,
+        machine: CallMachine,
+        now: Moment,
+        call_id: str,
+        detail: str,
+        records: list[Record],
     ) -> None:
         """Gives a call up without waiting for anything."""
-        for command in machine.handle(events.Abandoned(detail), clock.now()):
+        for command in machine.handle(events.Abandoned(detail), now):
             match command:
                 case commands.Commit() | commands.Release() | commands.LeaveSession():
-                    self._state.settle(command, clock.now().monotonic)
+                    self._state.settle(command, now.monotonic)
                 case commands.GiveBackApprovals():
                     approving.settle(self._broker, command)
                 case commands.RecordOutcome():

@@ -5,6 +5,7 @@ guards), `helio.transport.listener` (the server).
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from aiohttp.web import BaseRequest, Server, StreamResponse
 
@@ -81,15 +82,9 @@ class McpRoutes:
 
     def of(self, targets: Iterable[str | None]) -> dict[str, Handler]:
         """The routes of these targets by path."""
-        return {mcp_path(target): self._route(target) for target in targets}
+        return {mcp_path(target): partial(self._handle, target) for target in targets}
 
-    def _route(self, target: str | None) -> Handler:
-        async def handle(request: BaseRequest) -> StreamResponse:
-            return await self._handle(request, target)
-
-        return handle
-
-    async def _handle(self, request: BaseRequest, target: str | None) -> StreamResponse:
+    async def _handle(self, target: str | None, request: BaseRequest) -> StreamResponse:
         method = request.method
         if method not in ("POST", "GET", "DELETE"):
             detail = f"{method} is not served here."

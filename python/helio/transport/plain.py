@@ -83,5 +83,5 @@ def is_plain(request: BaseRequest, reply: Whole) -> bool:
         and request.method != "HEAD"
         and reply.status not in (204, 304)
         and len(reply.body) <= PLAIN_BYTES
-        and (not reply.body or any(name == b"content-type" for name, _ in reply.headers))
+        and (not reply.body or b"content-type" in dict(reply.headers))
     )

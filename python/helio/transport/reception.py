@@ -114,14 +114,14 @@ class Reception:
             reason = f"upstream_{failure.reason}"
             return json_answer(status, upstream_failure_answer(b"null", reason, str(failure), None))
 
-    async def _answer(self, inbound: Inbound, target: Target) -> Reply:
+    def _answer(self, inbound: Inbound, target: Target) -> Awaitable[Reply]:
         match inbound.method:
             case "POST":
-                return await self._post(inbound, target)
+                return self._post(inbound, target)
             case "GET":
-                return await self._get(inbound, target)
+                return self._get(inbound, target)
             case _:
-                return await self._delete(inbound, target)
+                return self._delete(inbound, target)
 
     def parameters(self, target: str | None, tool: str) -> modern.Parameters | None:
         """The arguments of a tool that are mirrored in headers (2026-07-28), for doors whose agents

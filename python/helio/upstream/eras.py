@@ -8,8 +8,8 @@ both remembered, and found out again when an answer contradicts it (2026-07-28, 
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final, NamedTuple
 
 from helio.errors import UpstreamFailed
 from helio.evaluator import VERSION, inspect_answer, parse_message
@@ -76,9 +76,9 @@ class _Request(NamedTuple):
             return False
         return self.asks == "initialize"
 
-    async def send(self, port: Port) -> Response:
+    def send(self, port: Port) -> Coroutine[Any, Any, Response]:
         """Sends it, with the time that is left."""
-        return await port.send(
+        return port.send(
             self.method,
             self.headers,
             self.body,
@@ -122,21 +122,21 @@ class Eras:
         """What the upstream speaks, as far as that is known."""
         return self._spoken
 
-    async def send(
+    def send(
         self,
         method: str,
         headers: Sequence[Header],
         body: bytes | memoryview | None,
         *,
         path_suffix: str = "",
-        timeout: float | None,  # noqa: ASYNC109 - between bytes, not around the call
-    ) -> Response:
+        timeout: float | None,
+    ) -> Coroutine[Any, Any, Response]:
         """See `helio.upstream.port.Port`."""
         request = _Request(method, headers, body, path_suffix, Allowance(timeout))
         revision = find(headers, PROTOCOL_VERSION)
         if revision is None or is_legacy(revision.decode("latin-1").strip(" \t")):
-            return await self._from_legacy(request)
-        return await self._from_modern(request)
+            return self._from_legacy(request)
+        return self._from_modern(request)
 
     async def aclose(self) -> None:
         """See `helio.upstream.port.Port`."""

@@ -11,9 +11,9 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Final
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 from helio.errors import UpstreamFailed
 from helio.evaluator import parse_message
@@ -99,27 +99,24 @@ class ReopenedSessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    async def send(
+    def send(
         self,
         method: str,
         headers: Sequence[Header],
         body: bytes | memoryview | None,
         *,
         path_suffix: str = "",
-        timeout: float | None,  # noqa: ASYNC109 - between bytes, not around the call
-    ) -> Response:
+        timeout: float | None,
+    ) -> Coroutine[Any, Any, Response]:
         """See `helio.upstream.port.Port`. Raises `UpstreamFailed`, `session_lost` included."""
         request = _Request(method, tuple(headers), body, path_suffix, timeout)
         agent_id = find(headers, SESSION_ID)
         if agent_id is None:
-            response = await request.send(self._port)
-            if response.status == 200 and request.initializes:
-                self._remember(request, response)
-            return response
+            return self._send_outside(request)
         session = self._sessions.get(agent_id)
         if session is None:
-            return await request.send(self._port)
-        return await self._send_within(session, request)
+            return request.send(self._port)
+        return self._send_within(session, request)
 
     async def aclose(self) -> None:
         """See `helio.upstream.port.Port`."""
@@ -128,6 +125,13 @@ class ReopenedSessions:
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
         await self._port.aclose()
+
+    async def _send_outside(self, request: "_Request") -> Response:
+        """What names no session may open one."""
+        response = await request.send(self._port)
+        if response.status == 200 and request.initializes:
+            self._remember(request, response)
+        return response
 
     async def _send_within(self, session: _Session, request: "_Request") -> Response:
         self._touch(session)
@@ -146,7 +150,7 @@ class ReopenedSessions:
             session, request, upstream_id, allowance
         ):
             return _named_as(session.agent_id, refusal)
-        return await self._send_again(session, replace(request, timeout=allowance.left), refusal)
+        return await self._send_again(session, request._replace(timeout=allowance.left), refusal)
 
     async def _send_again(
         self, session: _Session, request: "_Request", refusal: WholeResponse
@@ -264,8 +268,7 @@ class ReopenedSessions:
         self._bytes -= session.size
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _Request:
+class _Request(NamedTuple):
     """One request, as it may have to be sent a second time."""
 
     method: str
@@ -274,14 +277,14 @@ class _Request:
     path_suffix: str
     timeout: float | None
 
-    async def send(self, port: Port, session_id: bytes | None = None) -> Response:
+    def send(self, port: Port, session_id: bytes | None = None) -> Coroutine[Any, Any, Response]:
         """Sends it, in the session `session_id` in place of its own."""
         headers = self.headers
         if session_id is not None and session_id != find(headers, SESSION_ID):
             headers = tuple(
                 (name, session_id if name == SESSION_ID else value) for name, value in headers
             )
-        return await port.send(
+        return port.send(
             self.method, headers, self.body, path_suffix=self.path_suffix, timeout=self.timeout
         )
 
@@ -314,7 +317,7 @@ class _Request:
     def from_the_start(self) -> "_Request":
         """The same without a place in a stream that is gone."""
         headers = tuple(header for header in self.headers if header[0] != _LAST_EVENT_ID)
-        return _Request(self.method, headers, self.body, self.path_suffix, self.timeout)
+        return self._replace(headers=headers)
 
 
 def _may_have_forgotten(status: int, body: bytes) -> bool:
