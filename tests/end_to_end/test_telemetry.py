@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from end_to_end.people import People
 from end_to_end.recording import Recorder
 from processes import HelioFactory, HelioProcess
 from telemetry.receiver import Receiver, texts
@@ -86,6 +87,28 @@ def test_metrics_count_what_was_decided(helio: HelioFactory, recorder: Recorder)
     assert found["helio_journal_records_total", frozenset()] >= 6
     assert found["helio_policy_rules", frozenset()] == 2
     assert found["process_resident_memory_bytes", frozenset()] > 1e6
+
+
+def test_metrics_count_what_people_say(helio: HelioFactory, recorder: Recorder) -> None:
+    rules = """
+approval:
+  mode: return
+  channels:
+    - { type: webhook, name: lost, url: 'http://127.0.0.1:9/', secret: a-secret-of-theirs }
+policies:
+  rules: [{ match: { tool: read_mail }, action: require_approval }]
+"""
+    process, people = (made := helio(rules, upstream=recorder.url)), People(made)
+    call(process, "read_mail")
+    (ticket,) = people.wait_for()
+    assert scrape(process)["helio_approvals_pending", frozenset()] == 1
+    assert people.deny(ticket) == 200
+    found = scrape(process)
+    assert found["helio_approvals_pending", frozenset()] == 0
+    assert found["helio_approvals_total", frozenset(("denied",))] == 1
+    assert found["helio_approval_wait_seconds_count", frozenset()] == 1
+    failed = "helio_approval_notification_failures_total", frozenset(("lost",))
+    people.until(lambda: scrape(process)[failed] == 1)
 
 
 def test_metrics_need_the_secret_and_can_be_switched_off(

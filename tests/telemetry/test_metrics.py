@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from helio.telemetry.gauges import Gauge, Gauges, single
@@ -37,7 +38,7 @@ def ended(record: dict[str, object]) -> EndedCall:
     return EndedCall(record, 0, 0, None)
 
 
-def samples(metrics: CallMetrics | Gauges) -> Iterator[Sample]:
+def samples(metrics: Collector) -> Iterator[Sample]:
     """What a scraper reads."""
     registry = CollectorRegistry()
     registry.register(metrics)
@@ -45,7 +46,7 @@ def samples(metrics: CallMetrics | Gauges) -> Iterator[Sample]:
         yield from family.samples
 
 
-def values(metrics: CallMetrics | Gauges, name: str, *labels: str) -> dict[tuple[str, ...], float]:
+def values(metrics: Collector, name: str, *labels: str) -> dict[tuple[str, ...], float]:
     """A family's values by these of its labels."""
     found = [sample for sample in samples(metrics) if sample.name == name]
     assert all(set(sample.labels) == set(labels) for sample in found)

@@ -156,7 +156,7 @@ class Application:
                 self._tool_lock.watch()
         await self._upstreams.start()
         targets = self._upstreams.targets()
-        self._observing = Observing(config, self._upstreams.lists)
+        self._observing = Observing(config, self._upstreams.lists, self._broker)
         self._redaction.hide_in_logs()
         self._agents = Agents(config, targets)
         await self._agents.start()

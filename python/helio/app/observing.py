@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from helio.approvals.broker import Broker
 from helio.config.sections import HelioConfig, OtlpConfig
 from helio.evaluator import VERSION
 from helio.operator.metrics import metrics_route
+from helio.telemetry.approvals import ApprovalMetrics
 from helio.telemetry.gauges import Gauge, Gauges
 from helio.telemetry.metrics import CallMetrics
 from helio.telemetry.observation import Observer
@@ -30,14 +32,18 @@ CLOSE_SECONDS = 3.0
 
 
 class Observing:
-    """Who looks at calls. `metrics` counts them, None when nobody scrapes; `is_listed` says whether
-    an upstream lists a tool."""
+    """Who looks at calls and at the tickets of `broker`. `metrics` counts calls, None when nobody
+    scrapes; `is_listed` says whether an upstream lists a tool."""
 
-    def __init__(self, config: HelioConfig, is_listed: Callable[[str, str], bool]) -> None:
+    def __init__(
+        self, config: HelioConfig, is_listed: Callable[[str, str], bool], broker: Broker
+    ) -> None:
         self.metrics: CallMetrics | None = None
+        self._approvals = ApprovalMetrics(lambda: len(broker.tickets("pending")), broker.channels)
         self._collector: Collector | None = None
         if config.telemetry.metrics and config.dashboard.enabled:
             self.metrics = CallMetrics(is_listed)
+            broker.subscribe(self._approvals.changed)
         if config.telemetry.otlp is not None:
             self._collector = _collector(config.telemetry.otlp, config.environment)
             logging.getLogger().addHandler(self._collector.handler)
@@ -54,7 +60,9 @@ class Observing:
 
     def routes(self, gauges: Iterable[Gauge]) -> list[web.RouteDef]:
         """`/metrics`, with these gauges beside what is counted; nothing when nobody scrapes."""
-        return [] if self.metrics is None else [metrics_route([self.metrics, Gauges(gauges)])]
+        if self.metrics is None:
+            return []
+        return [metrics_route([self.metrics, self._approvals, Gauges(gauges)])]
 
     async def stop(self) -> None:
         """Sends what waits, within reason: the end does not wait for a collector that hangs."""

@@ -35,7 +35,8 @@ class Broker:
     """All tickets of one Helio.
 
     `now` reads both clocks, `new_id(wall)` makes an id, `shown` hides in what people say what must
-    not be written. Before `start` the past is restored.
+    not be written. Before `start` the past is restored. `channels` are the names of those that
+    there are.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Broker:
     ) -> None:
         self._keeping = Keeping(journal, keep_unrecorded=settings.keep_unrecorded)
         self._settings = settings
+        self.channels = tuple(channels)
         self._now = now
         self._new_id = new_id
         self._shown = shown

@@ -6,7 +6,7 @@ happens with every call; what scrapers read is made of it when they ask (`collec
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Final, TypeAlias, TypeVar
 
@@ -45,22 +45,23 @@ _Durations: TypeAlias = dict[str, "Durations"]
 
 
 class Durations:
-    """A histogram of durations in milliseconds."""
+    """A histogram of durations in milliseconds; `bounds` are the upper ones of its buckets."""
 
-    __slots__ = ("_counts", "_sum")
+    __slots__ = ("_bounds", "_counts", "_sum")
 
-    def __init__(self) -> None:
-        self._counts = [0] * (len(BUCKETS_MS) + 1)
+    def __init__(self, bounds: Sequence[float] = BUCKETS_MS) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
         self._sum = 0.0
 
     def observe(self, milliseconds: float) -> None:
         """Counts one."""
-        self._counts[bisect_left(BUCKETS_MS, milliseconds)] += 1
+        self._counts[bisect_left(self._bounds, milliseconds)] += 1
         self._sum += milliseconds
 
     def seconds(self) -> tuple[list[tuple[str, float]], float]:
         """The cumulative buckets by their upper bound, and the sum, both in seconds."""
-        bounds = [*(repr(bound / 1000) for bound in BUCKETS_MS), "+Inf"]
+        bounds = [*(repr(bound / 1000) for bound in self._bounds), "+Inf"]
         counts = [float(count) for count in accumulate(self._counts)]
         return list(zip(bounds, counts, strict=True)), self._sum / 1000
 
