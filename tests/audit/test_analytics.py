@@ -119,7 +119,7 @@ async def test_no_rows_are_no_fault(filled: Any) -> None:
     assert (found["total"], found["spend"], found["per_hour"]) == (0, {}, [])
 
 
-@pytest.mark.parametrize("amount", ["0.1234567891", "99999999999999999999", "0.000000001"])
+@pytest.mark.parametrize("amount", ["0.1234567891", "99999999999999999999", "0.000000001", f"1{30 * '0'}"])
 async def test_sums_are_exact(
     started: Start, directory: Path, call: Any, connection: Any, amount: str
 ) -> None:

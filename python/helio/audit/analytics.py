@@ -71,7 +71,8 @@ def analytics(connection: duckdb.DuckDBPyConnection, filters: Filters) -> dict[s
 _EXACT: Final = r"regexp_full_match(pair.value, '\d{1,19}(\.\d{1,9})?')"
 """Amounts that a sum in DuckDB keeps every digit of."""
 _SPEND: Final = f"""
-SELECT pair.key, hour, sum(CASE WHEN {_EXACT} THEN pair.value::DECIMAL(38, 9) END)::VARCHAR,
+SELECT pair.key, hour,
+       sum(CASE WHEN {_EXACT} THEN try_cast(pair.value AS DECIMAL(38, 9)) END)::VARCHAR,
        list(pair.value) FILTER (NOT {_EXACT})
 FROM (
     SELECT {_HOUR} AS hour,
