@@ -30,6 +30,10 @@ const FORMS: &[&str] = &[
     r#"\b[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/?#@:"'<>]*:(?<secret>[^\s/?#@"'<>]+)@"#,
     r#"(?i)[?&;](?:access_token|refresh_token|id_token|token|api_?key|key|password|passwd|pwd|secret|client_secret|sig|signature|x-amz-signature|x-amz-security-token)=(?<secret>[^&\s#"'<>;]{4,})"#,
     r#"(?i)\b(?:password|passwd|pwd|client_secret|secret_key|api_?key|accountkey|sharedaccesskey)=(?<secret>[^;&\s"',<>]{4,})"#,
+    // Members with the names of `KEYS` in texts that are not JSON as a whole: quoted, escaped, in single quotes.
+    r#""(?i:KEYS)"\s*:\s*"(?<secret>(?:\\.|[^"\\])+)"#,
+    r#"\\+"(?i:KEYS)\\+"\s*:\s*\\+"(?<secret>[^"]+?)(?:\\*"|$)"#,
+    r"'(?i:KEYS)'\s*:\s*'(?<secret>(?:\\.|[^'\\])+)",
     // Tokens of vendors.
     r"\bgh[pousr]_[A-Za-z0-9]{36,255}\b",
     r"\bgithub_pat_[A-Za-z0-9_]{22,255}\b",
@@ -88,6 +92,18 @@ pub(super) fn is_key(folded: &str) -> bool {
     KEYS.binary_search(&letters(folded).as_str()).is_ok()
 }
 
+/// The keys as an expression.
+static NAMES: LazyLock<String> = LazyLock::new(|| {
+    let names: Vec<String> = KEYS.iter().map(|key| apart(key)).collect();
+    names.join("|")
+});
+
+/// A key with an optional `-` or `_` between any two letters.
+fn apart(key: &str) -> String {
+    let letters: Vec<String> = key.chars().map(String::from).collect();
+    letters.join("[-_]?")
+}
+
 struct Forms {
     set: RegexSet,
     each: Vec<Pattern>,
@@ -95,13 +111,13 @@ struct Forms {
 
 /// Compiled once a process. INVARIANT: every form is a regular expression (`tests/values/redact.rs` uses each).
 static COMPILED: LazyLock<Option<Forms>> = LazyLock::new(|| {
-    let set = regex::RegexSetBuilder::new(FORMS.iter().map(|form| ascii(form)))
+    let set = regex::RegexSetBuilder::new(FORMS.iter().map(|form| written(form)))
         .size_limit(64 * 1024 * 1024)
         .dfa_size_limit(64 * 1024 * 1024)
         .build();
     let each: Result<Vec<Pattern>, _> = FORMS
         .iter()
-        .map(|form| Regex::new(&ascii(form)).map(Pattern::new))
+        .map(|form| Regex::new(&written(form)).map(Pattern::new))
         .collect();
     Some(Forms {
         set: set.ok()?,
@@ -110,8 +126,9 @@ static COMPILED: LazyLock<Option<Forms>> = LazyLock::new(|| {
 });
 
 /// Word boundaries by ASCII letters alone: a token may stand right behind any other letter, and is found faster.
-fn ascii(form: &str) -> String {
-    form.replace(r"\b", r"(?-u:\b)")
+/// `KEYS` stands for all of them, their words together or apart.
+fn written(form: &str) -> String {
+    form.replace(r"\b", r"(?-u:\b)").replace("KEYS", &NAMES)
 }
 
 /// Where credentials stand in a text, in no order; they may overlap.

@@ -224,6 +224,41 @@ fn members_that_hold_credentials_are_hidden_by_their_names() {
 }
 
 #[test]
+fn members_are_found_in_texts_that_are_not_json_as_a_whole() {
+    for (text, expected) in [
+        (
+            r#"{"password": "hunter2"} {"user": "ann", "Api_Key":"k1"}"#,
+            r##"{"password": "#"} {"user": "ann", "Api_Key":"#"}"##,
+        ),
+        (
+            "```json\n{\"client-secret\" : \"it\\\"s mine\"}\n```",
+            "```json\n{\"client-secret\" : \"#\"}\n```",
+        ),
+        (
+            r#"said "{\"PASSWORD\": \"hunter2\", \"a\": \"b\"}""#,
+            r##"said "{\"PASSWORD\": \"#\", \"a\": \"b\"}""##,
+        ),
+        (
+            r"{'password': 'hunter2', 'a': 1}",
+            r"{'password': '#', 'a': 1}",
+        ),
+        (
+            r#"cut off: {"refreshToken":"hunt"#,
+            r##"cut off: {"refreshToken":"#"##,
+        ),
+    ] {
+        assert_eq!(outline("secrets", text), expected);
+    }
+    for text in [
+        r#"see "password" and "secret""#,
+        r#"{"password": {"type": "string"}} {}"#,
+        r#"{"password_hint": "the cat"} {}"#,
+    ] {
+        assert_eq!(found("secrets", text), None, "{text}");
+    }
+}
+
+#[test]
 fn ordinary_texts_hold_no_secrets() {
     for text in [
         "a basic understanding of responsibilities",
