@@ -17,12 +17,26 @@ from helio.cli import (
     export,
     init,
     replay,
+    schema,
     start,
     stdio,
     tools,
 )
 
-COMMANDS = (init, compile, replay, tools, start, stdio, approvals, export, audit, bench, demo)
+COMMANDS = (
+    init,
+    compile,
+    schema,
+    replay,
+    tools,
+    start,
+    stdio,
+    approvals,
+    export,
+    audit,
+    bench,
+    demo,
+)
 """The modules of the commands, in the order of `helio --help`. Each has `register(app)`."""
 
 

@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import PlainValidator, SecretStr, ValidationInfo
+from pydantic import PlainValidator, SecretStr, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from helio.config import scalars
@@ -271,37 +271,78 @@ def _redaction_key(value: object) -> SecretStr:
     return secret
 
 
-Text = Annotated[str, _text()]
-Texts = Annotated[tuple[str, ...], _texts()]
-Detectors = Annotated[tuple[str, ...], _texts(_detector)]
-Name = Annotated[str, _text(_name)]
-Url = Annotated[str, _text(_url)]
-PublicUrl = Annotated[str, _text(_public_url)]
+DURATION_FORM: Final = {"type": "string", "pattern": r"^[0-9]{1,15}(ms|s|m|h|d)$"}
+SIZE_FORM: Final = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1},
+        {"type": "string", "pattern": r"^[0-9]{1,15} ?(B|KiB|MiB|GiB|kB|KB|MB|GB)?$"},
+    ]
+}
+AMOUNT_FORM: Final = {"type": "number", "exclusiveMinimum": 0}
+"""What the file holds where the models hold what was read: for the JSON Schema."""
+_WRITTEN_TEXT: Final = WithJsonSchema({"type": "string", "minLength": 1})
+
+
+def one_or_several(form: dict[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of a value, or of a list of at least one."""
+    return {"anyOf": [form, {"type": "array", "items": form, "minItems": 1}]}
+
+
+Text = Annotated[str, _text(), _WRITTEN_TEXT]
+Texts = Annotated[
+    tuple[str, ...], _texts(), WithJsonSchema(one_or_several({"type": "string", "minLength": 1}))
+]
+Detectors = Annotated[
+    tuple[str, ...], _texts(_detector), WithJsonSchema(one_or_several({"enum": list(DETECTORS)}))
+]
+Name = Annotated[str, _text(_name), _WRITTEN_TEXT]
+Url = Annotated[str, _text(_url), _WRITTEN_TEXT]
+PublicUrl = Annotated[str, _text(_public_url), _WRITTEN_TEXT]
 KeysUrl = Annotated[
-    str, _text(_encrypted_url("keys are fetched over `https`, or from this machine"))
+    str,
+    _text(_encrypted_url("keys are fetched over `https`, or from this machine")),
+    _WRITTEN_TEXT,
 ]
 ChannelUrl = Annotated[
-    str, _text(_encrypted_url("what is asked goes over `https`, or to this machine"))
+    str,
+    _text(_encrypted_url("what is asked goes over `https`, or to this machine")),
+    _WRITTEN_TEXT,
 ]
-SlackMember = Annotated[str, _text(_slack_member)]
-NetworkField = Annotated[Network, PlainValidator(reading(_network))]
-Origin = Annotated[str, _text(_origin)]
-Host = Annotated[str, _text(_host)]
-HeaderName = Annotated[str, _text(_header_name)]
-Boolean = Annotated[bool, PlainValidator(reading(scalars.read_boolean))]
-Port = Annotated[int, PlainValidator(reading(lambda value: scalars.read_integer(value, 0, 65_535)))]
-DurationField = Annotated[scalars.Duration, PlainValidator(reading(scalars.read_duration))]
-Leeway = Annotated[scalars.Duration, PlainValidator(reading(_leeway))]
-Window = Annotated[scalars.Duration | Literal["session"], PlainValidator(reading(_window))]
+SlackMember = Annotated[str, _text(_slack_member), _WRITTEN_TEXT]
+NetworkField = Annotated[Network, PlainValidator(reading(_network)), _WRITTEN_TEXT]
+Origin = Annotated[str, _text(_origin), _WRITTEN_TEXT]
+Host = Annotated[str, _text(_host), _WRITTEN_TEXT]
+HeaderName = Annotated[str, _text(_header_name), _WRITTEN_TEXT]
+Boolean = Annotated[
+    bool, PlainValidator(reading(scalars.read_boolean)), WithJsonSchema({"type": "boolean"})
+]
+Port = Annotated[
+    int,
+    PlainValidator(reading(lambda value: scalars.read_integer(value, 0, 65_535))),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 65_535}),
+]
+DurationField = Annotated[
+    scalars.Duration, PlainValidator(reading(scalars.read_duration)), WithJsonSchema(DURATION_FORM)
+]
+Leeway = Annotated[
+    scalars.Duration, PlainValidator(reading(_leeway)), WithJsonSchema(DURATION_FORM)
+]
+Window = Annotated[
+    scalars.Duration | Literal["session"],
+    PlainValidator(reading(_window)),
+    WithJsonSchema({"anyOf": [{"const": "session"}, DURATION_FORM]}),
+]
 Count = Annotated[
-    int, PlainValidator(reading(lambda value: scalars.read_integer(value, 1, 1_000_000)))
+    int,
+    PlainValidator(reading(lambda value: scalars.read_integer(value, 1, 1_000_000))),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 1_000_000}),
 ]
-Size = Annotated[int, PlainValidator(reading(scalars.read_size))]
-Amount = Annotated[str, PlainValidator(reading(scalars.read_amount))]
-Currency = Annotated[str, PlainValidator(reading(scalars.read_currency))]
-Secret = Annotated[SecretStr, PlainValidator(_secret)]
-RedactionKey = Annotated[SecretStr, PlainValidator(_redaction_key)]
-HeaderValue = Annotated[SecretStr, PlainValidator(_header_value)]
-Place = Annotated[str, PlainValidator(_place)]
-Directory = Annotated[Path, PlainValidator(_path)]
-File = Annotated[Path, PlainValidator(_path)]
+Size = Annotated[int, PlainValidator(reading(scalars.read_size)), WithJsonSchema(SIZE_FORM)]
+Amount = Annotated[str, PlainValidator(reading(scalars.read_amount)), WithJsonSchema(AMOUNT_FORM)]
+Currency = Annotated[str, PlainValidator(reading(scalars.read_currency)), _WRITTEN_TEXT]
+Secret = Annotated[SecretStr, PlainValidator(_secret), _WRITTEN_TEXT]
+RedactionKey = Annotated[SecretStr, PlainValidator(_redaction_key), _WRITTEN_TEXT]
+HeaderValue = Annotated[SecretStr, PlainValidator(_header_value), _WRITTEN_TEXT]
+Place = Annotated[str, PlainValidator(_place), _WRITTEN_TEXT]
+Directory = Annotated[Path, PlainValidator(_path), _WRITTEN_TEXT]
+File = Annotated[Path, PlainValidator(_path), _WRITTEN_TEXT]
