@@ -127,3 +127,32 @@ async def test_what_is_taken_back_waits_again_though_it_was_forgotten(
     assert [each.id for each in tickets.tickets("pending")] == [asked.id]
     assert (await waiter).status == "timeout"
     await tickets.aclose()
+
+
+@pytest.mark.parametrize("kept_at_last", [True, False])
+async def test_an_approval_counts_for_nobody_before_it_is_safe(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, kept_at_last: bool
+) -> None:
+    tickets = broker(journal, mode="return")
+    asked = await tickets.ask(request())
+    writing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(journal, "append_durable", lambda _kind, _data: writing)
+    approving = asyncio.create_task(tickets.approve(asked.id, "ada"))
+    await until(lambda: tickets.get(asked.id).status == "approved")
+    left = asyncio.create_task(tickets.ask(request(call_id="c2")))
+    await asyncio.sleep(0)
+    left.cancel()
+    await asyncio.wait([left])
+    again = asyncio.create_task(tickets.ask(request(call_id="c3")))
+    await asyncio.sleep(0)
+    assert (left.cancelled(), again.done()) == (True, False)
+    monkeypatch.undo()
+    if kept_at_last:
+        writing.set_result(None)
+    else:
+        writing.set_exception(JournalUnavailable("the disk is full"))
+    await asyncio.wait([approving, again])
+    assert (approving.exception() is None) is kept_at_last
+    status = "approved" if kept_at_last else "pending"
+    assert (again.result().id, again.result().status) == (asked.id, status)
+    await tickets.aclose()

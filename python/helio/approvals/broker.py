@@ -63,6 +63,7 @@ class Broker:
         self._waiters: dict[str, asyncio.Future[Ticket]] = {}
         self._deadlines = Deadlines(time_out=self._time_out, escalate=self._escalate)
         self._recording: dict[str, asyncio.Future[None]] = {}
+        self._deciding: dict[str, asyncio.Future[None]] = {}
         self._tasks: set[asyncio.Task[Ticket]] = set()
         self._subscribers = Subscribers()
         self._closing = False
@@ -130,7 +131,7 @@ class Broker:
             or self._book.untold(request, now)
         )
         if known is not None:
-            return known
+            return await self._once_safe(known, request)
         waiting = self._book.joinable(request)
         # When Helio ends, nobody is held any more.
         if waiting is None or (self._closing and self.mode == "hold"):
@@ -220,9 +221,22 @@ class Broker:
 
     # inside
 
+    async def _once_safe(self, known: Ticket, request: ApprovalRequest) -> Ticket:
+        """What people said of a ticket counts for a call when it is recorded, and not otherwise."""
+        try:
+            await self._keeping.safe(self._deciding.get(known.id))
+        except JournalUnavailable:
+            # It was taken back, and the ticket waits again.
+            return await self.ask(request)
+        except asyncio.CancelledError:
+            self._book.give_back([known.id])
+            raise
+        return known
+
     async def _ask_anew(self, request: ApprovalRequest) -> Ticket:
         self._book.make_room(request)
-        ticket, now = self._ticket(request), self._now()
+        now = self._now()
+        ticket = self._settings.ticket(request, self._new_id(now.wall), now.wall)
         recorded = self._keeping.queue(TICKET, requested_data(ticket))
         self._book.add(ticket, now.monotonic)
         if recorded is not None:
@@ -251,22 +265,6 @@ class Broker:
         self._notifier.notify(ticket, ticket.channels, "requested")
         self._subscribers.tell("requested", ticket)
         return ticket
-
-    def _ticket(self, request: ApprovalRequest) -> Ticket:
-        settings, now = self._settings, self._now()
-        timeout = request.timeout_ms or settings.timeout_ms
-        return Ticket.of(
-            request,
-            id=self._new_id(now.wall),
-            channels=request.channels or settings.channels,
-            timeout_ms=timeout,
-            mode=settings.mode,
-            state=State.HELD if settings.mode == "hold" else State.RETURNED,
-            requested_at=now.wall,
-            timeout_at=now.wall + timeout * MILLISECOND,
-            # An overage is never let through because nobody looked.
-            default_on_timeout="deny" if request.kind == "budget" else settings.default_on_timeout,
-        )
 
     async def _decide(
         self, ticket_id: str, happening: Happening, by: str | None, reason: str | None
@@ -306,11 +304,15 @@ class Broker:
         row = resolved_data(ticket, now.wall, now.monotonic - asked_at)
         recorded = self._keeping.queue(APPROVAL, row, needed=recorded_only)
         self._book.put(ticket, now.monotonic)
+        if recorded is not None and recorded_only:
+            self._deciding[ticket_id] = recorded
         try:
             safe = await self._keeping.safe(recorded, needed=recorded_only)
         except JournalUnavailable:
             self._take_back(was, asked_at)
             raise
+        finally:
+            self._deciding.pop(ticket_id, None)
         if not safe:
             self._backlog.add(row)
         # The channels may have told of it meanwhile; or it is forgotten, because many others ended.
