@@ -134,16 +134,14 @@ async def test_loading_goes_on_where_it_stopped(
     directory: Path,
     call: Any,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     piece: int,
 ) -> None:
-    monkeypatch.setattr("helio.audit.tail._PIECE", piece)
     chance = random.Random(piece)
     journal = await started(max_segment_bytes=6000)
     for round_number in range(4):
         await append_calls(journal, call, 15, f"r{round_number}-")
         with duckdb.connect(tmp_path / "resumed.duckdb") as connection:
-            loader = Loader(connection, directory)
+            loader = Loader(connection, directory, piece=piece)
             while loader.step() and chance.random() < 0.8:
                 pass
     for open_call, *_ in journal._open_calls.listed(()):

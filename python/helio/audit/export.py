@@ -37,6 +37,8 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
+_PIECE: Final = 16 * 1024 * 1024
+"""Bytes of the journal that are loaded at once: nobody waits for less."""
 _LONG_LINES = "maximum_object_size = 134217728"
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
@@ -95,7 +97,7 @@ def _opened(
     with TemporaryDirectory(prefix="helio-export-") as scratch:
         connection = duckdb.connect(Path(scratch) / "index.duckdb", config=_SETTINGS)
         try:
-            loader = Loader(connection, directory)
+            loader = Loader(connection, directory, piece=_PIECE)
             done = 0
             while size := loader.step():
                 done += size

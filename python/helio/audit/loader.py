@@ -17,7 +17,7 @@ import orjson
 from helio.audit.reach import CREATE
 from helio.audit.record import CALL_KINDS, COLUMNS, UNKNOWN_OUTCOME, Column
 from helio.audit.segment import Position, decode, path_of
-from helio.audit.tail import Piece, Tail
+from helio.audit.tail import PIECE, Piece, Tail
 from helio.errors import JournalDamaged
 
 VERSION: Final = 5
@@ -133,8 +133,10 @@ class Loader:
         connection: duckdb.DuckDBPyConnection,
         directory: Path,
         start: Position | None = None,
+        *,
+        piece: int = PIECE,
     ) -> None:
-        """New tables begin at `start`, or with the oldest segment.
+        """New tables begin at `start`, or with the oldest segment. `piece`: bytes of one step.
 
         Raises `IndexOutdated`, `JournalDamaged`, and DuckDB's own errors.
         """
@@ -143,7 +145,7 @@ class Loader:
         self.loaded, resume = self._remembered()
         connection.execute(_BATCH, [""])
         connection.execute(_WAITING)
-        self._tail = Tail(directory, resume or start)
+        self._tail = Tail(directory, resume or start, piece=piece)
         if self.loaded is not None:
             self._find_waiting(self.loaded)
 

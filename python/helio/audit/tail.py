@@ -4,14 +4,14 @@ Above: `loader`. Below: `segment`. Reads files; checks no chain (`recovery` does
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from helio.audit import segment
 from helio.audit.segment import Header, Position
 from helio.errors import JournalDamaged
 
-_PIECE = 4 * 1024 * 1024
-"""Bytes of a piece, more only where one line is longer."""
+PIECE: Final = 4 * 1024 * 1024
+"""Bytes of a piece."""
 
 
 class Piece(NamedTuple):
@@ -25,9 +25,13 @@ class Piece(NamedTuple):
 class Tail:
     """Walks through the segments of one directory. `place` is how far it came."""
 
-    def __init__(self, directory: Path, place: Position | None = None) -> None:
-        """Begins at `place`, or with the oldest segment."""
+    def __init__(
+        self, directory: Path, place: Position | None = None, *, piece: int = PIECE
+    ) -> None:
+        """Begins at `place`, or with the oldest segment. `piece` is how many bytes are read at
+        once, more only where one line is longer."""
         self._directory = directory
+        self._piece = piece
         self.place = place
 
     def next(self, limit: Position | None = None) -> Piece | None:
@@ -74,7 +78,7 @@ class Tail:
 
     def _read(self, place: Position, end: int) -> Piece | None:
         """The whole lines from the place on; None when there is only the beginning of one."""
-        size = _PIECE
+        size = self._piece
         with segment.path_of(self._directory, place.segment).open("rb") as file:
             while True:
                 file.seek(place.offset)

@@ -61,8 +61,10 @@ class Mark(NamedTuple):
 
 @dataclass(slots=True)
 class _Session:
-    """`open` are the calls under way: what they say holds already, but may be withdrawn."""
+    """`agent` is whose session it is, empty for nobody known. `open` are the calls under way: what
+    they say holds already, but may be withdrawn."""
 
+    agent: str
     seen: int
     open: dict[str, Visit] = field(default_factory=dict)
     called: dict[str, None] = field(default_factory=dict)
@@ -78,6 +80,8 @@ class _Session:
         return tool in self.called or any(visit.tool == tool for visit in self.open.values())
 
     def all_labels(self) -> tuple[str, ...]:
+        if not self.open:
+            return tuple(self.labels)
         under_way = (label for visit in self.open.values() for label in visit.labels)
         return tuple(dict.fromkeys([*self.labels, *under_way]))
 
@@ -295,7 +299,7 @@ class Sessions:
             return None
         session.seen = now
         self._sessions.move_to_end(key)
-        self._by_agent[_agent(key)].move_to_end(key)
+        self._by_agent[session.agent].move_to_end(key)
         return session
 
     def _opened(self, key: str, now: int) -> _Session:
@@ -309,7 +313,7 @@ class Sessions:
             self._forget_longest_idle(theirs)
         elif len(self._sessions) >= self._most:
             self._forget_longest_idle(self._sessions)
-        session = self._sessions[key] = _Session(now)
+        session = self._sessions[key] = _Session(agent, now)
         self._by_agent.setdefault(agent, OrderedDict())[key] = None
         return session
 
@@ -320,11 +324,11 @@ class Sessions:
                 return
 
     def _forget(self, key: str) -> None:
-        del self._sessions[key]
-        theirs = self._by_agent[_agent(key)]
+        agent = self._sessions.pop(key).agent
+        theirs = self._by_agent[agent]
         del theirs[key]
         if not theirs:
-            del self._by_agent[_agent(key)]
+            del self._by_agent[agent]
 
 
 def _agent(key: str) -> str:

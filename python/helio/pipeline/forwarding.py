@@ -83,13 +83,13 @@ class Forwarding:
     _judgement: Judgement
     _received: CallReceived
     _room: CallRoom
+    _shadow: ShadowNotes
     _started: Moment
     _visit: SessionVisit
 
     def __init__(self, governance: Governance) -> None:
         self._governance = governance
         self._state = State.NEW
-        self._shadow = ShadowNotes(governance)
         self._answer: Command | None = None
         self._sent = False
 

@@ -12,11 +12,11 @@ from helio.policy.graph import CompiledPolicy, RuleSummary
 class ActivePolicy:
     """A compiled policy ready to decide. A call keeps the one it began with, reloads or not.
 
-    `asks`: some rule asks for evidence or earlier calls. `needs_session`: what a session did before
-    can change a decision. `session_names` are the tools and the evidence that rules ask for,
-    `evidence_names` those that marks may stand for, and of calls of `bound_names` it counts what
-    they were about. `asking` are the rules that have a person asked, and how, by their index;
-    `asking_budgets` the budgets, by their id.
+    `demanding` are the rules that ask for evidence or earlier calls, by their index.
+    `needs_session`: what a session did before can change a decision. `session_names` are the tools
+    and the evidence that rules ask for, `evidence_names` those that marks may stand for, and of
+    calls of `bound_names` it counts what they were about. `asking` are the rules that have a person
+    asked, and how, by their index; `asking_budgets` the budgets, by their id.
     """
 
     def __init__(self, compiled: CompiledPolicy, hash_key: bytes | None = None) -> None:
@@ -37,11 +37,13 @@ class ActivePolicy:
             for budget in compiled.budgets
             if budget.on_exceed == "require_approval"
         }
-        evidence = [required for rule in compiled.rules for required in rule.evidence]
-        required = {tool for rule in compiled.rules for tool in rule.requires}
+        self.demanding = {
+            rule.index: rule for rule in compiled.rules if rule.evidence or rule.requires
+        }
+        evidence = [required for rule in self.demanding.values() for required in rule.evidence]
+        required = {tool for rule in self.demanding.values() for tool in rule.requires}
         self.evidence_names = frozenset(each.name for each in evidence)
         self.bound_names = frozenset(each.name for each in evidence if each.bind)
-        self.asks = bool(evidence or required)
         self.session_names = compiled.asked_tools | self.evidence_names | required
         self.needs_session = self.evaluator.needs_session_facts or bool(self.session_names)
 

@@ -64,10 +64,12 @@ class Prerequisites:
 
 def asked(decision: Decision, policy: ActivePolicy) -> list[RuleSummary]:
     """The rules of a decision that ask for something, those that only restrict it first."""
-    if not policy.asks:
+    demanding = policy.demanding
+    if not demanding:
         return []
-    rules = map(policy.rule, (*decision.restricting, decision.rule))
-    return [rule for rule in rules if rule is not None and (rule.evidence or rule.requires)]
+    return [
+        demanding[index] for index in (*decision.restricting, decision.rule) if index in demanding
+    ]
 
 
 def examine(rule: RuleSummary, arguments: bytes, facts: SessionFacts) -> Prerequisites:

@@ -60,12 +60,17 @@ def received(call: RecordedCall, sent: Message, continues: str | None) -> CallRe
         message=sent,
         call_id=call.id,
         upstream=call.upstream or "",
-        session=SessionIdentity(call.session_id, cast("Source | None", call.session_source), ()),
+        session=_session(call.session_id, call.session_source),
         agent=call.agent,
         protocol_version=call.protocol_version,
         origin=call.origin or "mcp",
         continues=continues,
     )
+
+
+@lru_cache(maxsize=4096)
+def _session(id_: str | None, source: str | None) -> SessionIdentity:
+    return SessionIdentity(id_, cast("Source | None", source), ())
 
 
 def continued(call: RecordedCall) -> str | None:

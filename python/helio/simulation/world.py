@@ -131,16 +131,16 @@ class World:
                 if isinstance(event, events.RoomRefused | events.BudgetsRefused):
                     course.refusal = event.refusal
                 return event
-            elif isinstance(command, commands.AskApproval):
-                return self._asked(command.request, course.decided)
             elif isinstance(command, commands.RecordIntent):
                 course.record, course.stage = command.data, Stage.JUDGED
-            elif isinstance(command, commands.RecordBlocked):
-                course.record = command.data
             elif isinstance(command, commands.Forward):
                 course.stage = Stage.FORWARDED
+            elif isinstance(command, commands.RecordBlocked):
+                course.record = command.data
             elif isinstance(command, commands.Answer):
                 course.answer = command.body
+            elif isinstance(command, commands.AskApproval):
+                return self._asked(command.request, course.decided)
         return None
 
     def _asked(self, request: ApprovalRequest, decided: State) -> Event:
