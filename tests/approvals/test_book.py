@@ -15,7 +15,7 @@ from helio.approvals import book as module
 from helio.approvals.book import Book
 from helio.approvals.records import changed_data, requested_data
 from helio.errors import AlreadyResolved, TooManyTickets, UnknownTicket
-from helio.governance.ticket import Happening, State, Ticket, follow
+from helio.governance.ticket import ApprovalRequest, Happening, State, Ticket, follow
 
 TTL = 900 * SECOND
 BINDINGS = st.sampled_from(["a", "b"])
@@ -286,3 +286,25 @@ def test_an_approval_that_was_used_before_its_record_came_stays_used() -> None:
     again.restarted()
     again.put(replace(again.get("t0"), state=State.APPROVED), 0)
     assert again.grant(request(binding="b0"), 0) is None
+
+
+def test_looking_for_a_ticket_takes_no_longer_for_a_call_that_is_given_up_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    book = Book(grant_ttl_ns=TTL)
+    for number in range(100):
+        book.add(ticket(f"t{number}", State.RETURNED), 0)
+        ending = State.CANCELLED if number % 2 else State.DENIED
+        book.put(replace(book.get(f"t{number}"), state=ending), 0)
+        book.untold(request(), 0)
+    compared: list[str] = []
+
+    def fits(one: Ticket, _other: ApprovalRequest) -> bool:
+        compared.append(one.id)
+        return False
+
+    monkeypatch.setattr(Ticket, "fits", fits)
+    assert book.grant(request(), 0) is None
+    assert book.joinable(request()) is None
+    assert compared == []
+    assert len(book) == 100

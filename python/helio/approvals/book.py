@@ -110,6 +110,7 @@ class Book:
         for entry in self._fitting(request):
             if not entry.told and entry.until > now:
                 entry.told = True
+                self._unbind(entry.ticket)
                 return entry.ticket
         return None
 
@@ -152,6 +153,9 @@ class Book:
             # Who gave the call up, or came too late, has to ask anew.
             over = (State.CANCELLED, State.CLIENT_DISCONNECTED)
             entry.told = held or ticket.allows or ticket.state in over
+            if not _counts(entry):
+                # However often a call is given up, looking for its ticket takes no longer.
+                self._unbind(ticket)
             self._decided[ticket.id] = None
             self._decided_bytes += entry.weight
             self._trim(now)
@@ -159,6 +163,8 @@ class Book:
             # What was decided could not be kept.
             entry.taken, entry.told = False, True
             self._decide_no_more(entry)
+            self._unbind(ticket)
+            self._by_binding.setdefault(ticket.binding, []).append(ticket.id)
             self._wait(entry)
 
     def remove(self, ticket_id: str) -> None:
@@ -296,11 +302,15 @@ class Book:
             self._forget(entry.ticket.id)
 
     def _forget(self, ticket_id: str) -> None:
-        binding = self._entries.pop(ticket_id).ticket.binding
-        bound = self._by_binding[binding]
-        bound.remove(ticket_id)
+        self._unbind(self._entries.pop(ticket_id).ticket)
+
+    def _unbind(self, ticket: Ticket) -> None:
+        """Nothing counts for its call any more, or it is forgotten."""
+        bound = self._by_binding.get(ticket.binding, [])
+        if ticket.id in bound:
+            bound.remove(ticket.id)
         if not bound:
-            del self._by_binding[binding]
+            self._by_binding.pop(ticket.binding, None)
 
 
 def _weight(request: ApprovalRequest) -> int:
