@@ -1,6 +1,7 @@
 """Fixtures that several rooms share: free ports, upstreams, and Helio as a process."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,10 @@ from processes import (
 )
 
 EVERYTHING = Peer("@modelcontextprotocol/server-everything")
+
+# A run in the background ignores Ctrl-C, and so would every process that a test starts and ends so.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

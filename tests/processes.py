@@ -3,8 +3,10 @@
 Everything listens on loopback, waits for readiness by asking, and is ended by its own id.
 """
 
+import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,6 +17,7 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +30,29 @@ GONE_WITHIN = 15.0
 """Seconds that a process may take to end after SIGTERM."""
 ANY_PORTS = {"HELIO_DEMO_PORT": "0", "HELIO_DEMO_OPERATOR_PORT": "0"}
 """For the demo and the examples: several may run at once, and must not meet on the usual ports."""
+PORT_RANGES, PORTS_EACH = 5, 4000
+"""Ranges of ports below those that the kernel gives to connections, and their size."""
 SECRET = "a-secret-for-the-operator-port-of-tests"
 
 
 def choose_free_port() -> int:
-    """A loopback port that nothing listened on a moment ago."""
-    with socket.create_server((LOOPBACK, 0)) as probe:
-        return int(probe.getsockname()[1])
+    """A loopback port that nothing listens on.
+
+    It is chosen among those that the kernel gives to nobody on its own, and each process of a test
+    run has its own thousands, so that none takes it before it is used.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 12_000 + worker % PORT_RANGES * PORTS_EACH
+    while True:
+        port = first + random.randrange(PORTS_EACH)
+        if port in _chosen:
+            continue
+        with contextlib.suppress(OSError), socket.create_server((LOOPBACK, port)):
+            _chosen.add(port)
+            return port
+
+
+_chosen: set[int] = set()
 
 
 def listens(port: int) -> bool:
@@ -157,7 +176,7 @@ class HelioProcess:
         try:
             with urllib.request.urlopen(f"{self.operator_url}/api/health", timeout=2) as answer:
                 return json.load(answer)
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
+        except (urllib.error.URLError, TimeoutError, ConnectionError, HTTPException):
             return None
 
     def wait_for_index(self) -> "HelioProcess":
