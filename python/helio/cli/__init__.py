@@ -20,6 +20,7 @@ from helio.cli import (
     schema,
     start,
     stdio,
+    testing,
     tools,
 )
 
@@ -27,6 +28,7 @@ COMMANDS = (
     init,
     compile,
     schema,
+    testing,
     replay,
     tools,
     start,

@@ -79,10 +79,10 @@ def load(path: Path, serving: Path) -> LoadedCandidate:
         session = _session_of(serving)
         compiled = _whatever(policy)
     else:
-        loaded = _loaded(path)
-        policy = _compiled(loaded)
+        loaded = loaded_for_trying(path)
+        policy = compiled_or_ended(loaded)
         session = SessionConfig() if loaded.config is None else loaded.config.session
-        compiled = partial(_compiled_in, path)
+        compiled = partial(compiled_in, path)
     candidate = Candidate(
         compiled,
         session_falls_back=session.on_unresolved == "anonymous",
@@ -98,7 +98,8 @@ def _from_graph(path: Path, text: bytes) -> CompiledPolicy:
         output.fail(f"{path}: {error}", "`helio compile -o` writes such files")
 
 
-def _loaded(path: Path) -> LoadedConfig:
+def loaded_for_trying(path: Path) -> LoadedConfig:
+    """A configuration that need not name an upstream, nor have its secrets."""
     environment: Mapping[str, str] = os.environ
     return load_config(path, environment=environment, purpose="compile", needs_upstream=False)
 
@@ -108,16 +109,17 @@ def _whatever(policy: CompiledPolicy) -> Compile:
     return lambda _environment: policy
 
 
-def _compiled_in(path: Path, environment: str | None) -> CompiledPolicy:
+def compiled_in(path: Path, environment: str | None) -> CompiledPolicy:
     """The policy as it would be where calls came in."""
-    loaded = _loaded(path)
+    loaded = loaded_for_trying(path)
     if loaded.config is None:
-        return _compiled(loaded)
+        return compiled_or_ended(loaded)
     config = loaded.config.model_copy(update={"environment": environment})
-    return _compiled(replace(loaded, config=config))
+    return compiled_or_ended(replace(loaded, config=config))
 
 
-def _compiled(loaded: LoadedConfig) -> CompiledPolicy:
+def compiled_or_ended(loaded: LoadedConfig) -> CompiledPolicy:
+    """Its policy. Ends the command, with every fault, when there is none."""
     compiled = compile_loaded(loaded)
     if compiled.policy is None:
         output.show(compiled.diagnostics, compiled.source, errors=True)
@@ -126,14 +128,14 @@ def _compiled(loaded: LoadedConfig) -> CompiledPolicy:
 
 
 def _session_of(serving: Path) -> SessionConfig:
-    config = _loaded(serving).config if serving.is_file() else None
+    config = loaded_for_trying(serving).config if serving.is_file() else None
     return SessionConfig() if config is None else config.session
 
 
 def _pricings(serving: Path, path: Path) -> tuple[Pricing, ...]:
     if not serving.is_file() or serving.resolve() == path.resolve():
         return ()
-    policy = compile_loaded(_loaded(serving)).policy
+    policy = compile_loaded(loaded_for_trying(serving)).policy
     return () if policy is None else (Pricing(policy),)
 
 

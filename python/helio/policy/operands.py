@@ -40,7 +40,7 @@ def operand_json(operation: Operation) -> str:
     if isinstance(operand, Scalar) and isinstance(operand.value, Interpolated):
         value = _read(operation)
         return value.text if isinstance(value, Number) else _json(value)
-    return _written(operand)
+    return json_text(operand)
 
 
 def _read(operation: Operation) -> object:
@@ -60,16 +60,17 @@ def _stand_in(node: Node) -> object:
     return {} if isinstance(node, Mapping) else ()
 
 
-def _written(node: Node) -> str:
+def json_text(node: Node) -> str:
+    """A value of the file as JSON: keys sorted, numbers with all their digits."""
     match node:
         case Scalar(value=Number(text=text)):
             return text
         case Scalar(value=value):
             return _json(value)
         case Sequence(items=items):
-            return "[" + ",".join(_written(item) for item in items) + "]"
+            return "[" + ",".join(json_text(item) for item in items) + "]"
         case Mapping(entries=entries):
-            pairs = (f"{_json(key)}:{_written(entries[key].value)}" for key in sorted(entries))
+            pairs = (f"{_json(key)}:{json_text(entries[key].value)}" for key in sorted(entries))
             return "{" + ",".join(pairs) + "}"
 
 

@@ -2,8 +2,8 @@
 
 Above: `helio.cli`. Below: `cases`. The form is that of "Policy tests" in the product reference;
 beside it a step may say by which `agent` it is, a call its `upstream` and its tool's
-`annotations`, and by `outcome: error` that it does not succeed. `at` is how long after the step
-before.
+`annotations`, by `outcome: error` that it does not succeed, and by `approval` what people say when
+they are asked. `at` is how long after the step before. `testing.reading` reads it.
 """
 
 import re
@@ -16,6 +16,7 @@ from helio.audit.recorded import RecordedCall
 from helio.config.scalars import Duration
 from helio.evaluator import canonical_json
 from helio.governance.feedback import instant
+from helio.governance.ticket import State
 from helio.simulation import facts
 from helio.simulation.cases import Case
 from helio.simulation.verdict import Verdict
@@ -23,6 +24,12 @@ from helio.simulation.verdict import Verdict
 _UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What stands in JSON texts as it is, and not in YAML's."""
 _MILLISECOND: Final = 1_000_000
+_ANSWERS: Final = {
+    State.APPROVED: "approve",
+    State.BREAK_GLASS: "approve",
+    State.DENIED: "deny",
+    State.TIMEOUT: "timeout",
+}
 
 
 def written(cases: Sequence[Case], digest: str) -> str:
@@ -49,7 +56,8 @@ def _case(case: Case) -> list[str]:
     for step in case.steps:
         # Of the last one nothing is asked but the decision.
         ends = step is not case.steps[-1]
-        lines += _step(step, step.at - before, case.expected.get(step.id), ends=ends)
+        answer = _ANSWERS.get(facts.decided(step), "") if step.id in case.asked else None
+        lines += _step(step, step.at - before, case.expected.get(step.id), answer, ends=ends)
         before = step.at
     return lines
 
@@ -58,7 +66,10 @@ def _told(verdict: Verdict) -> str:
     return verdict.reason or verdict.decision or ""
 
 
-def _step(step: RecordedCall, passed: int, expected: Verdict | None, *, ends: bool) -> list[str]:
+def _step(
+    step: RecordedCall, passed: int, expected: Verdict | None, answer: str | None, *, ends: bool
+) -> list[str]:
+    """`answer` is what people said: None when they are not asked, empty when they did not."""
     parts = []
     if passed:
         parts.append(f'at: "+{Duration(passed // _MILLISECOND).text()}"')
@@ -73,8 +84,12 @@ def _step(step: RecordedCall, passed: int, expected: Verdict | None, *, ends: bo
         forwarded = ends and expected is not None and expected.passes
         if forwarded and (step.outcome != "answered" or step.asks):
             parts.append("outcome: error")
+        if answer:
+            parts.append(f"approval: {answer}")
         if expected is not None:
-            told = expected.as_object().items()
+            # How a call ends that nobody decides about is up to its client.
+            known = expected._replace(reason=None) if answer == "" else expected
+            told = known.as_object().items()
             parts.append(
                 f"expect: {_spaced([f'{name}: {_json(value)}' for name, value in told if value])}"
             )

@@ -24,12 +24,14 @@ Steps = Sequence[RecordedCall]
 class Case(NamedTuple):
     """A call and what must come before it, on a clock of whole milliseconds that begins at 0.
 
-    `expected` are the verdicts of the calls among the steps, by their ids.
+    `expected` are the verdicts of the calls among the steps, by their ids; `asked` are the ids of
+    those that people are asked about.
     """
 
     judged: Judged
     steps: tuple[RecordedCall, ...]
     expected: dict[str, Verdict]
+    asked: frozenset[str]
 
 
 def written_case(judged: Judged, earlier: Steps, replay: Callable[[], Replay]) -> Case | None:
@@ -42,8 +44,15 @@ def written_case(judged: Judged, earlier: Steps, replay: Callable[[], Replay]) -
             steps = _fewest(steps, judged, replay)
             if len(steps) > MOST_STEPS:
                 return None
-            return Case(judged, steps, _verdicts(steps, replay))
+            return _case(judged, steps, replay)
     return None
+
+
+def _case(judged: Judged, steps: tuple[RecordedCall, ...], replay: Callable[[], Replay]) -> Case:
+    played = _played(steps, replay)
+    expected = {id_: told.new for id_, told in played.items() if told.new is not None}
+    asked = frozenset(id_ for id_, told in played.items() if told.asked)
+    return Case(judged, steps, expected, asked)
 
 
 def _choices(call: RecordedCall, earlier: Steps) -> Iterator[Steps]:
@@ -90,16 +99,16 @@ def _fewest(
 
 
 def _reached(steps: Steps, judged: Judged, replay: Callable[[], Replay]) -> bool:
-    verdicts = _verdicts(steps, replay)
-    return judged.new is not None and verdicts.get(judged.call.id) == judged.new
+    told = _played(steps, replay).get(judged.call.id)
+    return judged.new is not None and told is not None and told.new == judged.new
 
 
-def _verdicts(steps: Steps, replay: Callable[[], Replay]) -> dict[str, Verdict]:
-    """What the policy says of each call; of none that it cannot judge."""
+def _played(steps: Steps, replay: Callable[[], Replay]) -> dict[str, Judged]:
+    """What the policy says of each call."""
     found = {}
     playing = replay()
     for step in steps:
         told = playing.take(step)
-        if told is not None and told.new is not None:
-            found[step.id] = told.new
+        if told is not None:
+            found[step.id] = told
     return found

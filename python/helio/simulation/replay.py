@@ -52,7 +52,7 @@ Kind = Change | Literal["indeterminate", "guarded"]
 
 class Judged(NamedTuple):
     """One call of the period. `why` says what could not be judged, or which guard it was; `money`
-    what a call is worth that goes another way."""
+    what a call is worth that goes another way. `asked`: the new policy has people asked."""
 
     call: RecordedCall
     kind: Kind
@@ -60,6 +60,7 @@ class Judged(NamedTuple):
     new: Verdict | None = None
     why: str | None = None
     money: Money = MappingProxyType({})
+    asked: bool = False
 
 
 class Tried(NamedTuple):
@@ -211,7 +212,8 @@ class Replay:
             return Judged(recorded, "guarded", old, new, new.reason)
         kind = old.change_to(new)
         money = self._money(call) if kind in ("widened", "narrowed") else {}
-        return Judged(recorded, kind, old, new, money=money)
+        asked = "approval_status" in course.record
+        return Judged(recorded, kind, old, new, money=money, asked=asked)
 
     def _forward(self, call: _Call, course: Course) -> None:
         recorded = call.recorded

@@ -139,9 +139,16 @@ class World:
                 course.record = command.data
             elif isinstance(command, commands.Answer):
                 course.answer = command.body
+            elif isinstance(command, commands.UseApprovals | commands.GiveBackApprovals):
+                self._settle_approvals(command)
             elif isinstance(command, commands.AskApproval):
                 return self._asked(command.request, course.decided)
         return None
+
+    def _settle_approvals(
+        self, command: commands.UseApprovals | commands.GiveBackApprovals
+    ) -> None:
+        """Here no approval outlives its call."""
 
     def _asked(self, request: ApprovalRequest, decided: State) -> Event:
         """What comes of asking people."""

@@ -1,0 +1,151 @@
+"""Test files are read strictly: what is wrong is said where it stands."""
+
+import pytest
+
+from helio.simulation.testing.reading import read_tests
+
+
+def findings(text: str) -> list[tuple[str, int, int, str, str | None]]:
+    read = read_tests(text, "cases.yaml")
+    assert read.cases == () or not read.diagnostics.has_errors
+    return [
+        (each.code, each.span.line, each.span.column, each.message, each.hint)
+        for each in read.diagnostics
+    ]
+
+
+STEP = "{ call: { tool: x }, expect: { decision: deny } }"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "place", "message", "hint"),
+    [
+        ("", "HL103", (1, 1), "expected a mapping with `cases`, found nothing", None),
+        ("case: []", "HL102", (1, 1), "unknown key `case`", "did you mean `cases`?"),
+        ("cases: 1", "HL103", (1, 8), "expected a list, found a number", None),
+        (
+            "cases: [{ name: a, steps: [{ call: { tol: x } }] }]",
+            "HL102",
+            (1, 38),
+            "unknown key `tol`",
+            "did you mean `tool`?",
+        ),
+        (
+            "cases: [{ name: a, steps: [{ call: { tool: x }, expect: { decision: block } }] }]",
+            "HL104",
+            (1, 69),
+            "expected one of `allow`, `deny`, `require_approval`, `rate_limited`, `spend_limited`, "
+            "`budget_exceeded`, `dry_run`",
+            None,
+        ),
+        (
+            "cases: [{ name: a, steps: [{ call: { tool: x } }] }]",
+            "HL101",
+            (1, 9),
+            "no step of this case expects anything, so it could not fail",
+            "write `expect: { decision: … }` beside a `call`",
+        ),
+        (
+            f"cases: [{{ name: a, steps: [{STEP}] }}, {{ name: a, steps: [{STEP}] }}]",
+            "HL106",
+            (1, 82),
+            "two cases are called `a`",
+            None,
+        ),
+        (
+            f"cases: [{{ name: a, steps: [{STEP}, {{ at: 10s, approval: deny }}] }}]",
+            "HL105",
+            (1, 85),
+            "expected the time since the step before",
+            "write `+10s`",
+        ),
+        (
+            f"cases: [{{ name: a, steps: [{STEP}, {{ use: redy }}] }}]\n"
+            "fixtures: { steps: { ready: [] } }",
+            "HL104",
+            (1, 86),
+            "no fixture is called `redy`",
+            "did you mean `ready`?",
+        ),
+        (
+            f"cases: [{{ name: a, steps: [{STEP}, {{ evidence: {{ key: k }} }}] }}]",
+            "HL101",
+            (1, 91),
+            "`session` is missing",
+            None,
+        ),
+        (
+            "cases: [{ name: a, steps: [{ call: { tool: x, arguments: { a: 1, A: 2 } }, "
+            "expect: { rule: r } }] }]",
+            "HL105",
+            (1, 36),
+            "no door would let this call in: ",
+            None,
+        ),
+    ],
+)
+def test_faults(
+    text: str, code: str, place: tuple[int, int], message: str, hint: str | None
+) -> None:
+    found = {each[:3]: each[3:] for each in findings(text)}
+    assert (code, *place) in found, found
+    said, advice = found[code, *place]
+    assert said.startswith(message)
+    if hint is not None:
+        assert advice == hint
+
+
+def test_every_fault_is_told_at_once() -> None:
+    text = """
+cases:
+  - name: a
+    steps:
+      - { call: { tool: x }, evidence: {} }
+      - { at: +1s }
+      - { approval: yes }
+      - { approval: deny, outcome: error }
+      - { call: y, expect: {} }
+"""
+    assert [(found[0], found[1]) for found in findings(text)] == [
+        ("HL101", 3),
+        ("HL106", 5),
+        ("HL106", 6),
+        ("HL104", 7),
+        ("HL106", 8),
+        ("HL104", 9),
+        ("HL101", 9),
+    ]
+
+
+def test_fixtures_are_checked_even_if_nothing_uses_them() -> None:
+    text = f"""
+fixtures:
+  calls: {{ one: {{ tools: x }} }}
+  steps: {{ two: [{{ use: two }}] }}
+cases: [{{ name: a, steps: [{STEP}] }}]
+"""
+    assert {(found[0], found[1]) for found in findings(text)} == {
+        ("HL102", 3),
+        ("HL101", 3),
+        ("HL106", 4),
+    }
+
+
+def test_a_fixture_s_steps_come_after_the_time_of_their_use() -> None:
+    text = """
+x-call: &call { tool: x, arguments: { b: 1.50, a: [null] } }
+fixtures:
+  steps: { two: [{ at: +1s, call: *call }, { at: +2s, call: *call }] }
+cases:
+  - name: a
+    agent: ann
+    steps: [{ use: two, at: +1m }, { call: *call, agent: bob, expect: { rule: r } }]
+"""
+    (case,) = read_tests(text, "cases.yaml").cases
+    assert [(step.after_ms, step.agent) for step in case.steps] == [
+        (61_000, "ann"),
+        (2000, "ann"),
+        (0, "bob"),
+    ]
+    assert case.steps[0].call is not None
+    assert case.steps[0].call.arguments == '{"a":[null],"b":1.50}'
