@@ -76,12 +76,14 @@ class Diagnostics:
         *,
         related: Iterable[Label] = (),
         fix: str | None = None,
+        witness: object = None,
     ) -> None:
         """Records one finding. What was said of the same place before is not repeated: an alias
         leads several paths to one place, and it is mended once.
         """
         found = Diagnostic(
             *(code.id, code.severity, message, hint, self.file, span, path),
+            witness=witness,
             related=tuple(related),
             fix=fix,
         )

@@ -180,6 +180,39 @@ ALLOWED_UNSEEN = Code(
     "the same.",
 )
 
+NEVER_REACHED = Code(
+    "HL427",
+    "warning",
+    "A rule that is never reached",
+    "Move it above the rules that the message names, make those narrower, or remove it.",
+)
+HIDDEN_RESTRICTION = Code(
+    "HL428",
+    "warning",
+    "A restriction hidden behind a rule that permits",
+    "Move it above the rule that allows: the first rule that matches decides. The witness is a "
+    "call that this rule should restrict, and that passes.",
+)
+CONTRADICTION = Code(
+    "HL429",
+    "warning",
+    "Conditions that no call meets",
+    "All conditions of a rule must hold at once: correct one of them. To say `or`, write a list "
+    "of globs, `in`, or two rules.",
+)
+IMPLIED_CONDITION = Code(
+    "HL430",
+    "note",
+    "A condition that always holds where the others do",
+    "Remove it, or correct it if it should say more.",
+)
+REACH_UNKNOWN = Code(
+    "HL431",
+    "note",
+    "Rules of which it is not known whether calls reach them",
+    "Nothing to do. Fewer rules for the same tool are compared whole.",
+)
+
 POLICY_CODES = (
     NO_ACTION,
     INCOMPLETE_LIMIT,
@@ -207,6 +240,11 @@ POLICY_CODES = (
     LATE_ESCALATION,
     LONG_HOLD,
     ALLOWED_UNSEEN,
+    NEVER_REACHED,
+    HIDDEN_RESTRICTION,
+    CONTRADICTION,
+    IMPLIED_CONDITION,
+    REACH_UNKNOWN,
 )
 
 ALL_CODES: tuple[Code, ...] = (*SYNTAX_CODES, *CONFIG_CODES, *POLICY_CODES)

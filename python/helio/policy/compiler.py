@@ -28,6 +28,7 @@ from helio.policy.circles import check_circles
 from helio.policy.codes import ALL_CODES, REFUSED_GRAPH
 from helio.policy.graph import CompiledPolicy, Settings
 from helio.policy.lower import lower
+from helio.policy.reach import check_reach
 from helio.policy.redaction_check import check_redaction
 from helio.policy.rule_reading import read_rules
 
@@ -92,6 +93,8 @@ def _compiled(loaded: LoadedConfig) -> Compiled:
     valued = list(zip(budgets, config.budgets, strict=True))
     graph = lower(rules, valued, _settings(config), name)
     policy = _verified(graph, node, diagnostics)
+    if policy is not None:
+        check_reach(rules, graph, policy.settings, diagnostics)
     return nothing if policy is None else Compiled(config, policy, diagnostics, loaded.source)
 
 

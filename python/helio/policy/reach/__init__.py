@@ -1,0 +1,10 @@
+"""Which rules calls can reach: decided on sets of calls, never guessed.
+
+Above: `compiler`. Below: `helio.policy.document`, `helio.evaluator`. Pure. Within: `languages` and
+`globs` (sets of texts), `values` (sets of JSON values), `conditions` and `spaces` (what conditions
+make of them), `boxes` (sets of calls), `witnesses` (calls that show it), `findings`.
+"""
+
+from helio.policy.reach.findings import check_reach
+
+__all__ = ["check_reach"]

@@ -1,0 +1,65 @@
+"""Which earlier rules may decide about calls of a rule, found by the tools that they name.
+
+Above: `findings`. Below: `helio.evaluator`. Pure.
+"""
+
+import re
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+from itertools import islice
+from typing import Final
+
+from helio.evaluator import glob_matches
+
+MOST: Final = 60
+"""So many are looked at; the ones for more tools come first."""
+
+_SPECIAL: Final = re.compile(r"[*?\[{\\]")
+
+
+class Candidates:
+    """The rules so far, by the literal beginnings of their globs."""
+
+    def __init__(self) -> None:
+        self._by_beginning: dict[str, list[tuple[str, int]]] = {}
+        self._beginnings: list[str] = []
+
+    def add(self, place: int, globs: Iterable[str]) -> None:
+        """The next rule, in file order."""
+        for glob in globs:
+            beginning = _beginning(glob)
+            if beginning not in self._by_beginning:
+                insort(self._beginnings, beginning)
+            self._by_beginning.setdefault(beginning, []).append((glob, place))
+
+    def of(self, globs: Iterable[str]) -> list[int]:
+        """Rules that may share a tool with the globs, at most `MOST`, in file order."""
+        found: dict[int, None] = {}
+        for glob in globs:
+            for other, place in islice(self._near(_beginning(glob)), 20 * MOST):
+                if len(found) >= MOST:
+                    break
+                if place not in found and _may_meet(glob, other):
+                    found[place] = None
+        return sorted(found)
+
+    def _near(self, beginning: str) -> Iterable[tuple[str, int]]:
+        for length in range(len(beginning) + 1):
+            yield from self._by_beginning.get(beginning[:length], ())
+        first = bisect_left(self._beginnings, beginning)
+        for longer in islice(self._beginnings, first, None):
+            if not longer.startswith(beginning):
+                return
+            if longer != beginning:
+                yield from self._by_beginning[longer]
+
+
+def _beginning(glob: str) -> str:
+    return _SPECIAL.split(glob, maxsplit=1)[0]
+
+
+def _may_meet(left: str, right: str) -> bool:
+    """False only where no name matches both."""
+    if not _SPECIAL.search(left):
+        return glob_matches(right, left)
+    return bool(_SPECIAL.search(right)) or glob_matches(left, right)

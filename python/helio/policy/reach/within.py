@@ -1,0 +1,88 @@
+"""Findings about the conditions of one rule: those that exclude each other, and those that another
+one implies.
+
+Above: `findings`. Below: `spaces`, `codes`. Pure. Only conditions about one subject are compared.
+"""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from helio.diagnostics import Diagnostics
+from helio.policy import codes
+from helio.policy.document import Rule
+from helio.policy.reach.boxes import is_empty
+from helio.policy.reach.conditions import Condition, Subject
+from helio.policy.reach.effort import Effort
+from helio.policy.reach.spaces import Space
+
+
+def check_conditions(
+    rule: Rule, conditions: Sequence[Condition], effort: Effort, diagnostics: Diagnostics
+) -> bool:
+    """Whether all conditions may hold at once; what is wrong with them is added to `diagnostics`.
+    Raises `Exhausted`.
+    """
+    by_subject: dict[Subject, list[Condition]] = {}
+    for condition in conditions:
+        by_subject.setdefault(condition.subject, []).append(condition)
+    may_hold = True
+    for group in by_subject.values():
+        if len(group) == 1 and not _is_of_values(group[0]):
+            continue
+        space = Space(group, effort)
+        if is_empty(space.box(group, possible=False)):
+            may_hold = False
+            _report_contradiction(rule, space, group, diagnostics)
+        else:
+            _report_implied(space, group, diagnostics)
+    return may_hold
+
+
+def _is_of_values(condition: Condition) -> bool:
+    """Whether it may exclude itself: several tests of one value, or `every` of none."""
+    if condition.subject[0] not in ("input", "metadata"):
+        return False
+    quantifier, tests = condition.meaning
+    return quantifier == "every" or len(tests) > 1
+
+
+def _report_contradiction(
+    rule: Rule, space: Space, group: list[Condition], diagnostics: Diagnostics
+) -> None:
+    """At the later one of the two conditions, or at the only one."""
+    alone = [one for one in group if is_empty(space.box([one], possible=False))]
+    pairs = (pair for pair in combinations(group, 2) if is_empty(space.box(pair, possible=False)))
+    chosen = alone[:1] or list(next(pairs, tuple(group)))
+    last = max(chosen, key=lambda each: each.span)
+    parts = " and ".join(f"`{each.shown}`" for each in chosen)
+    if len(chosen) == 1:
+        message = f"no call meets {_about(last)}{parts}"
+    else:
+        lines = ", ".join(str(each.span.line) for each in chosen)
+        message = f"no call meets {_about(last)}{parts} at once (lines {lines})"
+    if not is_empty(space.box(group, possible=True)):
+        message += "; this rule is for calls only that it cannot judge"
+    diagnostics.add(codes.CONTRADICTION, message, last.span, last.path)
+
+
+def _report_implied(space: Space, group: list[Condition], diagnostics: Diagnostics) -> None:
+    """Conditions without which the rule is true, and possible, for the same calls."""
+    kept = list(group)
+    for condition in group:
+        rest = [each for each in kept if each is not condition]
+        if not rest or any(
+            space.box(rest, possible=possible) != space.box(kept, possible=possible)
+            for possible in (False, True)
+        ):
+            continue
+        kept = rest
+        others = " and ".join(f"`{each.shown}`" for each in rest)
+        verb = "holds" if len(rest) == 1 else "hold"
+        message = f"{_about(condition)}`{condition.shown}` always holds where {others} {verb}"
+        diagnostics.add(codes.IMPLIED_CONDITION, message, condition.span, condition.path)
+
+
+def _about(condition: Condition) -> str:
+    if len(condition.subject) == 1:
+        return ""
+    return f"`{condition.subject[1]}`: "

@@ -1,0 +1,136 @@
+"""Calls that show a finding, as JSON values, and what the evaluator says of them.
+
+Above: `findings`. Below: `conditions`, `helio.evaluator`. Pure. A call that cannot be written, or
+of which the evaluator says something else, is no witness: nothing is shown that was not run.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from helio.evaluator import Decision, Evaluator, MalformedMessage, pack_hints, tool_call
+from helio.policy.reach.conditions import Subject
+
+Witness = dict[str, Any]
+"""`tool` and `arguments`; `upstream`, `agent`, `annotations`, `session` with `labels` and `called`,
+and `metadata` where the rules ask about them."""
+
+_SEGMENT: Final = re.compile(r"(?:\.\.)?(?:\['((?:[^'\\]|\\['\\])*)'\]|\[(\d{1,2})\]|\[(\*)\])")
+_SAFE_INTEGER: Final = 2**53
+_MISSING: Final = object()
+
+
+class _Unwritable(Exception):
+    """No call was found that has these values at these paths."""
+
+
+def witness_of(examples: Mapping[Subject, Any]) -> Witness | None:
+    """The call that has these examples of its subjects; None when it cannot be written."""
+    witness: Witness = {"tool": examples.get(("tool",), "any_tool")}
+    try:
+        witness["arguments"] = _document(examples, "input")
+        if any(subject[0] == "metadata" for subject in examples):
+            witness["metadata"] = _document(examples, "metadata")
+    except _Unwritable:
+        return None
+    for name in ("upstream", "agent", "annotations"):
+        if (name,) in examples:
+            witness[name] = examples[name,]
+    facts: dict[Subject, Any] = {
+        subject: found for subject, found in examples.items() if len(subject) == 2
+    }
+    known = {name: _there(facts, name) for name in ("labels", "called")}
+    asked = [is_there for subject, is_there in facts.items() if subject[0] in known]
+    if asked:
+        if len({is_there is None for is_there in asked}) == 2:
+            return None
+        witness["session"] = None if asked[0] is None else known
+    return witness
+
+
+def judged(evaluator: Evaluator, witness: Witness) -> Decision | None:
+    """What the evaluator says of the call; None when it takes no such call."""
+    session = witness.get("session") or {}
+    has_session = "session" in witness and witness["session"] is not None
+    metadata = witness.get("metadata")
+    try:
+        message = tool_call(witness["tool"], orjson.dumps(witness["arguments"]))
+    except MalformedMessage:
+        return None
+    return evaluator.decide(
+        message,
+        witness.get("upstream", "default"),
+        pack_hints(witness.get("annotations")),
+        agent=witness.get("agent"),
+        session="s" if has_session else None,
+        labels=session.get("labels", ()),
+        called=session.get("called", ()),
+        metadata=None if metadata is None else orjson.dumps(metadata),
+    )
+
+
+def _there(facts: Mapping[Subject, Any], kind: str) -> list[str]:
+    return [subject[1] for subject, is_there in facts.items() if subject[0] == kind and is_there]
+
+
+def _document(examples: Mapping[Subject, Any], kind: str) -> dict[str, Any]:
+    document: Any = {}
+    for subject, values in examples.items():
+        if subject[0] == kind and values:
+            document = _placed(document, _segments(subject[1]), [_value(text) for text in values])
+    if not isinstance(document, dict):
+        raise _Unwritable
+    return document
+
+
+def _segments(path: str) -> list[str | int | None]:
+    """Names, indices, and None for each wildcard."""
+    found: list[str | int | None] = []
+    at = 1
+    while at < len(path):
+        segment = _SEGMENT.match(path, at)
+        if segment is None:
+            raise _Unwritable
+        name, index, _ = segment.groups()
+        if name is not None:
+            found.append(re.sub(r"\\(.)", r"\1", name))
+        else:
+            found.append(None if index is None else int(index))
+        at = segment.end()
+    return found
+
+
+def _value(text: str) -> Any:
+    """The value of a JSON text, where every reader reads the same."""
+    if re.fullmatch(r"-?[\d.]+", text):
+        number = float(text) if "." in text else int(text)
+        if abs(number) > _SAFE_INTEGER or ("." in text and repr(number) != text):
+            raise _Unwritable
+        return number
+    return orjson.loads(text)
+
+
+def _placed(container: Any, segments: Sequence[str | int | None], values: list[Any]) -> Any:
+    """The container with the values at the segments; a wildcard spreads them over elements."""
+    if not segments:
+        if len(values) != 1 or container not in (_MISSING, values[0]):
+            raise _Unwritable
+        return values[0]
+    head, rest = segments[0], segments[1:]
+    if isinstance(head, str):
+        members = {} if container is _MISSING else container
+        if not isinstance(members, dict):
+            raise _Unwritable
+        return {**members, head: _placed(members.get(head, _MISSING), rest, values)}
+    elements = [] if container is _MISSING else container
+    if not isinstance(elements, list):
+        raise _Unwritable
+    elements = list(elements)
+    spread = [(head, values)] if head is not None else [(n, [v]) for n, v in enumerate(values)]
+    for place, inner in spread:
+        elements += [None] * (place - len(elements))
+        known = elements[place] if place < len(elements) else _MISSING
+        elements[place : place + 1] = [_placed(known, rest, inner)]
+    return elements
