@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from helio.diagnostics import Span
+from helio.diagnostics import Interpolated, Mapping, Node, Scalar, Sequence, Span, quoted
 from helio.evaluator import glob_matches
 from helio.policy.document import Match, Rule, Selection
 from helio.policy.operands import operand_json
@@ -25,7 +25,8 @@ class Condition:
 
     `meaning` are the globs (tool, upstream, agent), the hint and its value (annotations), whether
     the name is there (labels, called), or the quantifier and the tests (input, metadata). `shown`
-    is how messages call it.
+    is how messages call it. `is_told` is false where it holds what came from the environment, which
+    no finding may repeat.
     """
 
     subject: Subject
@@ -33,6 +34,7 @@ class Condition:
     shown: str = field(compare=False)
     span: Span = field(compare=False)
     path: str = field(compare=False)
+    is_told: bool = field(compare=False)
 
 
 def conditions_of(rule: Rule) -> list[Condition]:
@@ -56,18 +58,23 @@ def _conditions(match: Match, path: str) -> Iterator[Condition]:
     ):
         if globs:
             meaning = tuple(sorted({str(text.value) for text in globs}))
-            yield Condition((subject,), meaning, subject, globs[0].span, globs[0].path)
+            told = all(_is_told(text.node) for text in globs)
+            yield Condition((subject,), meaning, f"`{subject}`", globs[0].span, globs[0].path, told)
     for test in match.annotations:
         at = f"{path}.match.annotations.{test.hint}"
-        yield Condition(("annotations",), (test.hint, test.value), test.hint, test.span, at)
+        shown = f"`{test.hint}`"
+        hint = (test.hint, test.value)
+        yield Condition(("annotations",), hint, shown, test.span, at, is_told=True)
     for subject, names, is_there in (
         ("labels", match.labels, True),
         ("called", match.called, True),
         ("called", match.not_called, False),
     ):
         for text in names:
-            shown = subject if is_there else "not_called"
-            yield Condition((subject, str(text.value)), (is_there,), shown, text.span, text.path)
+            key = subject if is_there else "not_called"
+            shown, told = f"`{key}` of {quoted(text.value)}", _is_told(text.node)
+            about = (subject, str(text.value))
+            yield Condition(about, (is_there,), shown, text.span, text.path, told)
     for kind, selections in (("input", match.input), ("metadata", match.metadata)):
         for selection in selections:
             yield from _selection(kind, selection)
@@ -85,5 +92,19 @@ def _selection(kind: str, selection: Selection) -> Iterator[Condition]:
     for group in groups:
         meaning = (selection.quantifier, tuple(sorted(test[:2] for test in group)))
         first = group[0][2]
-        shown = " and ".join(test[0] for test in group)
-        yield Condition((kind, path), meaning, shown, first.operand.span, first.path)
+        operators = " and ".join(f"`{test[0]}`" for test in group)
+        shown = f"{operators} of {quoted(selection.selector.value)}"
+        parts = [selection.selector.node, *(test[2].operand for test in group)]
+        told = all(map(_is_told, parts))
+        yield Condition((kind, path), meaning, shown, first.operand.span, first.path, told)
+
+
+def _is_told(node: Node) -> bool:
+    """Whether nothing in it came from the environment."""
+    match node:
+        case Scalar(value=value):
+            return not isinstance(value, Interpolated)
+        case Sequence(items=items):
+            return all(_is_told(item) for item in items)
+        case Mapping(entries=entries):
+            return all(_is_told(entry.value) for entry in entries.values())

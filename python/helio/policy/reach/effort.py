@@ -4,6 +4,9 @@ Above: the rest of the room. Below: nothing. Pure: work is counted, not timed, s
 policy always has the same findings.
 """
 
+from collections.abc import Hashable
+from typing import Any
+
 
 class TooLarge(Exception):
     """One set is too large to be looked at; others may not be."""
@@ -14,12 +17,15 @@ class Exhausted(Exception):
 
 
 class Effort:
-    """The steps that one question may take, out of those that are left for all."""
+    """The steps that one question may take, out of those that are left for all. `known` keeps what
+    was found out for one question for the next ones.
+    """
 
     def __init__(self, total: int, each: int) -> None:
         self._left = total
         self._each = each
         self._now = 0
+        self.known: dict[Hashable, Any] = {}
 
     def begin(self) -> None:
         """The next question. Raises `Exhausted` when none may be asked any more."""

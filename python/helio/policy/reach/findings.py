@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from helio.diagnostics import Diagnostics, child_path, quoted
+from helio.diagnostics import Diagnostics, Label, child_path, quoted
 from helio.evaluator import Evaluator
 from helio.policy import codes
 from helio.policy.document import Rule
 from helio.policy.graph import Settings
 from helio.policy.lower import lower
-from helio.policy.reach.boxes import Box, intersection, is_empty, overlap, remainder
+from helio.policy.reach.boxes import Box, intersection, is_empty, remainder
 from helio.policy.reach.candidates import Candidates
 from helio.policy.reach.conditions import Condition, conditions_of, is_elsewhere
 from helio.policy.reach.effort import Effort, Exhausted
@@ -25,9 +25,9 @@ from helio.policy.reach.spaces import Space
 from helio.policy.reach.within import check_conditions
 from helio.policy.reach.witnesses import Witness, judged, witness_of
 
-_EFFORT: Final = 1_500_000
-"""Steps for a whole policy, less than a microsecond each."""
-_EFFORT_EACH: Final = 60_000
+_EFFORT: Final = 500_000
+"""Steps for a whole policy, about a microsecond each."""
+_EFFORT_EACH: Final = 20_000
 _MOST_NAMED: Final = 5
 
 
@@ -93,11 +93,11 @@ class _Checker:
         """All rules."""
         candidates = Candidates()
         for place, live in enumerate(self._live):
-            earlier = [self._live[each] for each in candidates.of(live.globs)]
             try:
                 self._effort.begin()
-                if check_conditions(live.rule, live.conditions, self._effort, self._diagnostics):
-                    self._rule(live, earlier)
+                if check_conditions(live.conditions, self._effort, self._diagnostics):
+                    earlier = candidates.of(live.globs)
+                    self._rule(live, [self._live[each] for each in earlier])
             except Exhausted:
                 self._open.append(live)
             if not live.rule.shadow:
@@ -134,19 +134,14 @@ class _Checker:
         """Earlier rules that decide about all calls for which this one is true; else none. None of
         them can be left out.
         """
-        kept = [each for each in earlier if self._meet(live, each)]
+        kept = list(earlier)
         if not self._covers(live, kept):
             return []
-        for each in list(kept):
+        for each in earlier:
             fewer = [other for other in kept if other is not each]
             if fewer and self._covers(live, fewer):
                 kept = fewer
         return kept
-
-    def _meet(self, live: _Live, other: _Live) -> bool:
-        space = Space((*live.conditions, *other.conditions), self._effort)
-        own = space.box(live.conditions, possible=False)
-        return overlap(own, _decided(space, other))
 
     def _covers(self, live: _Live, others: list[_Live], *, possible: bool = False) -> bool:
         """Whether the others decide about every call for which the rule is true, or may be."""
@@ -177,7 +172,12 @@ class _Checker:
         if not never:
             message += "; only calls that it cannot judge get to it"
         path = child_path(live.rule.path, "match") if live.rule.match else live.rule.path
-        self._diagnostics.add(code, message, live.rule.place("match"), path, witness=witness)
+        related = [
+            Label(each.rule.place("match"), "decides about them first")
+            for each in covering[:_MOST_NAMED]
+        ]
+        place = live.rule.place("match")
+        self._diagnostics.add(code, message, place, path, related=related, witness=witness)
 
     def _hiding(self, live: _Live, covering: list[_Live]) -> tuple[_Live, Witness] | None:
         """A permitting rule among those that hide this one, with a call that it lets through."""
@@ -204,7 +204,8 @@ class _Checker:
         decided = [_decided(space, each) for each in before]
         pieces = remainder(both, decided, space.wholes, self._effort)
         witness = _first(space, pieces)
-        if witness is None:
+        told = all(each.is_told for each in _conditions([live, *before, by]))
+        if witness is None or not told:
             return None
         decision = judged(self._evaluator, witness)
         alone = judged(Evaluator(lower([live.rule], [], self._settings, "")), witness)

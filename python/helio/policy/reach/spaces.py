@@ -19,6 +19,8 @@ from helio.policy.reach.globs import glob_expression
 from helio.policy.reach.languages import Either, distinguish
 from helio.policy.reach.values import FALSE, INDETERMINATE, TRUE, absent, kinds
 
+_STEPS_FOR_ATOMS: Final = 60
+_STEPS_FOR_A_DIMENSION: Final = 10
 _MOST_KINDS: Final = 8
 """Of so many kinds of values each combination is looked at, where a path may select several."""
 
@@ -62,6 +64,7 @@ class Space:
         self.dimensions: list[Dimension] = []
         self._places: dict[Condition, int] = {}
         for subject, found in by_subject.items():
+            effort.spend(_STEPS_FOR_A_DIMENSION * (1 + len(found)))
             for dimension in _dimensions(subject, list(found), effort):
                 for condition in dimension.masks:
                     self._places[condition] = len(self.dimensions)
@@ -101,9 +104,11 @@ def _dimensions(
     subject: Subject, conditions: list[Condition], effort: Effort
 ) -> Iterator[Dimension]:
     """The subject's dimension; one of each condition where it is too large."""
-    try:
-        atoms = _ATOMS[subject[0]](conditions, effort)
-    except TooLarge:
+    key = (subject, tuple(condition.meaning for condition in conditions))
+    atoms = effort.known.get(key)
+    if atoms is None:
+        atoms = effort.known[key] = _atoms(subject, conditions, effort)
+    if not atoms:
         for condition in conditions:
             free = [Atom((truth,), None, False) for truth in (FALSE, INDETERMINATE, TRUE)]
             yield _dimension(subject, [condition], free)
@@ -111,13 +116,23 @@ def _dimensions(
     yield _dimension(subject, conditions, atoms)
 
 
-def _dimension(subject: Subject, conditions: list[Condition], atoms: Iterable[Atom]) -> Dimension:
+def _atoms(subject: Subject, conditions: list[Condition], effort: Effort) -> Sequence[Atom]:
+    """The subject's values in atoms; none where they are too many."""
+    effort.spend(_STEPS_FOR_ATOMS * len(conditions))
+    try:
+        found = _ATOMS[subject[0]](conditions, effort)
+    except TooLarge:
+        return ()
     merged: dict[tuple[int, ...], Atom] = {}
-    for atom in atoms:
+    for atom in found:
         known = merged.get(atom.truths)
         if known is None or (atom.is_known and not known.is_known):
             merged[atom.truths] = atom
-    kept = tuple(merged.values())
+    return tuple(merged.values())
+
+
+def _dimension(subject: Subject, conditions: list[Condition], atoms: Iterable[Atom]) -> Dimension:
+    kept = tuple(atoms)
     masks = {}
     for place, condition in enumerate(conditions):
         true = sum(1 << n for n, atom in enumerate(kept) if atom.truths[place] == TRUE)

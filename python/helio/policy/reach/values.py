@@ -84,24 +84,20 @@ def judge(operator: str, operand: Any, value: Any) -> int:
         return TRUE - judge(_NEGATIONS[operator], operand, value)
     if operator in _EQUALITIES:
         return _EQUALITIES[operator](value, operand)
-    if operator in _ORDERS:
-        holds, kind = _ORDERS[operator], Decimal
-    elif isinstance(value, list) and operator == "contains":
+    if isinstance(value, list) and operator == "contains":
         return max((_equal(element, operand) for element in value), default=FALSE)
-    else:
-        holds, kind = _TEXTS[operator], str
+    kind = Decimal if operator in _ORDERS else str
     if not isinstance(value, kind) or not isinstance(operand, kind):
         return INDETERMINATE
-    return _truth(holds(value, operand))
+    return _truth(_COMPARISONS[operator](value, operand))
 
 
-_ORDERS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+_ORDERS: Final = frozenset({"gt", "gte", "lt", "lte"})
+_COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "gt": lambda value, operand: value > operand,
     "gte": lambda value, operand: value >= operand,
     "lt": lambda value, operand: value < operand,
     "lte": lambda value, operand: value <= operand,
-}
-_TEXTS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "contains": lambda value, operand: operand in value,
     "starts_with": str.startswith,
     "ends_with": str.endswith,

@@ -7,9 +7,8 @@ Above: `findings`. Below: `spaces`, `codes`. Pure. Only conditions about one sub
 from collections.abc import Sequence
 from itertools import combinations
 
-from helio.diagnostics import Diagnostics
+from helio.diagnostics import Diagnostics, Label
 from helio.policy import codes
-from helio.policy.document import Rule
 from helio.policy.reach.boxes import is_empty
 from helio.policy.reach.conditions import Condition, Subject
 from helio.policy.reach.effort import Effort
@@ -17,7 +16,7 @@ from helio.policy.reach.spaces import Space
 
 
 def check_conditions(
-    rule: Rule, conditions: Sequence[Condition], effort: Effort, diagnostics: Diagnostics
+    conditions: Sequence[Condition], effort: Effort, diagnostics: Diagnostics
 ) -> bool:
     """Whether all conditions may hold at once; what is wrong with them is added to `diagnostics`.
     Raises `Exhausted`.
@@ -32,7 +31,7 @@ def check_conditions(
         space = Space(group, effort)
         if is_empty(space.box(group, possible=False)):
             may_hold = False
-            _report_contradiction(rule, space, group, diagnostics)
+            _report_contradiction(space, group, diagnostics)
         else:
             _report_implied(space, group, diagnostics)
     return may_hold
@@ -46,29 +45,34 @@ def _is_of_values(condition: Condition) -> bool:
     return quantifier == "every" or len(tests) > 1
 
 
-def _report_contradiction(
-    rule: Rule, space: Space, group: list[Condition], diagnostics: Diagnostics
-) -> None:
+def _is_said_for_clearness(condition: Condition) -> bool:
+    """Hints, whose meanings few know by heart, and that there is a value at all."""
+    if condition.subject[0] not in ("input", "metadata"):
+        return True
+    _, tests = condition.meaning
+    return bool(tests[0][0] == "exists")
+
+
+def _report_contradiction(space: Space, group: list[Condition], diagnostics: Diagnostics) -> None:
     """At the later one of the two conditions, or at the only one."""
     alone = [one for one in group if is_empty(space.box([one], possible=False))]
     pairs = (pair for pair in combinations(group, 2) if is_empty(space.box(pair, possible=False)))
     chosen = alone[:1] or list(next(pairs, tuple(group)))
     last = max(chosen, key=lambda each: each.span)
-    parts = " and ".join(f"`{each.shown}`" for each in chosen)
-    if len(chosen) == 1:
-        message = f"no call meets {_about(last)}{parts}"
-    else:
-        lines = ", ".join(str(each.span.line) for each in chosen)
-        message = f"no call meets {_about(last)}{parts} at once (lines {lines})"
+    parts = " and ".join(each.shown for each in chosen)
+    message = f"no call meets {parts}{' at once' if len(chosen) > 1 else ''}"
     if not is_empty(space.box(group, possible=True)):
         message += "; this rule is for calls only that it cannot judge"
-    diagnostics.add(codes.CONTRADICTION, message, last.span, last.path)
+    related = [Label(each.span, "the other condition") for each in chosen if each is not last]
+    diagnostics.add(codes.CONTRADICTION, message, last.span, last.path, related=related)
 
 
 def _report_implied(space: Space, group: list[Condition], diagnostics: Diagnostics) -> None:
     """Conditions without which the rule is true, and possible, for the same calls."""
     kept = list(group)
     for condition in group:
+        if _is_said_for_clearness(condition):
+            continue
         rest = [each for each in kept if each is not condition]
         if not rest or any(
             space.box(rest, possible=possible) != space.box(kept, possible=possible)
@@ -76,13 +80,7 @@ def _report_implied(space: Space, group: list[Condition], diagnostics: Diagnosti
         ):
             continue
         kept = rest
-        others = " and ".join(f"`{each.shown}`" for each in rest)
+        others = " and ".join(each.shown for each in rest)
         verb = "holds" if len(rest) == 1 else "hold"
-        message = f"{_about(condition)}`{condition.shown}` always holds where {others} {verb}"
+        message = f"{condition.shown} always holds where {others} {verb}"
         diagnostics.add(codes.IMPLIED_CONDITION, message, condition.span, condition.path)
-
-
-def _about(condition: Condition) -> str:
-    if len(condition.subject) == 1:
-        return ""
-    return f"`{condition.subject[1]}`: "
