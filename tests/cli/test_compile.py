@@ -61,10 +61,11 @@ class TestText:
         )
 
     def test_notes_pass_when_strict(self) -> None:
-        rules = "policies:\n  rules: [{ action: allow }, { match: { tool: a }, action: deny }]\n"
+        until = "action: deny, evidence: { requires: [b] }"
+        rules = f"policies: {{ rules: [{{ match: {{ tool: a }}, {until} }}] }}\n"
         result = helio_compile("--strict", text=HEAD + rules)
         assert result.exit_code == 0
-        assert "note[HL418]" in result.stdout
+        assert "note[HL417]" in result.stdout
         assert "1 note" in result.stdout.splitlines()[-1]
 
     def test_unset_variables_only_warn_outside_policies(self) -> None:
