@@ -7,6 +7,7 @@ index.
 """
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _MOST_WAITING: Final = 16
 """Questions that wait for a thread; one more is refused."""
+_AT_ONCE: Final = max(1, min(4, (os.cpu_count() or 1) - 1))
+"""Questions that are worked on at once: one processor is left to calls."""
 _FRESH_SECONDS: Final = 5.0
 _GLANCE_SECONDS: Final = 0.5
 """How long a question waits for the index to hold what is recorded now: when it must, and else."""
@@ -47,7 +50,7 @@ class Questions:
     """
 
     def __init__(
-        self, index: "Callable[[], Index | None]", *, at_once: int = 2, seconds: float = 30.0
+        self, index: "Callable[[], Index | None]", *, at_once: int = _AT_ONCE, seconds: float = 30.0
     ) -> None:
         self._index = index
         self._seconds = seconds
