@@ -3,7 +3,7 @@
     python benches/while_asked.py [--rows 300000] [--seconds 8] [--rounds 3]
 
 One Helio with an audit of that many calls, and one agent that calls at a steady pace. In turns
-nobody asks, and two operators ask without a pause (analytics of everything, a search, an export);
+nobody asks, and two operators ask without a pause (the feed, a search, analytics of everything);
 then all days are sealed while the agent calls. Times are of whole calls, in ms, in the same run.
 """
 
@@ -26,7 +26,7 @@ SECRET = "of-the-benchmark"  # noqa: S105 - of a Helio that lives for a minute
 CALL = json.dumps(
     {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "read", "arguments": {}}}
 )
-QUESTIONS = ("/api/analytics", "/api/audit?tool=tool_3&limit=1000", "/api/audit/export?limit=20000")
+QUESTIONS = ("/api/feed", "/api/audit?tool=tool_3&limit=100", "/api/analytics")
 PACE = 0.005
 CONFIG = """
 version: '1'

@@ -67,16 +67,24 @@ def check(places: Places, heads: Iterable[KeptHead], progress: Progress) -> Chec
         raise FileNotFoundError(f"there is no journal in {directory}")
     for name in sorted(present.keys() | named.keys()):
         hashes = named[name]
-        older = _check_one(checked, name, directory / name, hashes, places.archive, progress)
+        older = _check_one(
+            checked,
+            name,
+            directory / name,
+            heads=hashes,
+            location=places.archive,
+            progress=progress,
+        )
         checked.older += older
         checked.compared += len(hashes) - older
     return checked
 
 
-def _check_one(  # noqa: PLR0917 - one journal, and what it is held against
+def _check_one(
     checked: Checked,
     name: str,
     journal: Path,
+    *,
     heads: Mapping[int, set[str]],
     location: str | None,
     progress: Progress,

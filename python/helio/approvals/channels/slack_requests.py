@@ -75,8 +75,11 @@ class Verifier:
 
 
 class _Clock(Clock):
-    def __init__(self, now: Callable[[], float]) -> None:
-        self.now = now  # type: ignore[method-assign]
+    def __init__(self, read: Callable[[], float]) -> None:
+        self._read = read
+
+    def now(self) -> float:
+        return self._read()
 
 
 class SeenOnce:
