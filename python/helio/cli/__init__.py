@@ -13,6 +13,7 @@ from helio.cli import (
     audit,
     bench,
     compile,  # noqa: A004
+    connect,
     demo,
     export,
     init,
@@ -33,6 +34,7 @@ COMMANDS = (
     tools,
     start,
     stdio,
+    connect,
     approvals,
     export,
     audit,

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from helio.cli import output as out
+from helio.cli.replacing import replace_file
 from helio.config import parse_config
 from helio.diagnostics import Diagnostic
 from helio.diagnostics.fixing import corrected
@@ -39,23 +40,8 @@ def fix(path: Path) -> int:
         if not now:
             break
     if made:
-        _replace(path.resolve(), text)
+        replace_file(path, text)
     for each in made:
         place = f"{each.file}:{each.span.line}:{each.span.column}"
         out.console(errors=True).print(f"{place}: corrected {each.code}: now {each.fix}")
     return len(made)
-
-
-def _replace(path: Path, text: str) -> None:
-    """The new text in the place of the old, with its permissions, as a whole or not at all."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    mode = path.stat().st_mode & 0o777
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        new.chmod(mode)
-        new.replace(path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
