@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import pytest
@@ -22,6 +22,7 @@ from helio.audit.export import all_opened, merged
 from helio.audit.index import Index
 from helio.audit.journal import Journal
 from helio.audit.query import Filters
+from helio.audit.reach import learn
 from helio.audit.sealing import Terms, seal
 from helio.cli.export import register
 from helio.errors import ArchiveUnavailable, IndexUnavailable
@@ -86,6 +87,53 @@ def answers(connection: Any) -> list[Any]:
         analytics(connection, Filters()),
         analytics(connection, since),
     ]
+
+
+class Meanwhile:
+    """A connection, or a cursor, on which something happens before the second part of a page."""
+
+    def __init__(self, inner: Any, happen: Callable[[], None], parts: list[str]) -> None:
+        self._inner, self._happen, self._parts = inner, happen, parts
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._inner.close()
+
+    def cursor(self) -> "Meanwhile":
+        return Meanwhile(self._inner.cursor(), self._happen, self._parts)
+
+    def execute(self, sql: str, *parameters: Any) -> "Meanwhile":
+        # The first to reach for the archive is what comes after the index's own rows.
+        if "SELECT problem FROM archive" in sql:
+            self._parts.append(sql)
+            self._happen()
+        self._inner.execute(sql, *parameters)
+        return self
+
+
+@pytest.mark.parametrize("filters", [Filters(), Filters(limit=100, offset=5)])
+async def test_a_page_holds_no_row_twice_while_a_day_is_sealed(
+    directory: Path, opened: Open, eventually: Any, filters: Filters
+) -> None:
+    await Days(directory).write(0, 1, 2, 3)
+    index = await opened(eventually)
+
+    def sealed() -> None:
+        seal_days(directory, 3)
+        with index.cursor() as connection:
+            learn(connection, Archive(str(directory / ARCHIVE)), directory)
+
+    parts: list[str] = []
+    with index.cursor() as connection:
+        expected = query.page(connection, filters)
+        assert query.page(Meanwhile(connection, sealed, parts), filters) == expected  # type: ignore[arg-type]
+        assert len(parts) == 1
+        assert query.page(connection, filters) == expected
 
 
 async def test_answers_are_the_same_before_and_after_sealing(

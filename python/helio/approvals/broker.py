@@ -81,7 +81,9 @@ class Broker:
         now = self._now()
         self._book.restore(snapshot, now.monotonic - elapsed)
         for each in past:
-            at = now.monotonic - max(0, now.wall - each.at)
+            # What a ticket grants of time runs from the instant that it names itself.
+            wall = each.data["ticket"]["requested_at"] if "ticket" in each.data else each.at
+            at = now.monotonic - max(0, now.wall - wall)
             if each.kind == "used":
                 self._book.use(each.data["approvals"], each.data["call_id"])
             else:

@@ -12,7 +12,7 @@ from typing import Final, Self
 
 import duckdb
 
-from helio.audit.reach import Part, ask, reading
+from helio.audit.reach import Part, ask, reading, snapshot
 from helio.audit.record import COLUMNS, Cell, Row
 from helio.errors import FilterError
 
@@ -135,9 +135,11 @@ def asked(
     parameters: Sequence[object] = (),
     *,
     part: Part = "all",
+    within: duckdb.DuckDBPyConnection | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """A cursor with the answer to a question about `audit`, in which `{condition}` stands for that
-    of the filters, behind the `parameters`. Of the archive it reads what these may take."""
+    of the filters, behind the `parameters`. Of the archive it reads what these may take. `within`
+    is as for `ask`."""
     condition, own = filters.where()
     return ask(
         connection,
@@ -146,20 +148,20 @@ def asked(
         since=None if filters.since is None else _naive(filters.since),
         until=None if filters.until is None else _naive(filters.until),
         part=part,
+        within=within,
     )
 
 
 def fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Cell, ...]]:
-    """The rows of an answer, a few at a time."""
+    """The rows of an answer, a few at a time; then the cursor is closed."""
     with cursor:
-        while found := reading(cursor.fetchmany, _FETCH):
-            yield from found
+        yield from _fetched(cursor)
 
 
-def count(connection: duckdb.DuckDBPyConnection, filters: Filters, *, part: Part = "all") -> int:
+def count(connection: duckdb.DuckDBPyConnection, filters: Filters) -> int:
     """How many rows there are, limit and offset aside."""
-    with asked(connection, filters, _COUNT, part=part) as cursor:
-        return int(reading(cursor.fetchall)[0][0])
+    with asked(connection, filters, _COUNT) as cursor:
+        return _number_of(cursor)
 
 
 def page(connection: duckdb.DuckDBPyConnection, filters: Filters) -> list[Row]:
@@ -167,19 +169,20 @@ def page(connection: duckdb.DuckDBPyConnection, filters: Filters) -> list[Row]:
 
     The archive is asked only for what the index's own rows do not fill.
     """
-    hot = _page(connection, filters, "hot")
-    if filters.limit is not None and len(hot) == filters.limit:
-        return hot
-    if hot or not filters.offset:
-        passed = filters.offset + len(hot)
-    else:
-        passed = count(connection, filters, part="hot")
-    rest = replace(
-        filters,
-        limit=None if filters.limit is None else filters.limit - len(hot),
-        offset=max(0, filters.offset - passed),
-    )
-    return hot + _page(connection, rest, "archived")
+    with snapshot(connection) as within:
+        hot = _page(within, filters, "hot")
+        if filters.limit is not None and len(hot) == filters.limit:
+            return hot
+        if hot or not filters.offset:
+            passed = filters.offset + len(hot)
+        else:
+            passed = _number_of(asked(within, filters, _COUNT, part="hot", within=within))
+        rest = replace(
+            filters,
+            limit=None if filters.limit is None else filters.limit - len(hot),
+            offset=max(0, filters.offset - passed),
+        )
+        return hot + _page(within, rest, "archived")
 
 
 def find(connection: duckdb.DuckDBPyConnection, row_id: str) -> Row | None:
@@ -193,10 +196,19 @@ def find(connection: duckdb.DuckDBPyConnection, row_id: str) -> Row | None:
     return None
 
 
-def _page(connection: duckdb.DuckDBPyConnection, filters: Filters, part: Part) -> list[Row]:
+def _page(within: duckdb.DuckDBPyConnection, filters: Filters, part: Part) -> list[Row]:
     sql = f"SELECT {_VALUES} FROM audit WHERE {{condition}} ORDER BY seq DESC {filters.span()}"
-    found = fetched(asked(connection, filters, sql, part=part))
+    found = _fetched(asked(within, filters, sql, part=part, within=within))
     return [dict(zip(NAMES, cells, strict=True)) for cells in found]
+
+
+def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Cell, ...]]:
+    while found := reading(cursor.fetchmany, _FETCH):
+        yield from found
+
+
+def _number_of(cursor: duckdb.DuckDBPyConnection) -> int:
+    return int(reading(cursor.fetchall)[0][0])
 
 
 def _naive(moment: datetime) -> datetime:

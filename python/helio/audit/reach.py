@@ -81,6 +81,14 @@ def note_problem(connection: duckdb.DuckDBPyConnection, problem: str) -> None:
     connection.execute("UPDATE archive SET problem = ? WHERE NOT EXISTS (FROM archived)", [problem])
 
 
+def snapshot(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A cursor whose questions see one state of the index: a day that becomes one of the archive
+    meanwhile is asked for once, and not in neither or both."""
+    cursor = connection.cursor()
+    cursor.begin()
+    return cursor
+
+
 def ask(
     connection: duckdb.DuckDBPyConnection,
     sql: str,
@@ -89,15 +97,16 @@ def ask(
     since: datetime | None = None,
     until: datetime | None = None,
     part: Part = "all",
+    within: duckdb.DuckDBPyConnection | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """A cursor with the answer to a question about `audit`; its rows are yet to be fetched.
 
-    `since` and `until` (naive, UTC) are the question's own bounds on `timestamp`, if it has any:
-    files of the archive without such rows are not read. Raises `IndexUnavailable`, when it is for
-    the archive `ArchiveUnavailable`.
+    Without `within`, a `snapshot` of the caller's, it is a cursor of its own. `since` and `until`
+    (naive, UTC) are the question's own bounds on `timestamp`, if it has any: files of the archive
+    without such rows are not read. Raises `IndexUnavailable`, when it is for the archive
+    `ArchiveUnavailable`.
     """
-    cursor = connection.cursor()
-    cursor.begin()
+    cursor = snapshot(connection) if within is None else within
     files = [] if part == "hot" else _files(cursor, since, until)
     parts = [] if part == "archived" else [f"{_HOT} WHERE seq > {_sealed(cursor)}"]
     if files:
