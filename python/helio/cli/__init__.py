@@ -15,6 +15,7 @@ from helio.cli import (
     compile,  # noqa: A004
     connect,
     demo,
+    explain,
     export,
     init,
     replay,
@@ -30,6 +31,7 @@ COMMANDS = (
     compile,
     schema,
     testing,
+    explain,
     replay,
     tools,
     start,

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from helio.diagnostics import Diagnostic, SourceText
-from helio.diagnostics.rendering import rendered
+from helio.diagnostics.rendering import Piece, rendered
 
 FINDINGS = 1
 """Exit code: an invalid policy, a failed test, a regression."""
@@ -42,9 +42,14 @@ def show(
     """Findings as text, one after the other; `errors` sends them to stderr."""
     out = console(errors=errors)
     for diagnostic in diagnostics:
-        for line in rendered(diagnostic, source):
-            out.print(Text.assemble(*((piece.text, _STYLES[piece.style]) for piece in line)))
+        show_lines(rendered(diagnostic, source), out)
         out.print()
+
+
+def show_lines(lines: Iterable[Iterable[Piece]], out: Console) -> None:
+    """Lines of pieces in the styles of findings."""
+    for line in lines:
+        out.print(Text.assemble(*((piece.text, _STYLES[piece.style]) for piece in line)))
 
 
 def print_json(value: object) -> None:

@@ -6,6 +6,7 @@ with a style name, so that plain and coloured output are the same text.
 """
 
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from helio.diagnostics.diagnostic import Diagnostic
@@ -22,7 +23,7 @@ class Piece(NamedTuple):
     style: str
 
 
-class _Mark(NamedTuple):
+class Mark(NamedTuple):
     """What is underlined, with which sign and style, and what is said behind it."""
 
     span: Span
@@ -63,12 +64,17 @@ def plain_text(diagnostic: Diagnostic, source: SourceText | None) -> str:
 
 
 def _excerpt(diagnostic: Diagnostic, source: SourceText, width: int) -> list[list[Piece]]:
-    """The lines of all places, in the order of the file, each with its mark below it."""
     marks = [
-        _Mark(label.span, "-", "dim", f" {visible(label.text)}") for label in diagnostic.related
+        Mark(label.span, "-", "dim", f" {visible(label.text)}") for label in diagnostic.related
     ]
-    marks.append(_Mark(diagnostic.span, "^", diagnostic.severity, ""))
-    marks.sort(key=lambda mark: mark.span)
+    marks.append(Mark(diagnostic.span, "^", diagnostic.severity, ""))
+    return excerpt(marks, source, width)
+
+
+def excerpt(marks: Sequence[Mark], source: SourceText, width: int) -> list[list[Piece]]:
+    """The lines of all places, in the order of the file, each with its mark below it; `width` is
+    that of the line numbers."""
+    marks = sorted(marks, key=lambda mark: mark.span)
     gutter = " " * width
     lines = [[Piece(f"{gutter} |", "dim")]]
     for before, mark in zip([None, *marks], marks, strict=False):
@@ -83,7 +89,7 @@ def _excerpt(diagnostic: Diagnostic, source: SourceText, width: int) -> list[lis
     return lines
 
 
-def _marked(mark: _Mark, line: str) -> tuple[str, list[Piece]]:
+def _marked(mark: Mark, line: str) -> tuple[str, list[Piece]]:
     """A line as far as it is shown, and the mark below it."""
     span = mark.span
     end = span.end_column - 1 if span.end_line == span.line else len(line.rstrip())

@@ -1,16 +1,17 @@
 """What test cases reached of a policy: rules that decided, conditions that were true and false.
 
-Above: `helio.cli`. Below: `probe`. Pure. A rule is covered when it decided about a call, added to a
-decision, or reported in shadow. A condition is covered on either side by a call whose search came
-as far as its rule. A rule for another environment than the case's is not there.
+Above: `helio.cli`. Below: `helio.pipeline.explaining.probe`. Pure. A rule is covered when it
+decided about a call, added to a decision, or reported in shadow. A condition is covered on either
+side by a call whose search came as far as its rule. A rule for another environment than the case's
+is not there.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from helio.evaluator import Decision
+from helio.pipeline.explaining.probe import Condition, Probe, Truth
 from helio.policy.graph import CompiledPolicy, RuleSummary
-from helio.simulation.testing.probe import Condition, Probe, Truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Coverage:
             if rule.index not in self._rules
         ]
         found += [
-            Gap(rule.label, _line(rule, condition), condition.text, side)
+            Gap(rule.label, _line(condition), condition.text, side)
             for rule, condition, side in self._open_sides()
         ]
         return sorted(found, key=lambda gap: (gap.line, gap.condition or "", gap.missing or ""))
@@ -110,9 +111,5 @@ class Coverage:
         ]
 
 
-def _line(rule: RuleSummary, condition: Condition) -> int:
-    """Where the condition stands; equal ones of several rules have the place of the first."""
-    span = rule.span
-    if span is None or span.line <= condition.span.line <= span.end_line:
-        return condition.span.line
-    return span.line
+def _line(condition: Condition) -> int:
+    return 0 if condition.span is None else condition.span.line

@@ -6,8 +6,8 @@ Above: `running`. Below: `probe`.
 from collections.abc import Mapping
 
 from helio.evaluator import Decision
+from helio.pipeline.explaining.probe import Probe, Truth
 from helio.policy.graph import CompiledPolicy, RuleSummary
-from helio.simulation.testing.probe import Probe, Truth
 
 
 class Explanation:

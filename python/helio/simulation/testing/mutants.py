@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import orjson
 
+from helio.pipeline.explaining.probe import described
 from helio.policy.graph import CompiledPolicy, canonical
 from helio.simulation.testing.document import Case
-from helio.simulation.testing.probe import described
 from helio.simulation.testing.running import run
 from helio.simulation.testing.subject import Subject
 

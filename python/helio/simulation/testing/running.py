@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from helio.diagnostics import Span
-from helio.evaluator import Decision, pack_hints, tool_call
+from helio.evaluator import Decision, Evaluator, pack_hints, tool_call
 from helio.governance.catalogue import Standing
 from helio.governance.definitions import Identity, Tool
 from helio.governance.identity import SessionIdentity
@@ -173,7 +173,19 @@ class _Playing:
             facts = sessions.facts(key, names, self._world.now.monotonic)
         decision: Decision = judge(received, governance, facts).decision
         hints = governance.catalogue.standing("").views[-1]
-        truths = self._probe.look(received, hints, facts)
+
+        def decide(evaluator: Evaluator) -> Decision:
+            return evaluator.decide(
+                received.message,
+                received.upstream,
+                hints,
+                agent=received.agent,
+                session=key,
+                labels=None if facts is None else facts.labels,
+                called=None if facts is None else facts.called,
+            )
+
+        truths = self._probe.look(decide)
         if self._coverage is not None:
             self._coverage.add(decision, self._probe, truths)
         policy, file = self._policy.compiled, self._surroundings.file

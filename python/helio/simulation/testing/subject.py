@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from helio.approvals.settings import ApprovalSettings
 from helio.governance.sessions import Sessions
+from helio.pipeline.explaining.probe import Probe
 from helio.pipeline.governance import ActivePolicy
 from helio.policy.graph import CompiledPolicy
-from helio.simulation.testing.probe import Probe
 
 
 @dataclass(frozen=True, slots=True)
