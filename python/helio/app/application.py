@@ -23,22 +23,24 @@ from helio.app.memory import Memory
 from helio.app.notes import Notes
 from helio.app.observing import Observing
 from helio.app.operating import routes
+from helio.app.policy_view import policy_shown
 from helio.app.ports import Listeners, Ports
 from helio.app.reaching import Reach
 from helio.app.redaction import Redaction, made_secret
 from helio.app.tool_lock import ToolLockFile
+from helio.app.watching import watch
 from helio.audit.chained import digest_at
 from helio.audit.directories import archive_of
 from helio.audit.journal import Journal
 from helio.config.sections import HelioConfig, PoliciesConfig
 from helio.errors import JournalUnavailable
 from helio.evaluator import VERSION
-from helio.governance.feedback import instant
 from helio.governance.identity import SessionResolver
 from helio.operator.access import Access
 from helio.operator.api import application
 from helio.operator.approvals import ApprovalsView
 from helio.operator.questions import Asking
+from helio.operator.seen import Seen
 from helio.pipeline.governance import ActivePolicy
 from helio.pipeline.histories import histories, identities
 from helio.policy.graph import CompiledPolicy
@@ -85,6 +87,7 @@ class Application:
         self._policy_loaded = clock.now()
         self._reload_error: str | None = None
         self._memory = Memory(config.session)
+        self._seen = Seen()
         self._started = time.monotonic()
         self._listens = ports
         self._operates = operator and config.dashboard.enabled
@@ -156,7 +159,7 @@ class Application:
                 self._tool_lock.watch()
         await self._upstreams.start()
         targets = self._upstreams.targets()
-        self._observing = Observing(config, self._upstreams.lists, self._broker)
+        self._observing = Observing(config, self._upstreams.lists, self._broker, self._seen)
         self._redaction.hide_in_logs()
         self._agents = Agents(config, targets)
         await self._agents.start()
@@ -266,9 +269,19 @@ class Application:
             memory=self._memory,
             asking=asking,
             digest=partial(digest_at, self._config.audit.path),
+            upstreams=self._upstreams or (),
+            seen=self._seen,
         )
         tickets = ApprovalsView(self._broker, access)
         app = application(access, [*served, *tickets.routes(), *more])
+        watch(
+            app,
+            access,
+            heartbeat=dashboard.sse_heartbeat_interval / 1000,
+            journal=self._journal,
+            policy=lambda: self._policy.compiled,
+            memory=self._memory,
+        )
         app.on_cleanup.append(lambda _: asking.close())
         return await self._ports.listen(app, dashboard.host, dashboard.port)
 
@@ -361,16 +374,7 @@ class Application:
     def _health(self) -> Mapping[str, object]:
         available = self._journal.available
         index = "off" if self._indexing is None else self._indexing.state
-        upstreams = {
-            each.upstream.name: {
-                "status": each.upstream.health.status,
-                "last_success": each.upstream.health.last_success,
-                "last_failure": each.upstream.health.last_failure,
-                "tools": len(each.catalogue) if each.catalogue.primed else None,
-                "tools_drifted": len(each.catalogue.drifts),
-            }
-            for each in self._upstreams or ()
-        }
+        upstreams = {} if self._upstreams is None else self._upstreams.health()
         well = available and all(each["status"] != "down" for each in upstreams.values())
         return {
             "status": "unavailable" if not available else "ok" if well else "degraded",
@@ -386,12 +390,4 @@ class Application:
         }
 
     def _policy_shown(self) -> Mapping[str, object]:
-        return {
-            "digest": self._policy.digest,
-            "loaded_at": instant(self._policy_loaded.wall),
-            "reload_error": self._reload_error,
-            "rules": [
-                {"index": rule.index, "rule": rule.label, "action": rule.action}
-                for rule in self._policy.compiled.rules
-            ],
-        }
+        return policy_shown(self._policy, self._policy_loaded, self._reload_error, self._seen)

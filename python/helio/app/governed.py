@@ -63,9 +63,9 @@ class GovernedUpstream:
         found = self.catalogue.find(tool)
         return None if found is None else found.parameters
 
-    def note(self, changes: Sequence[Change]) -> None:
-        """Records what happened to the tools' definitions."""
-        self._records.record(self.upstream.name, changes, self.catalogue.pins)
+    def note(self, changes: Sequence[Change], by: str | None = None) -> None:
+        """Records what happened to the tools' definitions, and which operator had it so."""
+        self._records.record(self.upstream.name, changes, self.catalogue.pins, by=by)
 
     def govern(self, policy: ActivePolicy, policies: PoliciesConfig) -> None:
         """Has the next call judged by `policy`, and the tools read and shown as `policies` says."""
@@ -187,6 +187,19 @@ class GovernedUpstreams:
                 }
                 for each in self._governed
             },
+        }
+
+    def health(self) -> dict[str, dict[str, object]]:
+        """How each upstream is, and how many tools it has."""
+        return {
+            each.upstream.name: {
+                "status": each.upstream.health.status,
+                "last_success": each.upstream.health.last_success,
+                "last_failure": each.upstream.health.last_failure,
+                "tools": len(each.catalogue) if each.catalogue.primed else None,
+                "tools_drifted": len(each.catalogue.drifts),
+            }
+            for each in self._governed
         }
 
     def targets(self) -> Mapping[str | None, Target]:

@@ -17,6 +17,7 @@ from helio.approvals.broker import Broker
 from helio.config.sections import HelioConfig, OtlpConfig
 from helio.evaluator import VERSION
 from helio.operator.metrics import metrics_route
+from helio.operator.seen import Seen
 from helio.telemetry.approvals import ApprovalMetrics
 from helio.telemetry.gauges import Gauge, Gauges
 from helio.telemetry.metrics import CallMetrics
@@ -33,14 +34,20 @@ CLOSE_SECONDS = 3.0
 
 class Observing:
     """Who looks at calls and at the tickets of `broker`. `metrics` counts calls, None when nobody
-    scrapes; `is_listed` says whether an upstream lists a tool."""
+    scrapes, and operators look at what was `seen`; `is_listed` says whether an upstream lists a
+    tool."""
 
     def __init__(
-        self, config: HelioConfig, is_listed: Callable[[str, str], bool], broker: Broker
+        self,
+        config: HelioConfig,
+        is_listed: Callable[[str, str], bool],
+        broker: Broker,
+        seen: Seen,
     ) -> None:
         self.metrics: CallMetrics | None = None
         self._approvals = ApprovalMetrics(lambda: len(broker.tickets("pending")), broker.channels)
         self._collector: Collector | None = None
+        self._seen = seen if config.dashboard.enabled else None
         if config.telemetry.metrics and config.dashboard.enabled:
             self.metrics = CallMetrics(is_listed)
             broker.subscribe(self._approvals.changed)
@@ -51,7 +58,8 @@ class Observing:
     @property
     def observers(self) -> Sequence[Observer]:
         """Everyone who looks at calls that are over."""
-        return [each for each in (self.metrics, self._collector) if each is not None]
+        found = (self.metrics, self._collector, self._seen)
+        return [each for each in found if each is not None]
 
     @property
     def traces(self) -> bool:

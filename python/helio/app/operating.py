@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from helio.app.governed import GovernedUpstream
 from helio.app.memory import Memory
 from helio.evaluator import Level
 from helio.operator.answers import json_answer
@@ -18,6 +19,8 @@ from helio.operator.counters import budgets_shown, limits_shown
 from helio.operator.evidence import evidence_handler
 from helio.operator.ledger import Ledger
 from helio.operator.questions import Asking
+from helio.operator.seen import Seen, adapters_route
+from helio.operator.tools import ToolsView
 from helio.policy import CompiledPolicy
 from helio.runtime import clock
 
@@ -30,8 +33,15 @@ def routes(
     memory: Memory,
     asking: Asking,
     digest: Callable[[int], str | None],
+    upstreams: Iterable[GovernedUpstream],
+    seen: Seen,
 ) -> list[web.RouteDef]:
     """Every route of the operator port, each answering by what is true when it is asked."""
+    governed = {each.upstream.name: each for each in upstreams}
+    tools = ToolsView(
+        lambda: {name: each.catalogue for name, each in governed.items()},
+        lambda name, changes, by: governed[name].note(changes, by),
+    )
     ledger = Ledger(asking, lambda: {each.name for each in policy().budgets})
 
     def levels(view: Callable[[CompiledPolicy, Iterable[Level], int], object]) -> Handler:
@@ -52,5 +62,7 @@ def routes(
         web.get("/api/budgets", levels(budgets_shown)),
         *AuditView(asking, digest).routes(),
         *ledger.routes(),
+        *tools.routes(),
+        adapters_route(seen),
         web.get("/api/evidence/{session}", evidence_handler(memory.sessions, clock.now)),
     ]

@@ -40,7 +40,8 @@ class Change:
 
     `pinned`: accepted because it was seen first, or because a first lock holds it. `drifted`:
     found to be another than its pin. `cleared`: its pinned definition again. `accepted`: the lock
-    has another definition for it. `released`: the lock holds it no longer.
+    has another definition for it, or an operator took the one that it has. `released`: the lock
+    holds it no longer, or an operator let it go.
     """
 
     event: Literal["pinned", "drifted", "cleared", "accepted", "released"]
@@ -84,6 +85,11 @@ class Catalogue:
         self._drifts: dict[str, Drift] = {}
         self.primed = False
         self.locked = False
+
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """Those that the upstream lists, by name."""
+        return self._tools
 
     def find(self, name: str) -> Tool | None:
         """The tool of exactly this name, None when the upstream did not list it."""
@@ -157,6 +163,27 @@ class Catalogue:
             if change.event != "cleared" or change.tool not in settled
         ]
         return changes
+
+    def accept(self, name: str) -> list[Change]:
+        """Takes what a drifted tool is now as its pin; one that is gone has none any more.
+
+        Raises KeyError for a tool that did not drift, and ValueError for one that cannot be
+        accepted: a lock holds the pins, or nobody can tell what the definition is.
+        """
+        drift = self._drifts[name]
+        tool = self._tools.get(name)
+        if self.locked:
+            raise ValueError("helio.tools.lock holds the accepted tools: `helio tools approve`")
+        if tool is not None and tool.fault is not None:
+            raise ValueError(f"its definition is {tool.fault}")
+        event: Literal["accepted", "released"] = "accepted"
+        if tool is None:
+            del self._pins[name]
+            event = "released"
+        else:
+            self._pins[name] = tool.identity
+        self._compare()
+        return [Change(event, name, drift.aspects, drift.pinned, drift.current)]
 
     def unlock(self) -> None:
         """No lock speaks of this upstream any more: the pins stay, and new tools are pinned when

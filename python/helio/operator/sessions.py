@@ -30,13 +30,15 @@ class OperatorSessions:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._sessions: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+        self._watched: dict[bytes, set[Callable[[], None]]] = {}
 
     def open(self) -> tuple[str, SignedIn]:
         """A new session, with the value of its cookie."""
         cookie, csrf_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         self._sessions[_key(cookie)] = csrf_token, self._clock() + LIFETIME_SECONDS
         while len(self._sessions) > _MOST:
-            self._sessions.popitem(last=False)
+            oldest, _ = self._sessions.popitem(last=False)
+            self._over(oldest)
         return cookie, SignedIn(csrf_token, LIFETIME_SECONDS)
 
     def find(self, cookie: str) -> SignedIn | None:
@@ -49,12 +51,33 @@ class OperatorSessions:
         left = end - self._clock()
         if left <= 0:
             del self._sessions[key]
+            self._over(key)
             return None
         return SignedIn(csrf_token, left)
 
     def close(self, cookie: str) -> None:
         """Ends the session of a cookie, if there is one."""
-        self._sessions.pop(_key(cookie), None)
+        key = _key(cookie)
+        self._sessions.pop(key, None)
+        self._over(key)
+
+    def watch(self, cookie: str, over: Callable[[], None]) -> Callable[[], None]:
+        """Calls `over` when the session of a cookie is ended, until what is given back is called.
+        One whose time is over is ended when it is next looked for (`find`)."""
+        key = _key(cookie)
+        self._watched.setdefault(key, set()).add(over)
+
+        def leave() -> None:
+            watchers = self._watched.get(key, set())
+            watchers.discard(over)
+            if not watchers:
+                self._watched.pop(key, None)
+
+        return leave
+
+    def _over(self, key: bytes) -> None:
+        for over in tuple(self._watched.get(key, ())):
+            over()
 
 
 def _key(cookie: str) -> bytes:

@@ -38,8 +38,11 @@ class DriftRecords:
         self._append = append
         self._environment = environment
 
-    def record(self, upstream: str, changes: Sequence[Change], pins: Pins) -> None:
-        """Records what happened to an upstream's tools; `pins` are those it has now."""
+    def record(
+        self, upstream: str, changes: Sequence[Change], pins: Pins, *, by: str | None = None
+    ) -> None:
+        """Records what happened to an upstream's tools; `pins` are those it has now, and `by` is
+        the operator who had it so, None where nobody did."""
         first = (change for change in changes if change.event == "pinned")
         while batch := list(islice(first, TOGETHER)):
             names = [change.tool for change in batch]
@@ -52,6 +55,7 @@ class DriftRecords:
                 "aspects": change.aspects,
                 "pinned": change.pinned,
                 "current": change.current,
+                **({} if by is None else {"by": by}),
             }
             names = [change.tool] if change.event in ("accepted", "released") else []
             self._write(upstream, change.tool, told, _stored(names, pins))
