@@ -13,7 +13,7 @@ from helio.cli import app
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "explain.md").read_text("utf-8")
 
-ANSWER = PAGE[PAGE.index("## The answer") :]
+ANSWER = PAGE[PAGE.index("## The answer") : PAGE.index("## Pictures")]
 
 
 def block(language: str) -> str:

@@ -1,5 +1,6 @@
 """An explanation says what the evaluator decides, and of each condition what the oracle says."""
 
+from fractions import Fraction
 from typing import Any
 
 from hypothesis import assume, given
@@ -52,7 +53,7 @@ def stated(draw: st.DrawFn) -> tuple[Call, StatedCall]:
     )
 
 
-@times(2)
+@times(Fraction(1, 2))
 @given(graph=graphs(), asked=st.lists(stated(), min_size=1, max_size=3))
 def test_every_word_of_an_explanation_is_true(
     graph: bytes, asked: list[tuple[Call, StatedCall]]
@@ -103,6 +104,7 @@ def _alone(plain: Graph, node: int, test: dict[str, Any], call: Call) -> str:
         plain.nodes.pop()
 
 
+@times(Fraction(1, 2))
 @given(graph=graphs(), asked=stated())
 def test_the_outcome_is_what_the_pipeline_judges(
     graph: bytes, asked: tuple[Call, StatedCall]

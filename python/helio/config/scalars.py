@@ -253,3 +253,12 @@ def read_word(value: object, words: tuple[str, ...]) -> str:
     near = near_miss(text, words)
     hint = f"did you mean `{near}`?" if near else None
     raise UnfitValue(f"expected {wanted}", hint, wrong_type=False, fix=only_typo(text, words))
+
+
+def duration(milliseconds: int) -> str:
+    """A duration as people write it: the largest unit that divides it; a single day is 24h."""
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):
+        least = 2 * size if unit == "d" else size
+        if milliseconds % size == 0 and milliseconds >= least:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds}ms"

@@ -168,15 +168,6 @@ def seconds(milliseconds: int) -> int | float:
     return whole if rest == 0 else milliseconds / 1000
 
 
-def duration(milliseconds: int) -> str:
-    """A duration as people write it: the largest unit that divides it; a single day is 24h."""
-    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):
-        least = 2 * size if unit == "d" else size
-        if milliseconds % size == 0 and milliseconds >= least:
-            return f"{milliseconds // size}{unit}"
-    return f"{milliseconds}ms"
-
-
 def key_names(key: str) -> str | list[str]:
     """What a window is kept by (`tool`, `[session, tool]`), without the values that it is kept
     for."""

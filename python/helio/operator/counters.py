@@ -10,8 +10,9 @@ from decimal import Context, Decimal
 from heapq import nlargest
 from typing import Final
 
+from helio.config.scalars import duration
 from helio.evaluator import Level
-from helio.governance.feedback import duration, exact, instant, seconds
+from helio.governance.feedback import exact, instant, seconds
 from helio.policy import BudgetSummary, CompiledPolicy, LimitSummary
 
 MOST_BUCKETS: Final = 1000

@@ -7,8 +7,9 @@ Above: `helio.pipeline.machine`, `judgement`, `answers`. Below: `helio.pipeline.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from helio.config.scalars import duration
 from helio.evaluator import BudgetBreach, BudgetDemand, Decision
-from helio.governance.feedback import Block, duration, exact, instant
+from helio.governance.feedback import Block, exact, instant
 from helio.governance.ticket import BreachedBudget
 from helio.pipeline import verdict
 from helio.pipeline.events import CallReceived, Moment

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from helio.config.scalars import duration
 from helio.evaluator import Breach, Decision
 from helio.governance.catalogue import Drift
 from helio.governance.definitions import ADDED, DUPLICATE, REMOVED, UNREADABLE, UNVERIFIED
-from helio.governance.feedback import Block, duration, exact, instant, limit_details, seconds
+from helio.governance.feedback import Block, exact, instant, limit_details, seconds
 from helio.pipeline.events import CallReceived, Moment, UpstreamFailed
 from helio.pipeline.governance import ActivePolicy, Governance
 from helio.pipeline.record import not_judged

@@ -6,14 +6,14 @@ too. What is counted (limits, budgets) only a running Helio knows.
 
 from collections.abc import Iterator
 
+from helio.config.scalars import duration
 from helio.evaluator import Decision
 from helio.governance.definitions import is_destructive
-from helio.governance.feedback import duration
 from helio.pipeline.explaining.explanation import Asked
-from helio.pipeline.explaining.probe import readable_path
 from helio.pipeline.explaining.stated import StatedCall
 from helio.pipeline.governance import ActivePolicy
 from helio.pipeline.prerequisites import Prerequisites, examine
+from helio.policy.described import readable_path
 from helio.policy.graph import Asking, RuleSummary
 
 

@@ -15,6 +15,7 @@ import orjson
 
 from helio.diagnostics import Span
 from helio.evaluator import Decision, Evaluator
+from helio.policy.described import described, described_test
 from helio.policy.graph import CompiledPolicy, canonical
 
 Truth = Literal["true", "false", "indeterminate"]
@@ -134,7 +135,7 @@ class Probe:
             self._nodes.append({**node, "tests": [test]})
             if self._spans is not None:
                 self._spans.append(self._spans[at])
-            found.append((len(self._nodes) - 1, _test(test, self._nodes)))
+            found.append((len(self._nodes) - 1, described_test(test, self._nodes)))
         return tuple(found)
 
     def _span(self, at: int) -> Span | None:
@@ -144,37 +145,3 @@ class Probe:
 def _stands_in(span: Span, rule: Span, end: int | None) -> bool:
     """Whether a place is one of a rule, of which only the beginning is known."""
     return span >= rule and (end is None or span.line <= end)
-
-
-def described(node: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
-    """A condition as people write it: `input $.amount: { gt: 1000 }`."""
-    kind = node["node"]
-    match kind:
-        case "constant":
-            return str(node["text"])
-        case "tool" | "upstream" | "agent":
-            globs = [nodes[each]["pattern"] for each in node["globs"]]
-            return f"{kind}: {globs[0] if len(globs) == 1 else '[' + ', '.join(globs) + ']'}"
-        case "annotation":
-            return f"{node['hint']}: {str(node['value']).lower()}"
-        case "input" | "metadata":
-            asked = "{ " + ", ".join(_test(each, nodes) for each in node["tests"]) + " }"
-            if node["quantifier"] == "every":
-                asked = f"{{ every: {asked} }}"
-            return f"{kind} {readable_path(nodes[node['path']]['path'])}: {asked}"
-        case _:
-            return f"session {kind}: [{', '.join(node['names'])}]"
-
-
-def _test(test: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
-    return f"{test['operator']}: {nodes[test['value']]['json']}"
-
-
-def readable_path(normal: str) -> str:
-    """`$['order']['id']` as `$.order.id`, where the names allow it."""
-    text = normal
-    for part in normal.split("['")[1:]:
-        name, closed, _ = part.partition("']")
-        if closed and name.isidentifier():
-            text = text.replace(f"['{name}']", f".{name}", 1)
-    return text

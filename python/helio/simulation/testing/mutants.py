@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from helio.pipeline.explaining.probe import described
+from helio.policy.described import described
 from helio.policy.graph import CompiledPolicy, canonical
 from helio.simulation.testing.document import Case
 from helio.simulation.testing.running import run

@@ -1,0 +1,238 @@
+"""Boxes and arrows of a policy. Pure.
+
+Above: `dot`, `mermaid`, `listing`. Below: `helio.policy.graph`, `described`. A call enters at the
+top and goes from rule to rule until one decides. Beside that way stand the tools, labels and
+budgets by which rules have to do with each other.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import orjson
+
+from helio.config.scalars import duration
+from helio.diagnostics import Span
+from helio.evaluator import glob_matches
+from helio.policy.described import described, readable_path
+from helio.policy.graph import CompiledPolicy, LimitSummary, RuleSummary
+
+BoxKind = Literal["start", "rule", "outcome", "tool", "label", "contributor", "budget"]
+ArrowKind = Literal["next", "decides", "calls", "needs", "puts", "asks", "feeds"]
+
+_OUTCOMES: Final = {"deny": "deny", "require_approval": "ask a person", "dry_run": "dry run"}
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Something in the picture. `id` is a word; `lines` are for people, whatever stands in them.
+    `shadow`: a rule that only reports. `span` is a rule's place."""
+
+    id: str
+    kind: BoxKind
+    lines: tuple[str, ...]
+    shadow: bool = False
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """A way from one box to another; `text` says on what condition, if on any."""
+
+    source: str
+    target: str
+    kind: ArrowKind
+    text: str = ""
+
+
+@dataclass(slots=True)
+class Drawing:
+    """A picture of one policy, whose digest is `policy`; boxes of rules in file order."""
+
+    policy: str
+    boxes: dict[str, Box] = field(default_factory=dict)
+    arrows: list[Arrow] = field(default_factory=list)
+
+    def as_object(self) -> dict[str, object]:
+        """As JSON output has it: `{policy, boxes: [{id, kind, lines, shadow, line}], arrows:
+        [{from, to, kind, text}]}`."""
+        return {
+            "policy": self.policy,
+            "boxes": [
+                {
+                    "id": box.id,
+                    "kind": box.kind,
+                    "lines": list(box.lines),
+                    "shadow": box.shadow,
+                    "line": None if box.span is None else box.span.line,
+                }
+                for box in self.boxes.values()
+            ],
+            "arrows": [
+                {"from": each.source, "to": each.target, "kind": each.kind, "text": each.text}
+                for each in self.arrows
+            ],
+        }
+
+
+def draw(policy: CompiledPolicy) -> Drawing:
+    """The picture of a policy."""
+    return _Drawer(policy).drawing
+
+
+class _Drawer:
+    """Draws one policy."""
+
+    def __init__(self, policy: CompiledPolicy) -> None:
+        graph = orjson.loads(policy.graph)
+        self._nodes: list[dict[str, Any]] = graph["nodes"]
+        self._policy = policy
+        self._limits: dict[int, list[LimitSummary]] = {}
+        for limit in policy.limits:
+            self._limits.setdefault(limit.rule_index, []).append(limit)
+        self._conditions = {
+            self._nodes[at]["index"]: [self._nodes[each] for each in self._nodes[at]["conditions"]]
+            for at in graph["rules"]
+        }
+        self._ids: dict[tuple[BoxKind, str], str] = {}
+        self.drawing = Drawing(policy.digest)
+        self._way()
+        for rule in policy.rules:
+            self._relations(rule)
+        self._calls()
+        for at in graph.get("budgets", ()):
+            self._budget(self._nodes[at])
+
+    def _way(self) -> None:
+        """From the call through the rules to what becomes of it."""
+        self._add(Box("start", "start", ("tools/call",)))
+        before: str | None = "start"
+        for rule in self._policy.rules:
+            box = self._rule(rule)
+            if before is not None:
+                self._arrow(before, box.id, "next", "" if before == "start" else "else")
+            before = box.id
+            if not rule.shadow:
+                self._decides(rule, box.id)
+                if not self._conditions[rule.index]:
+                    before = None
+        if before is not None:
+            default = "deny" if self._policy.settings.default == "deny" else "allow"
+            self._arrow(before, self._outcome(default), "next", "else, by policies.default")
+
+    def _rule(self, rule: RuleSummary) -> Box:
+        conditions = [described(node, self._nodes) for node in self._conditions[rule.index]]
+        shadow = f" (in shadow: reports {rule.action})" if rule.shadow else ""
+        head = f"rule {rule.index}: {rule.label}{shadow}"
+        lines = (head, *(conditions or ["every call"]))
+        box = Box(f"rule{rule.index}", "rule", lines, rule.shadow, rule.span)
+        self._add(box)
+        return box
+
+    def _decides(self, rule: RuleSummary, box: str) -> None:
+        asked = [*self._asked(rule), *map(_limit, self._limits.get(rule.index, ()))]
+        if rule.until:
+            self._arrow(box, self._outcome("deny"), "decides", "until its requirements are met")
+            self._arrow(box, self._outcome("allow"), "decides", "; ".join(asked))
+            return
+        outcome = _OUTCOMES.get(rule.action, "allow")
+        told = "" if rule.action == "deny" else "; ".join(asked)
+        self._arrow(box, self._outcome(outcome), "decides", told)
+
+    @staticmethod
+    def _asked(rule: RuleSummary) -> list[str]:
+        evidence = [f"evidence {required.name}" for required in rule.evidence]
+        return [*evidence, *(f"requires {tool}" for tool in rule.requires)]
+
+    def _relations(self, rule: RuleSummary) -> None:
+        """What the rule needs of earlier calls, and the labels that it puts on and asks for."""
+        box = f"rule{rule.index}"
+        for required in rule.evidence:
+            bound = ", ".join(f"{readable_path(a)} = {readable_path(b)}" for a, b in required.bind)
+            text = f"evidence, {bound}" if bound else "evidence"
+            self._arrow(self._named("tool", required.name), box, "needs", text)
+        for tool in rule.requires:
+            self._arrow(self._named("tool", tool), box, "needs", "requires")
+        for label in rule.labels:
+            self._arrow(box, self._named("label", label), "puts", "puts on the session")
+        for node in self._conditions[rule.index]:
+            kind = node["node"]
+            if kind not in ("labels", "called", "not_called"):
+                continue
+            of: BoxKind = "label" if kind == "labels" else "tool"
+            for name in node["names"]:
+                text = "" if kind == "labels" else kind.replace("_", " ")
+                self._arrow(self._named(of, name), box, "asks", text)
+
+    def _calls(self) -> None:
+        """Which rules let calls pass of the tools that others ask for: those that name them."""
+        tools = [name for kind, name in self._ids if kind == "tool"]
+        for rule in self._policy.rules:
+            if (
+                rule.shadow
+                or rule.action == "dry_run"
+                or (rule.action == "deny" and not rule.until)
+            ):
+                continue
+            conditions = [
+                [self._nodes[glob]["pattern"] for glob in node["globs"]]
+                for node in self._conditions[rule.index]
+                if node["node"] == "tool"
+            ]
+            for tool in tools if conditions else ():
+                if all(any(glob_matches(glob, tool) for glob in globs) for globs in conditions):
+                    self._arrow(
+                        f"rule{rule.index}", self._named("tool", tool), "calls", "lets pass"
+                    )
+
+    def _budget(self, budget: dict[str, Any]) -> None:
+        over = budget["window_ms"]
+        window = "a session" if over is None else duration(over)
+        otherwise = "ask a person" if budget["on_exceed"] == "require_approval" else "deny"
+        box = f"budget{len(self._boxes('budget'))}"
+        lines = (
+            f"budget {budget['name']}",
+            f"at most {budget['maximum']} {budget['currency']} in {window}",
+            f"by {', '.join(budget['key'])}, else {otherwise}",
+        )
+        self._add(Box(box, "budget", lines))
+        for at in budget["contributors"]:
+            contributor = self._nodes[at]
+            judged = [
+                described(self._nodes[each], self._nodes) for each in contributor["conditions"]
+            ]
+            source = self._named("contributor", "\n".join(judged or ["every call"]))
+            price = contributor.get("amount")
+            if price is None:
+                price = readable_path(self._nodes[contributor["path"]]["path"])
+            self._arrow(source, box, "feeds", str(price))
+
+    def _outcome(self, what: str) -> str:
+        box = what.replace(" ", "_")
+        if box not in self.drawing.boxes:
+            self._add(Box(box, "outcome", (what,)))
+        return box
+
+    def _named(self, kind: BoxKind, name: str) -> str:
+        """The box of a tool, a label or a contributor, which may stand for several rules."""
+        if (kind, name) not in self._ids:
+            box = f"{kind}{len(self._boxes(kind))}"
+            self._ids[kind, name] = box
+            head = "" if kind == "contributor" else f"{kind} "
+            self._add(Box(box, kind, tuple(f"{head}{name}".split("\n"))))
+        return self._ids[kind, name]
+
+    def _boxes(self, kind: BoxKind) -> list[Box]:
+        return [box for box in self.drawing.boxes.values() if box.kind == kind]
+
+    def _add(self, box: Box) -> None:
+        self.drawing.boxes[box.id] = box
+
+    def _arrow(self, source: str, target: str, kind: ArrowKind, text: str) -> None:
+        self.drawing.arrows.append(Arrow(source, target, kind, text))
+
+
+def _limit(limit: LimitSummary) -> str:
+    what = f"{limit.maximum} calls"
+    if limit.path is not None:
+        what = f"{limit.maximum} {limit.currency} of {readable_path(limit.path)}"
+    return f"at most {what} in {duration(limit.window_ms)} by {', '.join(limit.key)}"
