@@ -15,6 +15,7 @@ from helio.cli import (
     compile,  # noqa: A004
     connect,
     demo,
+    diff,
     explain,
     export,
     graph,
@@ -34,6 +35,7 @@ COMMANDS = (
     testing,
     explain,
     graph,
+    diff,
     replay,
     tools,
     start,

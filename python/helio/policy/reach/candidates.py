@@ -32,12 +32,13 @@ class Candidates:
                 insort(self._beginnings, beginning)
             self._by_beginning.setdefault(beginning, []).append((glob, place))
 
-    def of(self, globs: Iterable[str]) -> list[int]:
-        """Rules that may share a tool with the globs, at most `MOST`, in file order."""
+    def of(self, globs: Iterable[str], most: int | None = MOST) -> list[int]:
+        """Rules that may share a tool with the globs, in file order; at most `most`, if given."""
         found: dict[int, None] = {}
         for glob in globs:
-            for other, place in islice(self._near(_beginning(glob)), 20 * MOST):
-                if len(found) >= MOST:
+            near = self._near(_beginning(glob))
+            for other, place in islice(near, None if most is None else 20 * most):
+                if most is not None and len(found) >= most:
                     break
                 if place not in found and _may_meet(glob, other):
                     found[place] = None

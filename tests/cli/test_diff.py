@@ -1,0 +1,114 @@
+"""`helio diff` as people and CI call it."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import HEAD, Command
+
+RULES = """\
+policies:
+  rules:
+    - name: payments
+      match: { tool: pay, input: { amount: { gt: %d } } }
+      action: deny
+"""
+
+
+@pytest.fixture
+def policies(directory: Path) -> Path:
+    (directory / "old.yaml").write_text(HEAD + RULES % 1000, "utf-8")
+    (directory / "new.yaml").write_text(HEAD + RULES % 5000, "utf-8")
+    return directory
+
+
+@pytest.mark.usefixtures("policies")
+def test_json_has_the_shape_of_the_contract(helio: Command) -> None:
+    done = helio("diff", "old.yaml", "new.yaml", "-f", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    (widened,) = told["widened"]
+    assert widened["witness"] == {"tool": "pay", "arguments": {"amount": 1001}}
+    assert (widened["old"]["decision"], widened["old"]["rule"]) == ("deny", "payments")
+    assert widened["old"]["line"] == 5
+    assert (widened["new"]["decision"], widened["new"]["rule"]) == ("allow", None)
+    assert (told["narrowed"], told["changed"], told["undecided"]) == ([], [], [])
+    assert told["policies"]["old"]["file"] == "old.yaml"
+    assert told["policies"]["new"]["digest"].startswith("sha256:")
+
+
+@pytest.mark.usefixtures("policies")
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["old.yaml", "new.yaml", "--fail-on", "widened"], 1),
+        (["old.yaml", "new.yaml", "--fail-on", "changed"], 1),
+        (["old.yaml", "new.yaml", "--fail-on", "narrowed"], 0),
+        (["new.yaml", "old.yaml", "--fail-on", "widened"], 0),
+        (["new.yaml", "old.yaml", "--fail-on", "narrowed"], 1),
+        (["old.yaml", "old.yaml", "--fail-on", "changed"], 0),
+        (["old.yaml", "none.yaml"], 2),
+        (["old.yaml"], 2),
+    ],
+)
+def test_exit_codes(helio: Command, arguments: list[str], code: int) -> None:
+    assert helio("diff", *arguments).returncode == code
+
+
+@pytest.mark.usefixtures("policies")
+def test_nothing_that_differs_is_said(helio: Command) -> None:
+    assert helio("diff", "old.yaml", "old.yaml").stdout == "no call is decided otherwise\n"
+
+
+def test_what_is_not_decided_fails_whatever_was_asked(helio: Command, directory: Path) -> None:
+    for name, action in (("old", "deny"), ("new", "require_approval")):
+        rules = "".join(
+            f"    - match: {{ tool: pay, input: {{ l: {{ contains: {n} }} }} }}\n"
+            f"      action: {action}\n"
+            for n in range(5)
+        )
+        text = f"{HEAD}policies:\n  rules:\n{rules}"
+        (directory / f"{name}.yaml").write_text(text, "utf-8")
+    for kind in ("widened", "narrowed", "changed"):
+        done = helio("diff", "old.yaml", "new.yaml", "--fail-on", kind)
+        assert done.returncode == 1
+        assert "not decided: " in done.stdout
+    assert helio("diff", "old.yaml", "new.yaml").returncode == 0
+
+
+def test_a_policy_that_is_not_valid_is_a_finding(helio: Command, policies: Path) -> None:
+    (policies / "new.yaml").write_text(HEAD + "policies: { default: alow }\n", "utf-8")
+    done = helio("diff", "old.yaml", "new.yaml", "-f", "json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "new.yaml:3" in done.stderr
+
+
+def test_a_graph_is_a_policy_too(helio: Command, policies: Path) -> None:
+    assert helio("compile", "old.yaml", "-o", "old.json").returncode == 0
+    assert helio("diff", "old.json", "old.yaml", "--fail-on", "changed").returncode == 0
+    assert helio("diff", "old.json", "new.yaml", "--fail-on", "changed").returncode == 1
+    (policies / "old.json").write_text('{"helio_graph": 1}', "utf-8")
+    assert helio("diff", "old.json", "new.yaml").returncode == 2
+
+
+def test_a_revision_is_read_from_git(helio: Command, policies: Path) -> None:
+    text = (policies / "old.yaml").read_text("utf-8")
+    (policies / "helio.yaml").write_text(text, "utf-8")
+    author = ("-c", "user.name=A", "-c", "user.email=a@localhost")
+    for command in (
+        ("init", "-q", "-b", "main"),
+        ("add", "helio.yaml"),
+        (*author, "commit", "-q", "-m", "Begin"),
+    ):
+        subprocess.run(["git", *command], cwd=policies, check=True, timeout=30)
+    (policies / "helio.yaml").write_text(HEAD + RULES % 5000, "utf-8")
+    done = helio("diff", "main:helio.yaml", "helio.yaml")
+    assert done.returncode == 0
+    assert "- deny, by payments (main:helio.yaml:5)" in done.stdout
+    missing = helio("diff", "main:none.yaml", "helio.yaml")
+    assert missing.returncode == 2
+    assert "none.yaml" in missing.stderr
+    option = helio("diff", "--output=x:helio.yaml", "helio.yaml")
+    assert option.returncode == 2
