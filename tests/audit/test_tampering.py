@@ -9,7 +9,7 @@ import os
 import random
 import shutil
 from collections.abc import Iterable, Sequence
-from itertools import cycle
+from itertools import accumulate, cycle
 from pathlib import Path
 
 import pytest
@@ -254,23 +254,31 @@ def test_lines_removed_from_files_are_found(copy: Path, lines: Lines) -> None:
 
 
 def test_each_cut_tail_is_found(copy: Path, lines: Lines) -> None:
-    """Against a head; within lines and between them, whole files included."""
-    files = sorted(copy.glob("journal-*"))
-    last, size = files[-1], files[-1].stat().st_size
-    whole = last.read_bytes()
+    """Against a head: behind each line and within it, with the files that come after it gone."""
     chance = random.Random(10)
-    lengths = {0, 1, size - 1, size - len(lines.raw[-1]), *chance.sample(range(size), SAMPLE * 2)}
-    for length in lengths:
-        os.truncate(last, length)
-        found = verify(copy, lines.head)
-        assert {each.kind for each in found.findings} <= {"truncated", "unreadable"}
-        cut = next(each for each in found.findings if each.kind == "truncated")
-        whole_lines = whole[:length].count(b"\n")
-        assert cut.sequence == segment.segments(copy)[-1] - 1 + whole_lines
-        if length:
-            assert verify(copy).findings == [] or whole_lines == 0
-        last.write_bytes(whole)
-    last.unlink()
-    (cut,) = verify(copy, lines.head).findings
-    assert cut.kind == "truncated"
+    behind = len(lines.raw)
+    for path in sorted(copy.glob("journal-*"), reverse=True):
+        whole = path.read_bytes()
+        first = next(at for at, place in enumerate(lines.places) if place.file == path.name)
+        ends = list(accumulate((len(raw) for raw in lines.raw[first:behind]), initial=0))
+        last = behind - first - (behind == len(lines.raw))
+        for kept in range(last + 1) if PROOF else {0, 1, last, *chance.sample(range(last), SAMPLE)}:
+            following = len(lines.raw[first + kept]) if kept < behind - first else 1
+            for torn in {0, chance.randrange(following)}:
+                path.write_bytes(whole[: ends[kept] + torn])
+                found = verify(copy, lines.head)
+                *others, cut = found.findings
+                assert (cut.kind, cut.sequence) == ("truncated", first + kept), (kept, torn)
+                # The first line of a file says what the file is.
+                assert {each.kind for each in others} <= ({"unreadable"} if kept == 0 else set())
+        path.unlink()
+        behind = first
+
+
+def test_only_a_head_shows_a_cut_tail(copy: Path, lines: Lines) -> None:
+    last = max(copy.glob("journal-*"))
+    os.truncate(last, last.stat().st_size - len(lines.raw[-1]))
     assert verify(copy).findings == []
+    last.unlink()
+    assert verify(copy).findings == []
+    assert [each.kind for each in verify(copy, lines.head).findings] == ["truncated"]

@@ -5,6 +5,7 @@ Above: the commands. Pure; `helio.cli.output` decides about colour. Every line i
 with a style name, so that plain and coloured output are the same text.
 """
 
+import json
 import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -49,7 +50,10 @@ def rendered(diagnostic: Diagnostic, source: SourceText | None) -> list[list[Pie
     if source is not None and source.line(span.line).strip():
         lines.extend(_excerpt(diagnostic, source, width))
     gutter = " " * width
-    for label, text in (("in", diagnostic.path), ("hint", diagnostic.hint)):
+    witness = None
+    if diagnostic.witness is not None:
+        witness = json.dumps(diagnostic.witness, ensure_ascii=False)
+    for label, text in (("in", diagnostic.path), ("witness", witness), ("hint", diagnostic.hint)):
         if text:
             lines.append(
                 [Piece(f"{gutter} = ", "dim"), Piece(f"{label}: {visible(text)}", "plain")]
