@@ -17,13 +17,16 @@ DEV := $(VENV)/stamp-dev
 NATIVE := $(VENV)/stamp-native
 # Servers and clients of others, for the tests that run them: npm's, and Python's in venvs of their own.
 PEERS := tests/clients/node_modules/stamp .venv-peers/stamp .venv-peers-v1/stamp
+# Frameworks that agents are built with, each in a venv of its own.
+FRAMEWORKS := langchain crewai autogen openai-agents
+COMPAT := $(FRAMEWORKS:%=.venv-compat-%/stamp)
 
 # The binding is built against the interpreter of .venv, by whatever cargo command.
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo example test peers conformance check fmt bench proof lint types contracts rust-lint rust-test fast-test lock clean
+.PHONY: help demo example test peers conformance compat check fmt bench proof lint types contracts rust-lint rust-test fast-test lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +44,10 @@ peers: $(PEERS) ## install the servers and clients of others that `make test` ru
 
 conformance: $(NATIVE) $(DEV) $(PEERS) ## the MCP conformance suite, direct and through Helio, check by check
 	HELIO_REQUIRE_PEERS=1 $(BIN)/pytest tests/conformance
+
+compat: $(NATIVE) $(DEV) $(PEERS) $(COMPAT) ## agents' frameworks through Helio, each in an environment of its own (1.5 GB)
+	$(BIN)/python tests/frameworks/record.py
+	HELIO_COMPAT=1 $(BIN)/pytest tests/frameworks
 
 check: lint types contracts rust-lint fast-test ## what must hold before a commit: linters, types, contracts, fast tests
 
@@ -86,11 +93,13 @@ lock: $(DEV) ## choose dependency versions anew and write the locks
 		--output-file requirements/dev.lock
 	$(LOCK) --upgrade --group peers --output-file requirements/peers.lock
 	$(LOCK) --upgrade --group peers-v1 --output-file requirements/peers-v1.lock
+	for name in $(FRAMEWORKS); do \
+		$(LOCK) --upgrade --group compat-$$name --output-file requirements/compat-$$name.lock || exit; done
 	cargo update
 	cd tests/clients && npm update --ignore-scripts
 
 clean: ## remove .venv, target and everything else that was made
-	rm -rf $(VENV) .venv-peers .venv-peers-v1 target .demo tests/clients/node_modules
+	rm -rf $(VENV) .venv-peers .venv-peers-v1 .venv-compat-* target .demo tests/clients/node_modules
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find python tests benches -name __pycache__ -prune -exec rm -rf {} +
 	rm -f python/helio/_core*.so
