@@ -9,6 +9,7 @@ import pytest
 from end_to_end.people import People
 from frameworks.scenario import DECISIONS, decisions, outcomes, play, shop
 from frameworks.ways import WAYS, Way
+from peers import give_up
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
@@ -27,7 +28,7 @@ def skip_unless_asked_for(way: Way) -> None:
     if not way.light:
         pytest.skip("`make compat` plays it")
     if not way.installed:
-        pytest.skip(f"{way.name} is not installed (`make peers` or `make compat` does it)")
+        give_up(f"{way.name} is not installed (`make peers` does it)")
 
 
 @pytest.mark.parametrize("way", played())

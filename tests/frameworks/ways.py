@@ -168,7 +168,7 @@ class Way:
         """Whether its environment is there."""
         if self.venv is None:
             return (NODE_MODULES / INSPECTOR.package).is_dir()
-        return (self.venv / "stamp").exists()
+        return (self.venv / "bin" / "python").exists()
 
     @property
     def versions(self) -> dict[str, str]:
