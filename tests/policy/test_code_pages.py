@@ -59,3 +59,18 @@ def test_the_example_has_the_finding_and_the_mended_one_has_none(code: Code) -> 
         path.write_text(page(code).replace(shown, said), "utf-8")
     assert blocks("text", code) == [said]
     assert told(mended, code) == ("", [])
+
+
+def test_the_mistakes_are_told_as_the_page_shows() -> None:
+    path = PAGES.parent / "mistakes.md"
+    text = path.read_text("utf-8")
+    pairs = re.findall(r"```yaml\n(.*?)```\n\n```text\n(.*?)```", text, re.DOTALL)
+    assert len(pairs) >= 20
+    for faulty, shown in pairs:
+        result = compile_text(faulty, "helio.yaml", purpose="compile")
+        said = "\n".join(plain_text(each, result.source) for each in result.diagnostics)
+        text = text.replace(shown, said)
+        if not os.environ.get("HELIO_UPDATE_CASES"):
+            assert shown == said
+    if os.environ.get("HELIO_UPDATE_CASES"):
+        path.write_text(text, "utf-8")

@@ -57,18 +57,33 @@ def _unknown_key(
     _, path = _place(root, location)
     key = str(location[-1])
     owner = _type_at(model, location[:-1])
-    known = list(owner.model_fields) if _is_model(owner) else []
-    unknown_key(parent, key, path, known, diagnostics)
+    if not _is_model(owner):
+        unknown_key(parent, key, path, [], diagnostics)
+        return
+    known = {name: _bare(field.annotation) for name, field in owner.model_fields.items()}
+    inner = {name: kind for name, kind in known.items() if _is_model(kind)}
+    homes = [name for name, kind in inner.items() if key in kind.model_fields]
+    unknown_key(parent, key, path, list(known), diagnostics, homes=homes)
 
 
 def unknown_key(
-    parent: Node, key: str, path: str, known: Values[str], diagnostics: Diagnostics
+    parent: Node,
+    key: str,
+    path: str,
+    known: Values[str],
+    diagnostics: Diagnostics,
+    *,
+    homes: Values[str] = (),
 ) -> None:
-    """Adds the diagnostic for a key that nothing knows, with the nearest known one."""
+    """Adds the diagnostic for a key that nothing knows, with the nearest known one, or with those
+    under which it is known.
+    """
     entry = parent.entries.get(key) if isinstance(parent, Mapping) else None
     span = parent.span if entry is None else entry.key.span
-    near = near_miss(key, known)
-    if near is not None:
+    near = None if homes else near_miss(key, known)
+    if homes:
+        hint = f"write it under {' or '.join(f'`{home}`' for home in homes)}"
+    elif near is not None:
         hint = f"did you mean `{near}`?"
     else:
         hint = "known here: " + ", ".join(f"`{word}`" for word in known)

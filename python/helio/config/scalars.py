@@ -239,6 +239,15 @@ def read_size(value: object) -> int:
     return read_integer(int(match[1]) * _BYTES[match[2] or "B"], 1, 1 << 40)
 
 
+_SAME = {
+    **dict.fromkeys(("block", "reject", "forbid", "refuse", "disallow"), "deny"),
+    **dict.fromkeys(("permit", "accept", "pass", "grant"), "allow"),
+    **dict.fromkeys(("approve", "approval", "ask", "confirm"), "require_approval"),
+    **dict.fromkeys(("throttle", "limit"), "rate_limit"),
+}
+"""What others call it."""
+
+
 def read_word(value: object, words: tuple[str, ...]) -> str:
     """One of the words. Raises `UnfitValue` that lists them; a text that is none of them is
     repeated unless it came from the environment.
@@ -250,8 +259,8 @@ def read_word(value: object, words: tuple[str, ...]) -> str:
     wanted = listed if len(words) == 1 else f"one of {listed}"
     if isinstance(text, Interpolated):
         raise UnfitValue(f"expected {wanted} from the environment", wrong_type=False)
-    near = near_miss(text, words)
-    hint = f"did you mean `{near}`?" if near else None
+    near = near_miss(text, words) or _SAME.get(text.lower())
+    hint = f"did you mean `{near}`?" if near in words else None
     raise UnfitValue(f"expected {wanted}", hint, wrong_type=False, fix=only_typo(text, words))
 
 

@@ -214,7 +214,8 @@ class _Builder:
         found = self._anchors.get(name)
         if found is None or name in self._open_anchors:
             why = "stands inside its own anchor" if name in self._open_anchors else "has no anchor"
-            self._refuse(codes.ALIAS, f"the alias {quoted('*' + name)} {why}", _span(event))
+            hint = f"quote it when it is a text: `'*{name}'`"
+            self._refuse(codes.ALIAS, f"the alias {quoted('*' + name)} {why}", _span(event), hint)
         node, size = found
         self._expansion += size
         if self._expansion > MAXIMUM_EXPANSION:

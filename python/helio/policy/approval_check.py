@@ -126,7 +126,9 @@ class _Checker:
             f"a call may be held for {timeout.text()}, and most clients give up after "
             f"{USUAL_PATIENCE.text()}"
         )
-        self._diagnostics.add(codes.LONG_HOLD, message, span, path)
+        most = USUAL_PATIENCE.text()
+        hint = f"write `approval: {{ mode: return }}` at the top, or at most `{most}` here"
+        self._diagnostics.add(codes.LONG_HOLD, message, span, path, hint)
 
     def default(self) -> None:
         """What happens when nobody answers."""

@@ -5,16 +5,18 @@ rule is checked whole; faults are collected, none is skipped. What is asked of p
 `approval_check`.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 from helio.config import HelioConfig
 from helio.diagnostics import Code, Diagnostics, Label, child_path, opening, quoted
 from helio.policy import codes
 from helio.policy.document import Limits, Match, Operation, Rule, Spend, Text
-from helio.policy.operands import operand_fault
+from helio.policy.operands import SIGNS, operand_fault
 from helio.policy.patterns import Patterns, may_select_several
 
 _LONGEST_NAME = 128
+_COMPARISON = re.compile(r"\s*([<>]=?|[=!]=)\s*(-?\d+(?:\.\d+)?)\s*$")
 
 
 def check(rules: Sequence[Rule], config: HelioConfig | None, diagnostics: Diagnostics) -> None:
@@ -88,15 +90,24 @@ class Checker:
             message, hint = fault
             place = opening(operand)
             self._diagnostics.add(codes.OPERAND, message, place, operation.path, hint)
-        elif operation.operator == "regex" and (text := operation.text()) is not None:
+        elif (text := operation.text()) is None:
+            return
+        elif operation.operator == "regex":
             self._patterns.regex(text)
+        elif operation.operator in ("eq", "neq") and (found := _COMPARISON.match(text.value)):
+            message = f"this compares with the text {quoted(text.value)}, not with a number"
+            sign, number = found.groups()
+            hint = f"write `{{ {SIGNS[sign]}: {number} }}`"
+            self._at(codes.TEXT_COMPARISON, message, text, hint)
 
     # actions and what they ask for
 
     def _action(self, rule: Rule) -> None:
         asks = bool(rule.evidence or rule.requires)
         if rule.is_known and not rule.keys.keys() & {"action", "evidence", "requires", "limits"}:
-            self._in(rule, codes.NO_ACTION, "this rule says nothing about its calls", "match")
+            message = "this rule says nothing about its calls"
+            hint = "add `action: allow`, `action: deny` or another one"
+            self._in(rule, codes.NO_ACTION, message, "match", hint)
         if rule.action == "deny" and rule.limits is not None and not asks:
             message = "a denied call is never counted: these limits do nothing"
             self._in(rule, codes.LIMITS_ON_DENY, message, "limits")
@@ -146,10 +157,10 @@ class Checker:
     def _at(self, code: Code, message: str, text: Text, hint: str | None = None) -> None:
         self._diagnostics.add(code, message, text.span, text.path, hint)
 
-    def _in(self, rule: Rule, code: Code, message: str, key: str) -> None:
+    def _in(self, rule: Rule, code: Code, message: str, key: str, hint: str | None = None) -> None:
         """At a key of the rule; at the rule where it has no such key."""
         path = child_path(rule.path, key) if key in rule.keys else rule.path
-        self._diagnostics.add(code, message, rule.place(key), path)
+        self._diagnostics.add(code, message, rule.place(key), path, hint)
 
 
 def _missing(action: str | None, limits: Limits | None) -> Iterator[str]:

@@ -212,6 +212,12 @@ REACH_UNKNOWN = Code(
     "Rules of which it is not known whether calls reach them",
     "Nothing to do. Fewer rules for the same tool are compared whole.",
 )
+TEXT_COMPARISON = Code(
+    "HL432",
+    "warning",
+    "A text that looks like a comparison",
+    "Write the operator: `{ gt: 1000 }`. A single value means `eq`, and this one is a text.",
+)
 
 POLICY_CODES = (
     NO_ACTION,
@@ -245,6 +251,7 @@ POLICY_CODES = (
     CONTRADICTION,
     IMPLIED_CONDITION,
     REACH_UNKNOWN,
+    TEXT_COMPARISON,
 )
 
 ALL_CODES: tuple[Code, ...] = (*SYNTAX_CODES, *CONFIG_CODES, *POLICY_CODES)

@@ -14,6 +14,8 @@ from helio.policy.document import Operation
 ORDERING = frozenset({"gt", "gte", "lt", "lte"})
 TEXTUAL = frozenset({"regex", "starts_with", "ends_with"})
 MEMBERSHIP = frozenset({"in", "not_in"})
+SIGNS = {"=": "eq", "==": "eq", "!=": "neq", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
+"""What other languages call some of the operators."""
 
 
 def operand_fault(operation: Operation) -> tuple[str, str | None] | None:

@@ -5,7 +5,9 @@ None, or nothing, for what it reported.
 """
 
 from collections.abc import Callable
+from collections.abc import Mapping as Mapped
 from collections.abc import Sequence as Values
+from types import MappingProxyType
 from typing import TypeVar
 
 from helio.config import codes, scalars
@@ -46,8 +48,15 @@ class Reader:
         code = codes.WRONG_TYPE if error.wrong_type else unfit_code
         self.diagnostics.add(code, error.message, opening(node), path, error.hint, fix=error.fix)
 
-    def fields(self, node: Node, path: str, known: Values[str] | None = None) -> dict[str, Entry]:
-        """The entries of a mapping that are known; all of them when nothing is."""
+    def fields(
+        self,
+        node: Node,
+        path: str,
+        known: Values[str] | None = None,
+        homes: Mapped[str, str] = MappingProxyType({}),
+    ) -> dict[str, Entry]:
+        """The entries of a mapping that are known; all of them when nothing is. `homes` are the
+        keys of inner mappings by which one may be looked for here."""
         if not isinstance(node, Mapping):
             message = f"expected a mapping, found {described(node)}"
             self.fault(codes.WRONG_TYPE, message, node, path, hint_at_mapping(node))
@@ -58,7 +67,9 @@ class Reader:
             return node.entries
         for key in node.entries:
             if key not in known:
-                unknown_key(node, key, child_path(path, key), known, self.diagnostics)
+                home = [homes[key]] if key in homes else ()
+                at = child_path(path, key)
+                unknown_key(node, key, at, known, self.diagnostics, homes=home)
         return {key: entry for key, entry in node.entries.items() if key in known}
 
     def items(self, node: Node, path: str) -> list[tuple[Node, str]]:
@@ -147,11 +158,18 @@ def _stand_in(node: Node) -> object:
 class Parts:
     """A mapping whose parts are read by their keys; what is absent is None, or empty."""
 
-    def __init__(self, reader: Reader, node: Node, path: str, known: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        node: Node,
+        path: str,
+        known: tuple[str, ...],
+        homes: Mapped[str, str] = MappingProxyType({}),
+    ) -> None:
         self.reader = reader
         self.node = node
         self.path = path
-        self.entries = reader.fields(node, path, known)
+        self.entries = reader.fields(node, path, known, homes)
 
     def get(self, key: str) -> tuple[Node, str] | None:
         """The value of a key with its path."""

@@ -6,7 +6,7 @@ Above: `compiler`. Below: `match_reading`, `reading`, `document`. Pure.
 from helio.config import codes
 from helio.diagnostics import Diagnostics, Mapping, Node, Scalar, Sequence, child_path
 from helio.policy.document import Approval, Evidence, Feedback, Limits, Rule, Spend, Text
-from helio.policy.match_reading import read_match
+from helio.policy.match_reading import MATCH_KEYS, read_match
 from helio.policy.reading import Parts, Reader
 
 ACTIONS = ("allow", "deny", "require_approval", "rate_limit", "spend_limit", "dry_run")
@@ -24,6 +24,19 @@ _RULE_KEYS = (
     "feedback",
     "shadow",
 )
+_LIMIT_KEYS = ("max_calls", "window", "key", "max_spend")
+_APPROVAL_KEYS = ("channel", "timeout", "escalation_after", "delegates")
+_FEEDBACK_KEYS = ("message", "suggestion")
+_HOMES = {
+    key: home
+    for home, keys in (
+        ("match", MATCH_KEYS),
+        ("limits", _LIMIT_KEYS),
+        ("approval", _APPROVAL_KEYS),
+        ("feedback", _FEEDBACK_KEYS),
+    )
+    for key in keys
+}
 
 
 def read_rules(node: Node | None, path: str, diagnostics: Diagnostics) -> tuple[Rule, ...]:
@@ -38,7 +51,7 @@ def read_rules(node: Node | None, path: str, diagnostics: Diagnostics) -> tuple[
 
 
 def _read_rule(reader: Reader, node: Node, path: str, index: int) -> Rule:
-    part = Parts(reader, node, path, _RULE_KEYS)
+    part = Parts(reader, node, path, _RULE_KEYS, _HOMES)
     return Rule(
         index=index,
         path=path,
@@ -51,12 +64,10 @@ def _read_rule(reader: Reader, node: Node, path: str, index: int) -> Rule:
         evidence=_evidence(part.inner("evidence", ("requires",))),
         requires=part.texts("requires"),
         requires_success=part.boolean("requires_success"),
-        limits=_limits(part.inner("limits", ("max_calls", "window", "key", "max_spend"))),
+        limits=_limits(part.inner("limits", _LIMIT_KEYS)),
         labels=part.texts("labels"),
-        approval=_approval(
-            part.inner("approval", ("channel", "timeout", "escalation_after", "delegates"))
-        ),
-        feedback=_feedback(part.inner("feedback", ("message", "suggestion"))),
+        approval=_approval(part.inner("approval", _APPROVAL_KEYS)),
+        feedback=_feedback(part.inner("feedback", _FEEDBACK_KEYS)),
         shadow=part.boolean("shadow") or False,
     )
 
