@@ -12,6 +12,7 @@ __all__ = [
     "Demand",
     "Evaluator",
     "GraphError",
+    "LanguageError",
     "Level",
     "MalformedMessage",
     "Message",
@@ -23,6 +24,7 @@ __all__ = [
     "check_glob",
     "check_regex",
     "compare_numbers",
+    "distinguish",
     "glob_matches",
     "graph_digest",
     "inspect_answer",
@@ -44,6 +46,9 @@ class MalformedMessage(ValueError):
 
 class GraphError(ValueError):
     """A rule graph that cannot be decoded or does not verify. `args` is `(detail,)`."""
+
+class LanguageError(ValueError):
+    """Sets of texts that were not told apart. `args` is `(why,)`."""
 
 class PatternError(ValueError):
     """A path, glob or regular expression that is refused. `args` is `(offset, message)`.
@@ -146,6 +151,17 @@ def glob_matches(pattern: str, text: str) -> bool:
 
 def check_regex(pattern: str) -> None:
     """Raise `PatternError` unless `pattern` is a regular expression within the limits."""
+
+def distinguish(
+    sets: list[list[tuple[str, str]]], not_empty: bool, most: int
+) -> tuple[list[tuple[tuple[bool, ...], str | None]], int]:
+    """Every way in which a text can be in some of the sets and not in the others.
+
+    A set is the union of its languages, each a kind (`glob`, `exact`, `starts_with`, `ends_with`,
+    `contains`, `regex`) with its text. Returns the kinds of texts, each with a shortest one (None
+    where it is not known that there is one), and the steps that it took. `not_empty` leaves the
+    empty text out; `most` bounds the states that are looked at. Raises `LanguageError`.
+    """
 
 def select(path: str, document: bytes) -> list[bytes]:
     """The nodelist of `path` in a JSON document, each value as it came.
@@ -304,13 +320,14 @@ class Evaluator:
         called: Sequence[str] | None = None,
         sender: str | None = None,
         metadata: bytes | None = None,
+        below: int | None = None,
     ) -> Decision:
         """Decide a `tools/call`. A panic is a `deny` with `panicked`.
 
         `labels` and `called` count only with a `session`. `session_falls_back` lets keys by
         session take the agent where the session is unknown. `metadata` is an adapter's JSON
-        document, None on MCP. Raises `ValueError` for another message and for metadata that is not
-        strict JSON.
+        document, None on MCP. `below` asks only the rules after the one with this index. Raises
+        `ValueError` for another message and for metadata that is not strict JSON.
         """
     def judge(self, body: bytes, upstream: str, hints: int = 0) -> Decision:
         """`parse_message` and `decide` in one, without facts. Raises what either raises."""

@@ -13,6 +13,8 @@ core has no clock and no I/O; instants are nanoseconds that come in as arguments
 - `Windows` counts: `reserve` and `reserve_budgets` before a call is forwarded, then `commit` or
   `release`.
 - `Redactor(rules, key)` hides in bodies and texts what must not be written.
+- `distinguish` tells sets of texts (globs, regular expressions, parts) apart, with examples, or
+  raises `LanguageError`.
 - `normalize_path`, `check_glob`, `check_regex` raise `PatternError`, whose `args` are `(offset,
   message)` with the offset in bytes of the text as UTF-8.
 
@@ -30,6 +32,7 @@ from helio._core import (
     Demand,
     Evaluator,
     GraphError,
+    LanguageError,
     Level,
     MalformedMessage,
     Message,
@@ -40,6 +43,7 @@ from helio._core import (
     check_glob,
     check_regex,
     compare_numbers,
+    distinguish,
     glob_matches,
     graph_digest,
     inspect_answer,
@@ -61,6 +65,7 @@ __all__ = [
     "Demand",
     "Evaluator",
     "GraphError",
+    "LanguageError",
     "Level",
     "MalformedMessage",
     "Message",
@@ -71,6 +76,7 @@ __all__ = [
     "check_glob",
     "check_regex",
     "compare_numbers",
+    "distinguish",
     "glob_matches",
     "graph_digest",
     "inspect_answer",

@@ -46,8 +46,7 @@ class Interpolated(str):
 ScalarValue: TypeAlias = str | Number | bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A single value. `lead` is how many characters of the span stand before the value's first one
     (a quote), or None when the value's characters are not those of the file one by one.
     """
@@ -56,7 +55,10 @@ class Scalar:
     span: Span
     lead: int | None = None
 
-    kind = "scalar"
+    @property
+    def kind(self) -> str:
+        """What it is called."""
+        return "scalar"
 
     def point(self, offset: int) -> Span:
         """The place of the character at `offset` in the value; the whole span when it cannot be

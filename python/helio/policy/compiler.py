@@ -26,6 +26,7 @@ from helio.policy.budget_reading import read_budgets
 from helio.policy.check import check
 from helio.policy.circles import check_circles
 from helio.policy.codes import ALL_CODES, REFUSED_GRAPH
+from helio.policy.collecting import uncollected
 from helio.policy.graph import CompiledPolicy, Settings
 from helio.policy.lower import lower
 from helio.policy.reach import check_reach
@@ -47,7 +48,8 @@ class Compiled:
 
 def compile_file(path: Path, environment: Mapping[str, str], purpose: Purpose) -> Compiled:
     """Compiles a file. Raises `OSError` when it cannot be read; all else is diagnostics."""
-    return compile_loaded(load_config(path, environment=environment, purpose=purpose))
+    with uncollected():
+        return compile_loaded(load_config(path, environment=environment, purpose=purpose))
 
 
 def compile_text(
@@ -58,8 +60,9 @@ def compile_text(
     purpose: Purpose = "run",
 ) -> Compiled:
     """The same from text; `file` is the name in diagnostics."""
-    loaded = parse_config(text, file, environment=environment or {}, purpose=purpose)
-    return compile_loaded(loaded)
+    with uncollected():
+        loaded = parse_config(text, file, environment=environment or {}, purpose=purpose)
+        return compile_loaded(loaded)
 
 
 def compile_loaded(loaded: LoadedConfig) -> Compiled:

@@ -6,13 +6,13 @@ made.
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from helio.config.scalars import Duration
 from helio.diagnostics import Node, Scalar, Span
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A text with its place; `path` leads to it (`policies.rules[2].match.tool`)."""
 
     value: str
@@ -25,8 +25,7 @@ class Text:
         return self.node.span
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """An operator with its operand."""
 
     operator: str
@@ -40,8 +39,7 @@ class Operation:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """What is asked of the values that a path selects. `quantifier` is some or every."""
 
     selector: Text

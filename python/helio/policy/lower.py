@@ -62,21 +62,28 @@ class _Builder:
         self.nodes: list[Node] = []
         self.spans: list[list[int]] = []
         self._environment = environment
-        self._known: dict[bytes, int] = {}
+        self._known: dict[bytes | tuple[str, str], int] = {}
         self._written_out: dict[int, object] = {}
         self._alike: dict[str, int] = {}
 
     def add(self, node: Node, span: Span) -> int:
         """The index of this node."""
-        key = canonical(node)
+        return self._known_as(canonical(node), node, span)
+
+    def _leaf(self, kind: str, field: str, value: str, span: Span) -> int:
+        """The index of a node with one text in it."""
+        return self._known_as((kind, value), {"node": kind, field: value}, span)
+
+    def _known_as(self, key: bytes | tuple[str, str], node: Node, span: Span) -> int:
         known = self._known.get(key)
-        if known is not None:
-            return known
-        index = len(self.nodes)
-        self._known[key] = index
+        if known is None:
+            known = self._known[key] = self._append(node, span)
+        return known
+
+    def _append(self, node: Node, span: Span) -> int:
         self.nodes.append(node)
-        self.spans.append([0, span.line, span.column, span.end_line, span.end_column])
-        return index
+        self.spans.append([0, *span])
+        return len(self.nodes) - 1
 
     def rule(self, rule: Rule) -> int:
         """The rule's node, after all that it refers to."""
@@ -118,7 +125,8 @@ class _Builder:
             else {"message": feedback.message, "suggestion": feedback.suggestion},
             "digest": f"sha256:{sha256(self._meaning(meaning))}",
         }
-        return self.add(node, rule.span)
+        # With its index in it no rule is like another one.
+        return self._append(node, rule.span)
 
     def budget(self, budget: Budget, values: BudgetConfig) -> int:
         """The budget's node, after all that it refers to."""
@@ -197,7 +205,7 @@ class _Builder:
     def _globs(self, kind: str, globs: tuple[Text, ...]) -> int:
         by_pattern = {str(text.value): text.span for text in globs}
         parts = [
-            self.add({"node": "glob", "pattern": pattern}, by_pattern[pattern])
+            self._leaf("glob", "pattern", pattern, by_pattern[pattern])
             for pattern in sorted(by_pattern)
         ]
         return self.add({"node": kind, "globs": parts}, globs[0].span)
@@ -206,9 +214,8 @@ class _Builder:
         tests = [
             {
                 "operator": operation.operator,
-                "value": self.add(
-                    {"node": "value", "json": operand_json(operation)},
-                    operation.operand.span,
+                "value": self._leaf(
+                    "value", "json", operand_json(operation), operation.operand.span
                 ),
             }
             for operation in sorted(selection.operations, key=lambda each: each.operator)
@@ -222,7 +229,7 @@ class _Builder:
         return self.add(node, selection.selector.span)
 
     def _path(self, text: Text, normal: Callable[[str], str] = normal_path) -> int:
-        return self.add({"node": "path", "path": normal(text.value)}, text.span)
+        return self._leaf("path", "path", normal(text.value), text.span)
 
     def _identity(self, rule: Rule, conditions: list[int]) -> str:
         """The name; without one, the conditions' hash and, among limited rules that share it, a

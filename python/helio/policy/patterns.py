@@ -72,6 +72,7 @@ def normal_metadata_path(text: str) -> str:
     return normal_path(text if text.startswith("$") else f"$[{orjson.dumps(str(text)).decode()}]")
 
 
+@lru_cache(maxsize=4096)
 def may_select_several(path: str) -> bool:
     """Whether a normalised path is no singular query (RFC 9535, section 2.3.5.1): it has a
     wildcard, a slice, a list of selectors or `..`.

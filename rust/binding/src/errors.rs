@@ -24,6 +24,12 @@ pyo3::create_exception!(
     PyValueError,
     "A path, glob or regular expression that is refused: `args` is `(offset, message)`."
 );
+pyo3::create_exception!(
+    helio._core,
+    LanguageError,
+    PyValueError,
+    "Sets of texts that were not told apart: `args` is `(why,)`."
+);
 
 /// JSON-RPC's code for a fault of ours.
 const INTERNAL_ERROR: i32 = -32603;

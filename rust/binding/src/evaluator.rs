@@ -26,12 +26,23 @@ pub(crate) struct Evaluator {
 }
 
 impl Evaluator {
-    fn decided(&self, message: &CoreMessage, body: &[u8], facts: &Facts<'_>) -> PyResult<Decision> {
+    fn decided(
+        &self,
+        message: &CoreMessage,
+        body: &[u8],
+        facts: &Facts<'_>,
+        below: Option<u32>,
+    ) -> PyResult<Decision> {
         let Some(call) = Call::of(message, body) else {
             return Err(PyValueError::new_err("only a tools/call is decided"));
         };
         let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
-        let decided = caught(|| Box::new(self.evaluator.decide(&call, facts, &mut scratch)));
+        let decided = caught(|| {
+            Box::new(
+                self.evaluator
+                    .decide_below(below, &call, facts, &mut scratch),
+            )
+        });
         if decided.is_err() {
             // A panic may have left it half written.
             *scratch = Scratch::default();
@@ -79,7 +90,7 @@ impl Evaluator {
 
     #[pyo3(signature = (
         message, upstream, hints=0, *, agent=None, session=None, session_falls_back=false,
-        labels=None, called=None, sender=None, metadata=None
+        labels=None, called=None, sender=None, metadata=None, below=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn decide(
@@ -94,6 +105,7 @@ impl Evaluator {
         called: Option<Vec<PyBackedStr>>,
         sender: Option<&str>,
         metadata: Option<&[u8]>,
+        below: Option<u32>,
     ) -> PyResult<Decision> {
         let labels = labels.unwrap_or_default();
         let called = called.unwrap_or_default();
@@ -118,7 +130,8 @@ impl Evaluator {
             hash_key: self.hash_key.as_ref(),
         };
         let message_ref = message.get();
-        self.decided(message_ref.core(), message_ref.bytes(message.py()), &facts)
+        let bytes = message_ref.bytes(message.py());
+        self.decided(message_ref.core(), bytes, &facts, below)
     }
 
     #[pyo3(signature = (body, upstream, hints=0))]
@@ -131,7 +144,7 @@ impl Evaluator {
             hash_key: self.hash_key.as_ref(),
             ..Facts::default()
         };
-        self.decided(&message, bytes, &facts)
+        self.decided(&message, bytes, &facts, None)
     }
 
     #[pyo3(signature = (tool, upstream, hints, *, agent=None, agent_known))]

@@ -7,6 +7,7 @@
 mod decision;
 mod errors;
 mod evaluator;
+mod languages;
 mod message;
 mod panic;
 mod places;
@@ -27,6 +28,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     )?;
     module.add("GraphError", py.get_type::<errors::GraphError>())?;
     module.add("PatternError", py.get_type::<errors::PatternError>())?;
+    module.add("LanguageError", py.get_type::<errors::LanguageError>())?;
     module.add_class::<message::Message>()?;
     module.add_class::<message::Answer>()?;
     module.add_class::<decision::Demand>()?;
@@ -45,6 +47,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(values::check_glob, module)?)?;
     module.add_function(wrap_pyfunction!(values::glob_matches, module)?)?;
     module.add_function(wrap_pyfunction!(values::check_regex, module)?)?;
+    module.add_function(wrap_pyfunction!(languages::distinguish, module)?)?;
     module.add_function(wrap_pyfunction!(values::select, module)?)?;
     module.add_function(wrap_pyfunction!(values::canonical_json, module)?)?;
     module.add_function(wrap_pyfunction!(values::compare_numbers, module)?)?;

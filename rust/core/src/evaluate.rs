@@ -108,6 +108,17 @@ impl Evaluator {
 
     /// What the rules say of a call.
     pub fn decide(&self, call: &Call<'_>, facts: &Facts<'_>, scratch: &mut Scratch) -> Decision {
+        self.decide_below(None, call, facts, scratch)
+    }
+
+    /// What the rules below one say of a call, as if that one and those above it were not there.
+    pub fn decide_below(
+        &self,
+        above: Option<u32>,
+        call: &Call<'_>,
+        facts: &Facts<'_>,
+        scratch: &mut Scratch,
+    ) -> Decision {
         let Scratch { memo, plans } = scratch;
         memo.start(self.graph.nodes.len());
         let mut walk = Walk::new(&self.graph, call, facts);
@@ -119,6 +130,9 @@ impl Evaluator {
             let Some(rule) = self.graph.rules.get(position) else {
                 continue;
             };
+            if above.is_some_and(|above| rule.index <= above) {
+                continue;
+            }
             let truth = judge.all(self.index.unsettled(position));
             if walk.visit(rule, truth) {
                 break;

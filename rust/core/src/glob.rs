@@ -40,7 +40,7 @@ pub struct Sequence {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Token {
+pub(crate) enum Token {
     Character(char),
     /// `?`
     Any,
@@ -174,6 +174,11 @@ impl Token {
 }
 
 impl Sequence {
+    /// Its parts, one after the other.
+    pub(crate) fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
     /// The characters that every described text starts with.
     pub(crate) fn head(&self) -> String {
         self.tokens.iter().map_while(Token::character).collect()

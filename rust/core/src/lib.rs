@@ -18,6 +18,7 @@ pub mod hint;
 pub mod index;
 pub mod json;
 pub mod keyed_hash;
+pub mod language;
 pub mod number;
 pub mod outcome;
 pub mod path;

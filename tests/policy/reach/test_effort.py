@@ -10,13 +10,38 @@ def compiled(rules: list[str]) -> Compiled:
 
 
 def test_more_than_may_be_compared_is_open() -> None:
+    # No call is written for so long a list, so that all rules are compared at once.
     rules = [
-        f"{{ match: {{ tool: 'p*', input: {{ a: {{ contains: x{index} }} }} }}, action: deny }}"
-        for index in range(1500)
+        f"{{ match: {{ tool: 'p*', input: {{ '$.a[500]': {{ contains: x{index} }} }} }}, "
+        "action: deny }"
+        for index in range(50)
     ]
     found = list(compiled(rules).diagnostics)
-    assert [each.code for each in found] == ["HL431"]
-    assert "are reached was not found out" in found[0].message
+    assert {each.code for each in found} == {"HL431"}
+    expected = "was not found out: there is too much to compare"
+    assert any(each.message.endswith(expected) for each in found)
+
+
+def test_rules_of_one_glob_are_compared_by_the_calls_that_get_through() -> None:
+    rules = [
+        f"{{ match: {{ tool: 'p*', input: {{ a: {{ contains: x{index} }} }} }}, action: deny }}"
+        for index in range(500)
+    ]
+    hidden = "{ match: { tool: pay, input: { a: { eq: x7 } } }, action: deny }"
+    (found,) = compiled([*rules, hidden]).diagnostics
+    assert (found.code, found.span.line) == ("HL427", 505)
+    assert [each.span.line for each in found.related] == [12]
+
+
+def test_a_regex_that_is_too_large_is_named() -> None:
+    rules = [
+        "{ match: { tool: p, input: { a: { regex: '(a|b)*a(a|b){16}$' } } }, action: deny }",
+        "{ match: { tool: p, input: { a: { regex: '(b|a)*b(a|b){16}$' } } }, action: allow }",
+    ]
+    (found,) = compiled(rules).diagnostics
+    assert (found.code, found.span.line) == ("HL431", 6)
+    expected = "not found out: `a`: the patterns have too many states together"
+    assert found.message.endswith(expected)
 
 
 def test_one_rule_in_front_of_many_is_named_for_each() -> None:

@@ -28,10 +28,7 @@ from helio.policy.reach.conditions import Condition
 
 Node = Mapping[str, Any]
 
-_NOWHERE: Final = Span(1, 1, 1, 1)
-DESTRUCTIVE: Final = Condition(
-    ("annotations",), ("destructiveHint", True), "", _NOWHERE, "", is_told=True
-)
+DESTRUCTIVE: Final = Condition(("annotations",), ("destructiveHint", True))
 """What `flag_destructive` asks of a call's tool."""
 
 
@@ -249,4 +246,4 @@ def _told(conditions: tuple[Condition, ...]) -> list[tuple[object, ...]]:
 
 
 def _condition(subject: tuple[str, ...], *meaning: Any) -> Condition:
-    return Condition(subject, meaning, "", _NOWHERE, "", is_told=True)
+    return Condition(subject, meaning)

@@ -1,11 +1,11 @@
 """Which earlier rules may decide about calls of a rule, found by the tools that they name.
 
-Above: `findings`. Below: `helio.evaluator`. Pure.
+Above: `covering`, `redundancy`. Below: `helio.evaluator`. Pure.
 """
 
 import re
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -36,7 +36,7 @@ class Candidates:
         """Rules that may share a tool with the globs, in file order; at most `most`, if given."""
         found: dict[int, None] = {}
         for glob in globs:
-            near = self._near(_beginning(glob))
+            near = self._near(glob)
             for other, place in islice(near, None if most is None else 20 * most):
                 if most is not None and len(found) >= most:
                     break
@@ -44,11 +44,37 @@ class Candidates:
                     found[place] = None
         return sorted(found)
 
-    def _near(self, beginning: str) -> Iterable[tuple[str, int]]:
+    def all_of(self, globs: Iterable[str]) -> list[int] | None:
+        """All rules that may share a tool with the globs, in file order; None where they are more
+        than `MOST`, or too many to look through.
+        """
+        found: dict[int, None] = {}
+        for glob in globs:
+            near = self._near(glob)
+            for other, place in islice(near, 20 * MOST):
+                if place not in found and _may_meet(glob, other):
+                    found[place] = None
+                if len(found) > MOST:
+                    return None
+            if next(near, None) is not None:
+                return None
+        return sorted(found)
+
+    def any_of(self, globs: Iterable[str]) -> bool:
+        """Whether any rule may share a tool with the globs; often true, and quickly found out."""
+        return any(
+            _may_meet(glob, other) for glob in globs for other, _ in islice(self._near(glob), MOST)
+        ) or any(len(list(islice(self._near(glob), MOST + 1))) > MOST for glob in globs)
+
+    def _near(self, glob: str) -> Iterator[tuple[str, int]]:
+        """Globs that begin like this one, as far as both are literal."""
+        beginning = _beginning(glob)
         for length in range(len(beginning) + 1):
             yield from self._by_beginning.get(beginning[:length], ())
-        first = bisect_left(self._beginnings, beginning)
-        for longer in islice(self._beginnings, first, None):
+        if beginning == glob:
+            return
+        for place in range(bisect_left(self._beginnings, beginning), len(self._beginnings)):
+            longer = self._beginnings[place]
             if not longer.startswith(beginning):
                 return
             if longer != beginning:

@@ -5,8 +5,7 @@ conditions; a condition on several names of a session is one on each.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from helio.diagnostics import Interpolated, Mapping, Node, Scalar, Sequence, Span, quoted
 from helio.evaluator import glob_matches
@@ -19,22 +18,60 @@ Subject: TypeAlias = tuple[str, ...]
 a name, `input` or `metadata` with a normalised path."""
 
 
-@dataclass(frozen=True, slots=True)
+_NOWHERE: Final = (Span(1, 1, 1, 1), "")
+
+
 class Condition:
     """One condition. Those of one subject and meaning are equal, wherever they stand.
 
     `meaning` are the globs (tool, upstream, agent), the hint and its value (annotations), whether
-    the name is there (labels, called), or the quantifier and the tests (input, metadata). `shown`
-    is how messages call it. `is_told` is false where it holds what came from the environment, which
-    no finding may repeat.
+    the name is there (labels, called), or the quantifier and the tests (input, metadata). `nodes`
+    are what the file says; `span` and `path` are where. What comes from no file has none of that.
     """
 
-    subject: Subject
-    meaning: tuple[Any, ...]
-    shown: str = field(compare=False)
-    span: Span = field(compare=False)
-    path: str = field(compare=False)
-    is_told: bool = field(compare=False)
+    __slots__ = ("_asked", "_hash", "_named", "meaning", "nodes", "path", "span", "subject")
+
+    def __init__(
+        self,
+        subject: Subject,
+        meaning: tuple[Any, ...],
+        place: tuple[Span, str] = _NOWHERE,
+        nodes: tuple[Node, ...] = (),
+        shown: tuple[tuple[str, ...], str | None] = ((), None),
+    ) -> None:
+        self.subject = subject
+        self.meaning = meaning
+        self.nodes = nodes
+        self.span, self.path = place
+        self._asked, self._named = shown
+        self._hash = hash((subject, meaning))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Condition)
+            and self._hash == other._hash
+            and self.subject == other.subject
+            and self.meaning == other.meaning
+        )
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @property
+    def shown(self) -> str:
+        """How messages call it."""
+        asked = " and ".join(f"`{each}`" for each in self._asked)
+        return asked if self._named is None else f"{asked} of {self.about}"
+
+    @property
+    def about(self) -> str:
+        """The subject as messages call it, without what is asked of it."""
+        return quoted(self.subject[-1] if self._named is None else self._named)
+
+    @property
+    def is_told(self) -> bool:
+        """False where it holds what came from the environment, which no finding may repeat."""
+        return all(map(_is_told, self.nodes))
 
 
 def conditions_of(rule: Rule) -> list[Condition]:
@@ -58,23 +95,23 @@ def _conditions(match: Match, path: str) -> Iterator[Condition]:
     ):
         if globs:
             meaning = tuple(sorted({str(text.value) for text in globs}))
-            told = all(_is_told(text.node) for text in globs)
-            yield Condition((subject,), meaning, f"`{subject}`", globs[0].span, globs[0].path, told)
+            nodes = tuple(text.node for text in globs)
+            place = (globs[0].span, globs[0].path)
+            yield Condition((subject,), meaning, place, nodes, ((subject,), None))
     for test in match.annotations:
-        at = f"{path}.match.annotations.{test.hint}"
-        shown = f"`{test.hint}`"
+        place = (test.span, f"{path}.match.annotations.{test.hint}")
         hint = (test.hint, test.value)
-        yield Condition(("annotations",), hint, shown, test.span, at, is_told=True)
-    for subject, names, is_there in (
-        ("labels", match.labels, True),
-        ("called", match.called, True),
-        ("called", match.not_called, False),
+        yield Condition(("annotations",), hint, place, shown=((test.hint,), None))
+    for subject, key, names in (
+        ("labels", "labels", match.labels),
+        ("called", "called", match.called),
+        ("called", "not_called", match.not_called),
     ):
         for text in names:
-            key = subject if is_there else "not_called"
-            shown, told = f"`{key}` of {quoted(text.value)}", _is_told(text.node)
             about = (subject, str(text.value))
-            yield Condition(about, (is_there,), shown, text.span, text.path, told)
+            is_there = (key != "not_called",)
+            shown = ((key,), text.value)
+            yield Condition(about, is_there, (text.span, text.path), (text.node,), shown)
     for kind, selections in (("input", match.input), ("metadata", match.metadata)):
         for selection in selections:
             yield from _selection(kind, selection)
@@ -83,20 +120,17 @@ def _conditions(match: Match, path: str) -> Iterator[Condition]:
 def _selection(kind: str, selection: Selection) -> Iterator[Condition]:
     """One condition for each operator where one value at most is selected, else one for all."""
     normal = normal_path if kind == "input" else normal_metadata_path
-    path = normal(selection.selector.value)
-    tests = [
-        (operation.operator, operand_json(operation), operation)
-        for operation in selection.operations
-    ]
-    groups = [tests] if may_select_several(path) else [[test] for test in tests]
+    selector = selection.selector
+    path = normal(selector.value)
+    operations = selection.operations
+    groups = [operations] if may_select_several(path) else [(each,) for each in operations]
     for group in groups:
-        meaning = (selection.quantifier, tuple(sorted(test[:2] for test in group)))
-        first = group[0][2]
-        operators = " and ".join(f"`{test[0]}`" for test in group)
-        shown = f"{operators} of {quoted(selection.selector.value)}"
-        parts = [selection.selector.node, *(test[2].operand for test in group)]
-        told = all(map(_is_told, parts))
-        yield Condition((kind, path), meaning, shown, first.operand.span, first.path, told)
+        tests = tuple(sorted((each.operator, operand_json(each)) for each in group))
+        nodes = (selector.node, *(each.operand for each in group))
+        asked = tuple(each.operator for each in group)
+        place = (group[0].operand.span, group[0].path)
+        meaning = (selection.quantifier, tests)
+        yield Condition((kind, path), meaning, place, nodes, (asked, selector.value))
 
 
 def _is_told(node: Node) -> bool:

@@ -5,11 +5,18 @@ policy always has the same findings.
 """
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Final
+
+TOO_MUCH: Final = "there is too much to compare"
+"""Why most questions are left open."""
 
 
 class TooLarge(Exception):
-    """One set is too large to be looked at; others may not be."""
+    """One set is too large to be looked at; others may not be. Its text says why."""
+
+    def __init__(self, why: str = TOO_MUCH) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class Exhausted(Exception):
@@ -18,7 +25,8 @@ class Exhausted(Exception):
 
 class Effort:
     """The steps that one question may take, out of those that are left for all. `known` keeps what
-    was found out for one question for the next ones.
+    was found out for one question for the next ones; `doubts` are the sets that this question was
+    too large for, and why.
     """
 
     def __init__(self, total: int, each: int) -> None:
@@ -26,9 +34,11 @@ class Effort:
         self._each = each
         self._now = 0
         self.known: dict[Hashable, Any] = {}
+        self.doubts: dict[str, None] = {}
 
     def begin(self) -> None:
         """The next question. Raises `Exhausted` when none may be asked any more."""
+        self.doubts = {}
         if self._left <= 0:
             raise Exhausted
         self._now = min(self._each, self._left)
@@ -39,3 +49,7 @@ class Effort:
         self._left -= steps
         if self._now < 0:
             raise Exhausted
+
+    def doubt(self, why: str) -> None:
+        """Notes that a set could not be looked at."""
+        self.doubts[why] = None

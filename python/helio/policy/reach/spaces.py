@@ -1,11 +1,11 @@
 """What conditions make of a subject: its values in atoms that none of them tells apart.
 
-Above: `findings`. Below: `conditions`, `globs`, `languages`, `values`. Pure. Dimensions are taken
-to be independent of each other. Some are not (a path and one inside it), so that a box that is
-empty holds no call, and one that is not empty may hold none either.
+Above: `covering`, `within`, `samples`. Below: `conditions`, `languages`, `values`. Pure.
+Dimensions are taken to be independent of each other. Some are not (a path and one inside it), so
+that a box that is empty holds no call, and one that is not empty may hold none either.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
@@ -15,8 +15,7 @@ from helio.policy.patterns import may_select_several
 from helio.policy.reach.boxes import Box
 from helio.policy.reach.conditions import Condition, Subject
 from helio.policy.reach.effort import Effort, TooLarge
-from helio.policy.reach.globs import glob_expression
-from helio.policy.reach.languages import Either, distinguish
+from helio.policy.reach.languages import distinguish
 from helio.policy.reach.values import FALSE, INDETERMINATE, TRUE, absent, kinds
 
 _STEPS_FOR_ATOMS: Final = 60
@@ -108,7 +107,8 @@ def _dimensions(
     atoms = effort.known.get(key)
     if atoms is None:
         atoms = effort.known[key] = _atoms(subject, conditions, effort)
-    if not atoms:
+    if isinstance(atoms, TooLarge):
+        effort.doubt(f"{conditions[0].about}: {atoms.why}")
         for condition in conditions:
             free = [Atom((truth,), None, False) for truth in (FALSE, INDETERMINATE, TRUE)]
             yield _dimension(subject, [condition], free)
@@ -116,18 +116,19 @@ def _dimensions(
     yield _dimension(subject, conditions, atoms)
 
 
-def _atoms(subject: Subject, conditions: list[Condition], effort: Effort) -> Sequence[Atom]:
-    """The subject's values in atoms; none where they are too many."""
+def _atoms(
+    subject: Subject, conditions: list[Condition], effort: Effort
+) -> tuple[Atom, ...] | TooLarge:
+    """The subject's values in atoms."""
     effort.spend(_STEPS_FOR_ATOMS * len(conditions))
-    try:
-        found = _ATOMS[subject[0]](conditions, effort)
-    except TooLarge:
-        return ()
     merged: dict[tuple[int, ...], Atom] = {}
-    for atom in found:
-        known = merged.get(atom.truths)
-        if known is None or (atom.is_known and not known.is_known):
-            merged[atom.truths] = atom
+    try:
+        for atom in ATOMS[subject[0]](conditions, effort):
+            known = merged.get(atom.truths)
+            if known is None or (atom.is_known and not known.is_known):
+                merged[atom.truths] = atom
+    except TooLarge as error:
+        return error
     return tuple(merged.values())
 
 
@@ -141,26 +142,19 @@ def _dimension(subject: Subject, conditions: list[Condition], atoms: Iterable[At
     return Dimension(subject, kept, masks)
 
 
-def _names(conditions: Sequence[Condition], effort: Effort) -> list[Atom]:
-    expressions = [
-        Either(tuple(glob_expression(pattern) for pattern in condition.meaning))
-        for condition in conditions
-    ]
-    found = distinguish(expressions, effort, shortest=1)
-    return [
-        Atom(tuple(TRUE if is_in else FALSE for is_in in vector), text)
-        for vector, text in found.items()
-    ]
+def _names(conditions: Sequence[Condition], effort: Effort) -> Iterator[Atom]:
+    sets = [[("glob", pattern) for pattern in condition.meaning] for condition in conditions]
+    for vector, text in distinguish(sets, effort, not_empty=True).items():
+        yield Atom(tuple(TRUE if is_in else FALSE for is_in in vector), text, text is not None)
 
 
-def _agents(conditions: Sequence[Condition], effort: Effort) -> list[Atom]:
-    unknown = Atom((INDETERMINATE,) * len(conditions), None)
-    return [*_names(conditions, effort), unknown]
+def _agents(conditions: Sequence[Condition], effort: Effort) -> Iterator[Atom]:
+    yield from _names(conditions, effort)
+    yield Atom((INDETERMINATE,) * len(conditions), None)
 
 
-def _annotations(conditions: Sequence[Condition], _effort: Effort) -> list[Atom]:
+def _annotations(conditions: Sequence[Condition], _effort: Effort) -> Iterator[Atom]:
     """All values of the four hints: what is unknown has the value of its default."""
-    atoms = []
     for values in product((False, True), repeat=len(HINTS)):
         known = dict(zip(HINTS, values, strict=True))
         counting = {**known}
@@ -169,38 +163,40 @@ def _annotations(conditions: Sequence[Condition], _effort: Effort) -> list[Atom]
         for condition in conditions:
             hint, wanted = condition.meaning
             truths.append(TRUE if counting[hint] == wanted else FALSE)
-        atoms.append(Atom(tuple(truths), known))
-    return atoms
+        yield Atom(tuple(truths), known)
 
 
-def _facts(conditions: Sequence[Condition], _effort: Effort) -> list[Atom]:
+def _facts(conditions: Sequence[Condition], _effort: Effort) -> Iterator[Atom]:
     """A name is not there, is there, or there is no session."""
-    atoms = [
-        Atom(tuple(TRUE if each.meaning == (there,) else FALSE for each in conditions), there)
-        for there in (False, True)
-    ]
-    return [*atoms, Atom((INDETERMINATE,) * len(conditions), None)]
+    for there in (False, True):
+        truths = tuple(TRUE if each.meaning == (there,) else FALSE for each in conditions)
+        yield Atom(truths, there)
+    yield Atom((INDETERMINATE,) * len(conditions), None)
 
 
-def _selections(conditions: Sequence[Condition], effort: Effort) -> list[Atom]:
-    """What a path selects: nothing, a value, or several."""
+def _selections(conditions: Sequence[Condition], effort: Effort) -> Iterator[Atom]:
+    """What a path selects: a value, several, or nothing. Values come first: a call in which
+    something is there says more.
+    """
     asked = [_asked(condition) for condition in conditions]
-    nothing = Atom(
+    values = single_values(conditions, effort)
+    if may_select_several(conditions[0].subject[1]):
+        yield from _several(list(values), [quantifier for quantifier, _ in asked])
+    else:
+        yield from values
+    yield Atom(
         tuple(FALSE if quantifier == "every" else absent(tests) for quantifier, tests in asked), ()
     )
+
+
+def single_values(conditions: Sequence[Condition], effort: Effort) -> Iterator[Atom]:
+    """What conditions on one path make of a value where it is the only one; some come twice."""
+    asked = [_asked(condition) for condition in conditions]
     each = sorted({test for _, tests in asked for test in tests})
     places = {test: place for place, test in enumerate(each)}
-    single: dict[tuple[int, ...], Atom] = {}
     for kind in kinds(each, effort):
         truths = tuple(min(kind.truths[places[test]] for test in tests) for _, tests in asked)
-        known = single.get(truths)
-        if known is None or not known.is_known:
-            single[truths] = Atom(truths, (kind.example,), kind.example is not None)
-    values = list(single.values())
-    if may_select_several(conditions[0].subject[1]):
-        values = _several(values, [quantifier for quantifier, _ in asked])
-    # Values come first: a call in which something is there says more.
-    return [*values, nothing]
+        yield Atom(truths, (kind.example,), kind.example is not None)
 
 
 def _asked(condition: Condition) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -208,11 +204,16 @@ def _asked(condition: Condition) -> tuple[str, tuple[tuple[str, str], ...]]:
     return quantifier, tests
 
 
-def _several(values: list[Atom], quantifiers: list[str]) -> list[Atom]:
+def _several(singles: list[Atom], quantifiers: list[str]) -> Iterator[Atom]:
     """All combinations of at least one kind of values."""
+    merged: dict[tuple[int, ...], Atom] = {}
+    for single in singles:
+        known = merged.get(single.truths)
+        if known is None or not known.is_known:
+            merged[single.truths] = single
+    values = list(merged.values())
     if len(values) > _MOST_KINDS:
         raise TooLarge
-    atoms = []
     for chosen in sorted(range(1, 1 << len(values)), key=int.bit_count):
         members = [atom for place, atom in enumerate(values) if chosen >> place & 1]
         truths = tuple(
@@ -220,11 +221,10 @@ def _several(values: list[Atom], quantifiers: list[str]) -> list[Atom]:
             for place, quantifier in enumerate(quantifiers)
         )
         examples = tuple(atom.example[0] for atom in members)
-        atoms.append(Atom(truths, examples, all(atom.is_known for atom in members)))
-    return atoms
+        yield Atom(truths, examples, all(atom.is_known for atom in members))
 
 
-_ATOMS: Final = {
+ATOMS: Final[dict[str, Callable[[Sequence[Condition], Effort], Iterator[Atom]]]] = {
     "tool": _names,
     "upstream": _names,
     "agent": _agents,
@@ -234,3 +234,4 @@ _ATOMS: Final = {
     "input": _selections,
     "metadata": _selections,
 }
+"""The values of each kind of subject, in atoms of which some come several times."""

@@ -1,19 +1,19 @@
 """Sets of JSON values: the kinds of values that the tests of one path tell apart.
 
-Above: `spaces`. Below: `languages`. Pure. The truths are those of "The three values" in
+Above: `spaces`, `samples`. Below: `languages`. Pure. The truths are those of "The three values" in
 docs/architecture.md, as integers: false < indeterminate < true, so that `and` is the least of them
 and `or` the greatest.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Context, Decimal, Inexact
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, Inexact
 from itertools import pairwise, product
 from typing import Any, Final, TypeAlias
 
 from helio.policy.reach.effort import Effort, TooLarge
-from helio.policy.reach.languages import ANYTHING, Expression, Then, distinguish, literal
+from helio.policy.reach.languages import Language, distinguish
 
 FALSE: Final = 0
 INDETERMINATE: Final = 1
@@ -41,6 +41,8 @@ class Kind:
 
 def read(operand: str) -> Any:
     """The value of a JSON text; numbers are decimals. Raises `TooLarge` for extreme ones."""
+    if operand[0] in "-0123456789":
+        return _number(operand)
     return json.loads(operand, parse_int=_number, parse_float=_number)
 
 
@@ -55,16 +57,23 @@ def absent(tests: Sequence[Test]) -> int:
     return min(truths)
 
 
-def kinds(tests: Sequence[Test], effort: Effort) -> list[Kind]:
-    """All kinds of values that are there. Raises `TooLarge` and `Exhausted`."""
+def kinds(tests: Sequence[Test], effort: Effort) -> Iterator[Kind]:
+    """All kinds of values that are there, some of them several times. Raises `TooLarge` and
+    `Exhausted`.
+    """
     operands = [(operator, read(operand)) for operator, operand in tests]
-    found = [*_numbers(operands), *_texts(operands, effort)]
-    effort.spend(len(found) * len(tests))
+    for kind in _kinds(operands, effort):
+        effort.spend(len(tests))
+        yield kind
+
+
+def _kinds(operands: Sequence[tuple[str, Any]], effort: Effort) -> Iterator[Kind]:
+    yield from _numbers(operands)
+    yield from _texts(operands, effort)
     for example, value in (("true", True), ("false", False), ("null", None)):
-        found.append(Kind(_judged(operands, value), example))
-    found.extend(_collections(operands, [], _array_samples(operands)))
-    found.extend(_collections(operands, {}, _object_samples(operands)))
-    return found
+        yield Kind(_judged(operands, value), example)
+    yield from _collections(operands, [], _array_samples(operands))
+    yield from _collections(operands, {}, _object_samples(operands))
 
 
 def _number(text: str) -> Decimal:
@@ -79,30 +88,23 @@ def _judged(operands: Sequence[tuple[str, Any]], value: Any) -> tuple[int, ...]:
 
 
 def judge(operator: str, operand: Any, value: Any) -> int:
-    """What one operator says of a value that is there. A regex is taken to hold for any text."""
+    """What one operator says of a value that is there and is no text."""
     if operator in _NEGATIONS:
         return TRUE - judge(_NEGATIONS[operator], operand, value)
     if operator in _EQUALITIES:
         return _EQUALITIES[operator](value, operand)
     if isinstance(value, list) and operator == "contains":
         return max((_equal(element, operand) for element in value), default=FALSE)
-    kind = Decimal if operator in _ORDERS else str
-    if not isinstance(value, kind) or not isinstance(operand, kind):
+    if operator not in _ORDERS or not isinstance(value, Decimal):
         return INDETERMINATE
-    return _truth(_COMPARISONS[operator](value, operand))
+    return _truth(_ORDERS[operator](value, operand))
 
 
-_ORDERS: Final = frozenset({"gt", "gte", "lt", "lte"})
-_COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+_ORDERS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "gt": lambda value, operand: value > operand,
     "gte": lambda value, operand: value >= operand,
     "lt": lambda value, operand: value < operand,
     "lte": lambda value, operand: value <= operand,
-    "contains": lambda value, operand: operand in value,
-    "starts_with": str.startswith,
-    "ends_with": str.endswith,
-    # One of the two; `_texts` has both.
-    "regex": lambda _value, _operand: True,
 }
 
 
@@ -132,22 +134,48 @@ _EQUALITIES: Final[dict[str, Callable[[Any, Any], int]]] = {
 
 
 def _numbers(operands: Sequence[tuple[str, Any]]) -> Iterator[Kind]:
-    """Each number that a test names, and one of each interval between them."""
+    """Each number that a test names, and two of each interval between them."""
     named = sorted({each for each in _scalars(operands) if isinstance(each, Decimal)})
-    samples = [Decimal(1)]
-    if named:
-        samples = [_floor(_EXACT.subtract(named[0], Decimal(1)))]
-        for low, high in pairwise(named):
-            samples += [low, _between(low, high)]
-        samples += [named[-1], _floor(_EXACT.add(named[-1], Decimal(1)))]
-    for sample in samples:
-        yield Kind(_judged(operands, sample), format(sample, "f"))
+    if not named:
+        yield _numbered(operands, Decimal(1))
+        return
+    yield from _alike(
+        operands, *(_floor(_EXACT.subtract(named[0], Decimal(each))) for each in (1, 1000))
+    )
+    for low, high in pairwise(named):
+        yield _numbered(operands, low)
+        yield from _alike(operands, _between(low, high), _below(low, high))
+    yield _numbered(operands, named[-1])
+    yield from _alike(
+        operands, *(_floor(_EXACT.add(named[-1], Decimal(each))) for each in (1, 1000))
+    )
+
+
+def _alike(operands: Sequence[tuple[str, Any]], near: Decimal, far: Decimal) -> Iterator[Kind]:
+    """Two numbers of the same interval: where rules overlap, they meet different ones."""
+    kind = _numbered(operands, near)
+    yield kind
+    yield Kind(kind.truths, format(far, "f"))
+
+
+def _numbered(operands: Sequence[tuple[str, Any]], number: Decimal) -> Kind:
+    return Kind(_judged(operands, number), format(number, "f"))
 
 
 def _between(low: Decimal, high: Decimal) -> Decimal:
     """A number between them, a whole one where there is one."""
     whole = _floor(_EXACT.add(low, Decimal(1)))
     return whole if whole < high else _EXACT.multiply(_EXACT.add(low, high), Decimal("0.5"))
+
+
+def _below(low: Decimal, high: Decimal) -> Decimal:
+    """The last whole number between them, where there is one."""
+    whole = _ceiling(_EXACT.subtract(high, Decimal(1)))
+    return whole if whole > low else _between(low, high)
+
+
+def _ceiling(number: Decimal) -> Decimal:
+    return number.to_integral_value(ROUND_CEILING)
 
 
 def _floor(number: Decimal) -> Decimal:
@@ -162,39 +190,48 @@ def _scalars(operands: Sequence[tuple[str, Any]]) -> Iterator[Any]:
             yield operand
 
 
+_LANGUAGES: Final = {
+    "eq": "exact",
+    "contains": "contains",
+    "starts_with": "starts_with",
+    "ends_with": "ends_with",
+    "regex": "regex",
+}
+"""The texts of which an operator with a text is true."""
+
+
 def _texts(operands: Sequence[tuple[str, Any]], effort: Effort) -> Iterator[Kind]:
-    """One text of each kind. What a regex says is open: each kind stands for two."""
-    wanted: dict[Expression, None] = {}
-    for operator, operand in operands:
-        members = operand if operator in ("in", "not_in") else [operand]
-        for text in members:
-            if isinstance(text, str) and operator != "regex":
-                wanted[_expression(operator, text)] = None
-    regexes = sorted({operand for operator, operand in operands if operator == "regex"})
-    if len(regexes) > _MOST_COLLECTIONS:
-        raise TooLarge
-    for text in distinguish(list(wanted), effort).values() if wanted else ["x"]:
-        truths = _judged(operands, text)
-        example = json.dumps(text, ensure_ascii=False)
-        for found in product((TRUE, FALSE), repeat=len(regexes)):
-            says = dict(zip(regexes, found, strict=True))
-            decided = tuple(
-                says[operand] if operator == "regex" else known
-                for (operator, operand), known in zip(operands, truths, strict=True)
-            )
-            yield Kind(decided, None if regexes else example)
+    """One text of each kind."""
+    wanted = dict.fromkeys(
+        language for operator, operand in operands for language in _languages(operator, operand)
+    )
+    found = distinguish([[each] for each in wanted], effort) if wanted else {(): "x"}
+    for vector, text in found.items():
+        is_in = dict(zip(wanted, vector, strict=True))
+        truths = tuple(_of_text(operator, operand, is_in) for operator, operand in operands)
+        yield Kind(truths, None if text is None else json.dumps(text, ensure_ascii=False))
 
 
-def _expression(operator: str, text: str) -> Expression:
-    match operator:
-        case "contains":
-            return Then((ANYTHING, literal(text), ANYTHING))
-        case "starts_with":
-            return Then((literal(text), ANYTHING))
-        case "ends_with":
-            return Then((ANYTHING, literal(text)))
-        case _:
-            return literal(text)
+def _languages(operator: str, operand: Any) -> Iterator[Language]:
+    if operator in ("in", "not_in"):
+        for one in operand:
+            yield from _languages("eq", one)
+    operator = _NEGATIONS.get(operator, operator)
+    if operator in _LANGUAGES and isinstance(operand, str):
+        yield _LANGUAGES[operator], operand
+
+
+def _of_text(operator: str, operand: Any, is_in: Mapping[Language, bool]) -> int:
+    """What one operator says of the texts that are in these languages and in no others."""
+    if operator in _NEGATIONS:
+        return TRUE - _of_text(_NEGATIONS[operator], operand, is_in)
+    if operator == "in":
+        return max(_of_text("eq", one, is_in) for one in operand)
+    if operator == "exists":
+        return _truth(operand is True)
+    if operator in _LANGUAGES and isinstance(operand, str):
+        return _truth(is_in[_LANGUAGES[operator], operand])
+    return INDETERMINATE
 
 
 def _collections(

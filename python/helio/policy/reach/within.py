@@ -4,15 +4,19 @@ one implies.
 Above: `findings`. Below: `spaces`, `codes`. Pure. Only conditions about one subject are compared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from decimal import Decimal
 from itertools import combinations
 
 from helio.diagnostics import Diagnostics, Label
 from helio.policy import codes
+from helio.policy.operands import ORDERING
+from helio.policy.patterns import may_select_several
 from helio.policy.reach.boxes import is_empty
 from helio.policy.reach.conditions import Condition, Subject
-from helio.policy.reach.effort import Effort
+from helio.policy.reach.effort import Effort, TooLarge
 from helio.policy.reach.spaces import Space
+from helio.policy.reach.values import read
 
 
 def check_conditions(
@@ -28,13 +32,36 @@ def check_conditions(
     for group in by_subject.values():
         if len(group) == 1 and not _is_of_values(group[0]):
             continue
+        shape = _shape(group)
+        if shape is not None and shape in effort.known:
+            continue
         space = Space(group, effort)
         if is_empty(space.box(group, possible=False)):
             may_hold = False
             _report_contradiction(space, group, diagnostics)
-        else:
-            _report_implied(space, group, diagnostics)
+        elif not _report_implied(space, group, diagnostics) and shape is not None:
+            effort.known[shape] = True
     return may_hold
+
+
+def _shape(group: Sequence[Condition]) -> Hashable:
+    """What conditions on numbers alone have in common with others: their operators, and the order
+    of the numbers. Where such conditions are in order once, all of that shape are. None for other
+    conditions.
+    """
+    asked = [condition.meaning for condition in group]
+    if group[0].subject[0] not in ("input", "metadata"):
+        return None
+    if not all(operator in ORDERING for _, tests in asked for operator, _ in tests):
+        return None
+    try:
+        numbers: list[Decimal] = [read(operand) for _, tests in asked for _, operand in tests]
+    except TooLarge:
+        return None
+    ranks = {number: rank for rank, number in enumerate(sorted(set(numbers)))}
+    operators = tuple((quantifier, *(test[0] for test in tests)) for quantifier, tests in asked)
+    several = may_select_several(group[0].subject[1])
+    return ("shape", several, operators, tuple(ranks[number] for number in numbers))
 
 
 def _is_of_values(condition: Condition) -> bool:
@@ -67,8 +94,10 @@ def _report_contradiction(space: Space, group: list[Condition], diagnostics: Dia
     diagnostics.add(codes.CONTRADICTION, message, last.span, last.path, related=related)
 
 
-def _report_implied(space: Space, group: list[Condition], diagnostics: Diagnostics) -> None:
-    """Conditions without which the rule is true, and possible, for the same calls."""
+def _report_implied(space: Space, group: list[Condition], diagnostics: Diagnostics) -> bool:
+    """Whether there are conditions without which the rule is true, and possible, for the same
+    calls.
+    """
     kept = list(group)
     for condition in group:
         if _is_said_for_clearness(condition):
@@ -84,3 +113,4 @@ def _report_implied(space: Space, group: list[Condition], diagnostics: Diagnosti
         verb = "holds" if len(rest) == 1 else "hold"
         message = f"{condition.shown} always holds where {others} {verb}"
         diagnostics.add(codes.IMPLIED_CONDITION, message, condition.span, condition.path)
+    return len(kept) < len(group)

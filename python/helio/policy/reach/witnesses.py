@@ -6,6 +6,7 @@ of which the evaluator says something else, is no witness: nothing is shown that
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -50,8 +51,10 @@ def witness_of(examples: Mapping[Subject, Any]) -> Witness | None:
     return witness
 
 
-def judged(evaluator: Evaluator, witness: Witness) -> Decision | None:
-    """What the evaluator says of the call; None when it takes no such call."""
+def judged(evaluator: Evaluator, witness: Witness, *, below: int | None = None) -> Decision | None:
+    """What the evaluator says of the call, or what the rules below one say; None when it takes no
+    such call.
+    """
     session = witness.get("session") or {}
     has_session = "session" in witness and witness["session"] is not None
     metadata = witness.get("metadata")
@@ -68,6 +71,7 @@ def judged(evaluator: Evaluator, witness: Witness) -> Decision | None:
         labels=session.get("labels", ()),
         called=session.get("called", ()),
         metadata=None if metadata is None else orjson.dumps(metadata),
+        below=below,
     )
 
 
@@ -85,7 +89,8 @@ def _document(examples: Mapping[Subject, Any], kind: str) -> dict[str, Any]:
     return document
 
 
-def _segments(path: str) -> list[str | int | None]:
+@lru_cache(maxsize=4096)
+def _segments(path: str) -> tuple[str | int | None, ...]:
     """Names, indices, and None for each wildcard."""
     found: list[str | int | None] = []
     at = 1
@@ -99,7 +104,7 @@ def _segments(path: str) -> list[str | int | None]:
         else:
             found.append(None if index is None else int(index))
         at = segment.end()
-    return found
+    return tuple(found)
 
 
 def _value(text: str) -> Any:
