@@ -233,6 +233,13 @@ def test_a_file_that_is_not_utf8(client: Path) -> None:
     assert (result.exit_code, "UTF-8" in result.stderr) == (2, True)
 
 
+def test_who_asks_people_is_told_that_nobody_can_answer(client: Path) -> None:
+    with client.with_name("helio.yaml").open("a") as config:
+        config.write("policies: { rules: [{ match: { tool: pay }, action: require_approval }] }\n")
+    result = connect()
+    assert (result.exit_code, "--operator" in result.stderr) == (0, True)
+
+
 def test_no_client_is_led_to_a_helio_that_would_not_start(client: Path) -> None:
     client.with_name("helio.yaml").write_text("version: '1'\npolicies: { default: alow }\n")
     result = connect()

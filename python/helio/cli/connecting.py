@@ -92,6 +92,11 @@ def door(config: Path, program: str | None) -> Door:
     if compiled.policy is None or compiled.config is None:
         out.show(compiled.diagnostics, compiled.source, errors=True)
         out.fail(f"{config} has faults, and no server would start with it")
+    if compiled.policy.asks_people:
+        out.console(errors=True).print(
+            "note: rules ask people, and nobody can answer what a command's `helio stdio` asks "
+            "without `--operator`: such calls are blocked (docs/stdio.md)"
+        )
     command = (*_program(program), "stdio", "-c", str(config.resolve()))
     closed = None
     if compiled.config.auth.mode != "none":
