@@ -19,7 +19,7 @@ def helio_init(*arguments: str) -> Result:
 
 
 def secret_of(path: Path) -> str:
-    found = re.search(r"api_secret: '([^']+)'", path.read_text("utf-8"))
+    found = re.search(r"api_secret: '?([^'\s]+)", path.read_text("utf-8"))
     assert found is not None
     return found[1]
 

@@ -18,6 +18,7 @@ from helio.cli import (
     diff,
     explain,
     export,
+    fmt,
     graph,
     init,
     replay,
@@ -31,6 +32,7 @@ from helio.cli import (
 COMMANDS = (
     init,
     compile,
+    fmt,
     schema,
     testing,
     explain,

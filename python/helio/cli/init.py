@@ -1,6 +1,6 @@
 """`helio init`: writes a first, commented configuration.
 
-Above: `helio.cli`. Below: nothing of Helio.
+Above: `helio.cli`. Below: `helio.policy.formatting`: some secrets need quotes.
 """
 
 import os
@@ -70,8 +70,9 @@ def init_command(
 ) -> None:
     """Write a commented `helio.yaml` with a secret of its own, readable by you alone."""
     from helio.cli import output as out
+    from helio.policy.formatting import formatted
 
-    text = TEMPLATE.format(secret=secrets.token_urlsafe(32))
+    text = formatted(TEMPLATE.format(secret=secrets.token_urlsafe(32)))
     try:
         _write(config, text, overwrite=force)
     except FileExistsError:
