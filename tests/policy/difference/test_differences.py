@@ -146,7 +146,7 @@ def test_a_default_counts_where_no_rule_decides() -> None:
     (found,) = differences(side(DENY), side(DENY, default="deny")).differing
     assert (found.kind, found.region) == (
         "narrowed",
-        ("tool does not match look and does not match pay",),
+        ("tool matches none of look and pay",),
     )
 
 

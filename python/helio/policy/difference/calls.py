@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from helio.evaluator import Decision
 from helio.policy.difference.diagram import Fork, Way
+from helio.policy.difference.grid import Grid
 from helio.policy.difference.outcomes import Outcome
 from helio.policy.difference.reading import Side
 from helio.policy.reach.boxes import Box
 from helio.policy.reach.conditions import Subject
-from helio.policy.reach.spaces import Space
 from helio.policy.reach.witnesses import Witness, judged, witness_of
 
 _MOST_CALLS: Final = 60
@@ -23,10 +23,10 @@ _MOST_BOXES: Final = 40
 _AGENT: Final = "any_agent"
 
 
-def shown(space: Space, fork: Fork, boxes: Sequence[Box], old: Side, new: Side) -> Witness | None:
+def shown(grid: Grid, fork: Fork, boxes: Sequence[Box], old: Side, new: Side) -> Witness | None:
     """A call that goes this way; one whose amounts can be counted where there is one."""
     second: Witness | None = None
-    for witness in islice(_calls(space, boxes), _MOST_CALLS):
+    for witness in islice(_calls(grid, boxes), _MOST_CALLS):
         if not _goes(witness, fork, old, new):
             continue
         whole = _completed(witness, fork, old, new)
@@ -36,11 +36,11 @@ def shown(space: Space, fork: Fork, boxes: Sequence[Box], old: Side, new: Side) 
     return second
 
 
-def _calls(space: Space, boxes: Sequence[Box]) -> Iterator[Witness]:
+def _calls(grid: Grid, boxes: Sequence[Box]) -> Iterator[Witness]:
     for box in boxes[:_MOST_BOXES]:
         told: list[list[tuple[Subject, Any]]] = []
         for place, atoms in box.items():
-            dimension = space.dimensions[place]
+            dimension = grid.dimensions[place]
             if atoms == dimension.whole:
                 continue
             examples = [

@@ -29,11 +29,13 @@ class Half:
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """The two halves. `always`: whatever the rules say, calls may be decided otherwise;
-    `by_default`: those may be that no rule decides about.
+    `by_default`: those may be that no rule decides about. `seeds` are globs: tools that match none
+    of them are not concerned.
     """
 
     old: Half
     new: Half
+    seeds: tuple[str, ...]
     always: bool = False
     by_default: bool = False
 
@@ -54,7 +56,7 @@ def clusters(old: Side, new: Side) -> Iterator[Cluster]:
         for side, changed, left in zip((old, new), (changed_old, changed_new), budgets, strict=True)
     ]
     if always or by_default:
-        yield Cluster(halves[0], halves[1], always=always, by_default=by_default)
+        yield Cluster(halves[0], halves[1], ("*",), always=always, by_default=by_default)
         return
     yield from _by_tools(halves)
 
@@ -89,7 +91,7 @@ def _by_tools(halves: Sequence[Half]) -> Iterator[Cluster]:
             changed = half.changed & {rule.index for rule in rules}
             budgets = tuple(_within(budget, globs) for budget in half.budgets)
             parts.append(Half(half.side, rules, changed, budgets))
-        yield Cluster(parts[0], parts[1])
+        yield Cluster(parts[0], parts[1], tuple(globs))
 
 
 def _within(budget: BudgetEntry, globs: Sequence[str]) -> BudgetEntry:

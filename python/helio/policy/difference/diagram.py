@@ -1,6 +1,6 @@
 """Where two policies differ: a decision diagram over the dimensions of calls.
 
-Above: `finding`. Below: `clusters`, `outcomes`, `helio.policy.reach.spaces`. Pure. One dimension
+Above: `finding`. Below: `clusters`, `outcomes`, `grid`. Pure. One dimension
 after the other, each atom of it tells of every rule that may still apply whether it does; atoms
 after which the same rules are left share what follows. Where no changed rule is left, both policies
 go the same way, and nothing is looked at any more.
@@ -12,19 +12,15 @@ from functools import cached_property
 from typing import Final, NamedTuple
 
 from helio.policy.difference.clusters import Cluster, Half
+from helio.policy.difference.grid import Grid
 from helio.policy.difference.outcomes import BudgetFed, Effect, Outcome, outcome
 from helio.policy.difference.reading import DESTRUCTIVE, Entry
 from helio.policy.reach.conditions import Condition
 from helio.policy.reach.effort import Effort
-from helio.policy.reach.spaces import Space
 
 Chain = tuple[tuple[int, bool], ...]
 """Places of the entries that may still apply, each with whether it is in doubt already. Nothing
 stands behind one that applies for sure and decides."""
-
-_ORDER: Final = (
-    *("tool", "upstream", "annotations", "agent", "labels", "called", "input", "metadata"),
-)
 
 
 class Way(NamedTuple):
@@ -73,18 +69,14 @@ class Branch:
 class _Track:
     """Entries of which the first that applies counts, with what each asks of each dimension."""
 
-    def __init__(
-        self, entries: Sequence[Entry], space: Space, ranks: dict[int, int], changed: frozenset[int]
-    ) -> None:
+    def __init__(self, entries: Sequence[Entry], grid: Grid, changed: frozenset[int]) -> None:
         self.entries = entries
         self.changed = {place for place, each in enumerate(entries) if each.index in changed}
         self._masks: list[dict[int, tuple[int, int]]] = []
         self._last: list[int] = []
         self.asking: dict[int, set[int]] = {}
         for place, entry in enumerate(entries):
-            true = space.box(entry.conditions, possible=False)
-            possible = space.box(entry.conditions, possible=True)
-            masks = {ranks[each]: (true[each], possible[each]) for each in true}
+            masks = grid.masks(entry.conditions)
             self._masks.append(masks)
             self._last.append(max(masks, default=-1))
             for dimension in masks:
@@ -148,16 +140,10 @@ class Diagram:
         groups.append((_DESTRUCTIVE,) if asks_destructive else ())
         self._budgets = [[budget.fed for budget in half.budgets] for half in halves]
         groups += [budget.contributors for half in halves for budget in half.budgets]
-        self.space = Space(_conditions(groups), effort)
-        dimensions = self.space.dimensions
-        order = sorted(
-            range(len(dimensions)), key=lambda each: _ORDER.index(dimensions[each].subject[0])
-        )
-        self._order = order
-        ranks = {dimension: rank for rank, dimension in enumerate(order)}
+        self.grid = Grid(_conditions(groups), cluster.seeds, effort)
         changed = [cluster.old.changed, cluster.new.changed]
         self._tracks = [
-            _Track(entries, self.space, ranks, changed[place] if place < 2 else frozenset())
+            _Track(entries, self.grid, changed[place] if place < 2 else frozenset())
             for place, entries in enumerate(groups)
         ]
         self._known: dict[tuple[int, State], Branch | Fork | None] = {}
@@ -181,47 +167,46 @@ class Diagram:
         elif self.root == fork:
             yield {}
 
-    def _look(self, rank: int, state: State) -> Branch | Fork | None:
+    def _look(self, place: int, state: State) -> Branch | Fork | None:
         """What differs from here on, if anything."""
-        while rank < len(self._order) and not self._is_asked(rank, state):
-            rank += 1
-        key = rank, state
+        while place < len(self.grid.dimensions) and not self._is_asked(place, state):
+            place += 1
+        key = place, state
         if key not in self._known:
-            self._known[key] = self._looked(rank, state)
+            self._known[key] = self._looked(place, state)
         return self._known[key]
 
-    def _is_asked(self, rank: int, state: State) -> bool:
+    def _is_asked(self, dimension: int, state: State) -> bool:
         return any(
             not asking.isdisjoint(place for place, _ in chain)
             for track, chain in zip(self._tracks, state, strict=True)
-            if (asking := track.asking.get(rank)) is not None
+            if (asking := track.asking.get(dimension)) is not None
         )
 
-    def _looked(self, rank: int, state: State) -> Branch | Fork | None:
-        if self._goes_the_same_way(rank - 1, state):
+    def _looked(self, dimension: int, state: State) -> Branch | Fork | None:
+        if self._goes_the_same_way(dimension - 1, state):
             return None
-        if rank == len(self._order):
+        if dimension == len(self.grid.dimensions):
             return self._fork(state)
-        dimension = self._order[rank]
         targets: dict[State, int] = {}
         size = sum(map(len, state))
-        for atom in range(len(self.space.dimensions[dimension].atoms)):
+        for atom in range(len(self.grid.dimensions[dimension].atoms)):
             self._effort.spend(1 + size)
             after = tuple(
-                track.step(chain, rank, atom)
+                track.step(chain, dimension, atom)
                 for track, chain in zip(self._tracks, state, strict=True)
             )
             targets[after] = targets.get(after, 0) | 1 << atom
         arms: dict[Branch | Fork, int] = {}
         for after, atoms in targets.items():
-            target = self._look(rank + 1, after)
+            target = self._look(dimension + 1, after)
             if target is not None:
                 arms[target] = arms.get(target, 0) | atoms
         if not arms:
             return None
         return Branch(dimension, tuple((atoms, target) for target, atoms in arms.items()))
 
-    def _goes_the_same_way(self, rank: int, state: State) -> bool:
+    def _goes_the_same_way(self, dimension: int, state: State) -> bool:
         cluster = self._cluster
         old, new = self._tracks[:2]
         if cluster.always or any(state[3:]):
@@ -230,7 +215,7 @@ class Diagram:
             return False
         if any(place in new.changed for place, _ in state[1]):
             return False
-        return not cluster.by_default or old.is_closed(state[0], rank)
+        return not cluster.by_default or old.is_closed(state[0], dimension)
 
     def _fork(self, state: State) -> Fork | None:
         destructive = bool(state[2])

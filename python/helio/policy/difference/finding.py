@@ -102,17 +102,17 @@ def _add(
     differs: Change, forks: Iterable[Fork], diagram: Diagram, cluster: Cluster, found: Difference
 ) -> None:
     old, new = cluster.old.side, cluster.new.side
-    space = diagram.space
+    grid = diagram.grid
     witness: Witness | None = None
     first: Fork | None = None
     regions: list[Box] = []
     unshown: list[Box] = []
     for fork in forks:
-        found_boxes = list(islice(possible_boxes(space, diagram.boxes(fork)), _MOST_BOXES))
+        found_boxes = list(islice(possible_boxes(grid, diagram.boxes(fork)), _MOST_BOXES))
         if not found_boxes:
             continue
         boxes = merged(found_boxes)
-        call = shown(space, fork, boxes, old, new)
+        call = shown(grid, fork, boxes, old, new)
         if call is None:
             unshown += boxes
             continue
@@ -120,13 +120,13 @@ def _add(
         if witness is None:
             witness, first = call, fork
     if witness is not None and first is not None:
-        texts = dict.fromkeys(described(space, box) for box in merged(regions))
+        texts = dict.fromkeys(described(grid, box) for box in merged(regions))
         region = summary(list(texts), _MOST_REGIONS)
         ways = verdict(first.old, old), verdict(first.new, new)
         found.differing.append(
             Differing(differs.kind, witness, *ways, region, differs.lost, differs.gained)
         )
     elif unshown:
-        texts = dict.fromkeys(described(space, box) for box in merged(unshown))
+        texts = dict.fromkeys(described(grid, box) for box in merged(unshown))
         reason = "no call was found that shows it, and none can be ruled out"
         found.undecided.append(Undecided(summary(list(texts), _MOST_REGIONS), reason))

@@ -1,25 +1,26 @@
 """Which boxes may hold a call, though their dimensions are taken to be independent.
 
-Above: `finding`. Below: `helio.policy.reach.spaces`. Pure. Only what surely holds no call is left
+Above: `finding`. Below: `grid`. Pure. Only what surely holds no call is left
 out.
 """
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from helio.policy.difference.grid import Grid
 from helio.policy.reach.boxes import Box
-from helio.policy.reach.spaces import Dimension, Space
+from helio.policy.reach.spaces import Dimension
 
 _MOST = 5_000
 
 
-def possible_boxes(space: Space, boxes: Iterable[Box]) -> Iterator[Box]:
+def possible_boxes(grid: Grid, boxes: Iterable[Box]) -> Iterator[Box]:
     """Those among the first ones that may hold a call."""
-    return (box for box in islice(boxes, _MOST) if _may_hold(space, box))
+    return (box for box in islice(boxes, _MOST) if _may_hold(grid, box))
 
 
-def _may_hold(space: Space, box: Box) -> bool:
-    named = [(space.dimensions[place], atoms) for place, atoms in box.items()]
+def _may_hold(grid: Grid, box: Box) -> bool:
+    named = [(grid.dimensions[place], atoms) for place, atoms in box.items()]
     return _is_one_session(named) and _is_one_document(named)
 
 

@@ -1,17 +1,20 @@
 """Sets of calls as few boxes, in words.
 
-Above: `finding`. Below: `words`, `helio.policy.reach.spaces`. Pure.
+Above: `finding`. Below: `words`, `grid`. Pure.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from helio.policy.difference.words import fails, holds, in_doubt, subject_of
+from helio.policy.difference.grid import Grid
+from helio.policy.difference.words import fails, holds, in_doubt, matches_none, subject_of
 from helio.policy.reach.boxes import Box
 from helio.policy.reach.conditions import Condition
-from helio.policy.reach.spaces import Dimension, Space
+from helio.policy.reach.spaces import Dimension
 
 _TRUE, _IN_DOUBT, _FALSE = range(3)
+_NAMES: Final = (("tool",), ("upstream",), ("agent",))
+_MOST_GLOBS: Final = 3
 _MOST_CHOICES: Final = 3
 """So many ways to be in a box are told of one subject."""
 
@@ -40,13 +43,13 @@ def _merged_in(dimension: int, boxes: list[dict[int, int]]) -> list[dict[int, in
     return list(together.values())
 
 
-def described(space: Space, box: Box) -> str:
+def described(grid: Grid, box: Box) -> str:
     """`tool matches payments.* and amount > 1000 and <= 5000`; `any call` for all."""
     parts = [
         part
         for place, atoms in sorted(box.items())
-        if atoms != space.dimensions[place].whole
-        for part in _told(space.dimensions[place], atoms)
+        if atoms != grid.dimensions[place].whole
+        for part in _told(grid.dimensions[place], atoms)
     ]
     return " and ".join(parts) or "any call"
 
@@ -129,14 +132,20 @@ def _said(way: Sequence[Literal], dimension: Dimension) -> dict[str, str]:
     """What is said of each subject."""
     is_there = any(_tells_of_a_value(dimension, literal) for literal in way)
     told: dict[str, list[str]] = {}
+    unmet: list[str] = []
     for condition, mask in way:
         kind = _rank(dimension, (condition, mask))
+        if kind == _FALSE and condition.subject in _NAMES:
+            unmet += condition.meaning
+            continue
         words = (
             holds(condition),
             in_doubt(condition),
             fails(condition, is_there=is_there),
         )
         told.setdefault(subject_of(condition), []).append(words[kind])
+    if unmet:
+        told.setdefault(dimension.subject[0], []).append(matches_none(unmet, _MOST_GLOBS))
     return {subject: " and ".join(dict.fromkeys(said)) for subject, said in told.items()}
 
 

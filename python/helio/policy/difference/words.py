@@ -4,6 +4,7 @@ Above: `comparing`, `regions`. Below: `helio.policy.reach`. Pure.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from helio.policy.patterns import may_select_several
@@ -89,7 +90,17 @@ def fails(condition: Condition, *, is_there: bool) -> str:
             return f"is {str(not condition.meaning[1]).lower()}"
         case "labels" | "called":
             return "is not there" if condition.meaning[0] else "is there"
-    return f"does not match {shown_globs(condition.meaning)}"
+    return matches_none(condition.meaning, len(condition.meaning))
+
+
+def matches_none(globs: Sequence[str], most: int) -> str:
+    """That a name matches none of the globs, of which so many are named."""
+    distinct = list(dict.fromkeys(globs))
+    if len(distinct) == 1:
+        return f"does not match {distinct[0]}"
+    more = len(distinct) - most
+    named = [*distinct[:most], f"{more} more"] if more > 1 else distinct
+    return f"matches none of {', '.join(named[:-1])} and {named[-1]}"
 
 
 def in_doubt(condition: Condition) -> str:
