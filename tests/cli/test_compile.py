@@ -220,6 +220,25 @@ class TestFix:
     def test_a_missing_file(self) -> None:
         assert helio_compile("--fix").exit_code == 2
 
+    def test_diff_shows_what_fix_would_do(self) -> None:
+        result = helio_compile("--fix", "--diff", text=FAULTY)
+        assert (result.exit_code, result.stderr) == (1, "")
+        assert result.stdout.startswith("--- helio.yaml\n+++ helio.yaml (corrected)\n")
+        assert "\n-  default: alow\n" in result.stdout
+        assert "\n+  default: allow\n" in result.stdout
+        assert Path("helio.yaml").read_text("utf-8") == FAULTY
+        helio_compile("--fix")
+        again = helio_compile("--fix", "--diff")
+        assert (again.exit_code, again.output) == (0, "")
+
+    def test_diff_alone_and_of_what_is_no_text(self) -> None:
+        alone = helio_compile("--diff", text=FAULTY)
+        assert (alone.exit_code, alone.stdout) == (2, "")
+        assert "--diff goes with --fix" in alone.stderr
+        Path("helio.yaml").write_bytes(b"\xe9")
+        assert "not UTF-8" in helio_compile("--fix", "--diff").stderr
+        assert helio_compile("none.yaml", "--fix", "--diff").exit_code == 2
+
 
 @pytest.mark.usefixtures("directory")
 class TestOutput:

@@ -1,5 +1,6 @@
 """`helio init`: what it writes is private, never overwrites unasked, and compiles clean."""
 
+import json
 import os
 import re
 import stat
@@ -10,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from helio.cli import app
 from helio.policy import compile_file
+from helio.policy.schema import schema
 
 pytestmark = pytest.mark.usefixtures("directory")
 
@@ -33,7 +35,19 @@ def test_it_writes_a_file_for_its_owner_alone() -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     assert "helio.yaml" in result.stdout
     assert stat.S_IMODE(Path("helio.yaml").stat().st_mode) == 0o600
-    assert [path.name for path in Path().iterdir()] == ["helio.yaml"]
+    assert {path.name for path in Path().iterdir()} == {"helio.yaml", "helio.schema.json"}
+    first = Path("helio.yaml").read_text("utf-8").partition("\n")[0]
+    assert first == "# yaml-language-server: $schema=helio.schema.json"
+
+
+def test_the_schema_beside_it_is_that_of_this_version_unless_one_is_there() -> None:
+    helio_init()
+    assert json.loads(Path("helio.schema.json").read_bytes()) == schema()
+    Path("helio.schema.json").write_text("{}", "utf-8")
+    helio_init("-c", "other.yaml")
+    assert Path("helio.schema.json").read_text("utf-8") == "{}"
+    helio_init("--force")
+    assert json.loads(Path("helio.schema.json").read_bytes()) == schema()
 
 
 def test_what_it_writes_compiles_without_a_finding() -> None:
@@ -87,7 +101,7 @@ def test_it_overwrites_when_forced() -> None:
     assert helio_init("--force").exit_code == 0
     assert Path("helio.yaml").read_text("utf-8").startswith("#")
     assert stat.S_IMODE(Path("helio.yaml").stat().st_mode) == 0o600
-    assert [path.name for path in Path().iterdir()] == ["helio.yaml"]
+    assert {path.name for path in Path().iterdir()} == {"helio.yaml", "helio.schema.json"}
 
 
 def test_a_directory_that_is_not_there() -> None:

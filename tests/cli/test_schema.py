@@ -1,6 +1,7 @@
 """`helio schema`: the schema alone, on stdout."""
 
 import json
+from importlib.resources import files
 
 from typer.testing import CliRunner
 
@@ -12,3 +13,9 @@ def test_the_schema_is_printed() -> None:
     result = CliRunner().invoke(app, ["schema"])
     assert (result.exit_code, result.stderr) == (0, "")
     assert json.loads(result.stdout) == schema()
+
+
+def test_the_schema_in_the_package_is_this_one() -> None:
+    # `helio schema > python/helio/helio.schema.json` writes it anew.
+    published = files("helio").joinpath("helio.schema.json").read_text("utf-8")
+    assert published == CliRunner().invoke(app, ["schema"]).stdout

@@ -39,6 +39,9 @@ def compile_command(
     fix: Annotated[
         bool, typer.Option("--fix", help="Correct in the file what can only be meant in one way.")
     ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="With --fix: show what it would do, and write nothing.")
+    ] = False,
 ) -> None:
     """Check a configuration: every fault at once, where it is and what to do.
 
@@ -53,6 +56,9 @@ def compile_command(
     # again would take longer than compiling 10,000 rules does.
     gc.disable()
     path = file or config
+    if diff:
+        _show_fix(path, fix)
+        return
     began = time.perf_counter()
     try:
         if fix:
@@ -74,6 +80,24 @@ def compile_command(
             output.write_bytes(compiled.policy.graph)
         except OSError as error:
             out.fail(f"{output}: {error.strerror or error}")
+
+
+def _show_fix(path: Path, fix: bool) -> None:
+    """What `--fix` would do, as a diff. Ends the command with 1 when there is something."""
+    from helio.cli import output as out
+    from helio.cli.fixing import fixed
+
+    if not fix:
+        out.fail("--diff goes with --fix", "`helio compile --fix --diff`")
+    try:
+        old, new, _ = fixed(path)
+    except OSError as error:
+        out.unreadable(path, error)
+    except UnicodeDecodeError:
+        out.fail(f"{path}: the file is not UTF-8")
+    out.show_change(str(path), old, new, "corrected")
+    if old != new:
+        raise typer.Exit(out.FINDINGS)
 
 
 def _show(compiled: "Compiled", format_: Format, passed: bool) -> None:

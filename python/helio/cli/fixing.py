@@ -21,12 +21,25 @@ def fix(path: Path) -> int:
     """Corrects a file, telling each correction on stderr; how many there were. Raises `OSError`
     when the file cannot be read or written. What is not UTF-8 is left as it is.
     """
+    try:
+        _, new, made = fixed(path)
+    except UnicodeDecodeError:
+        return 0
+    if made:
+        replace_file(path, new)
+    for each in made:
+        place = f"{each.file}:{each.span.line}:{each.span.column}"
+        out.console(errors=True).print(f"{place}: corrected {each.code}: now {each.fix}")
+    return len(made)
+
+
+def fixed(path: Path) -> tuple[str, str, list[Diagnostic]]:
+    """A file's text, the corrected one, and what was corrected in it. Raises `OSError`, and
+    `UnicodeDecodeError` for what is not UTF-8.
+    """
     with path.open(encoding="utf-8", newline="") as file:
-        try:
-            text = file.read()
-        except UnicodeDecodeError:
-            return 0
-    made: list[Diagnostic] = []
+        old = file.read()
+    text, made = old, list[Diagnostic]()
     for _ in range(_MOST_ROUNDS):
         loaded = parse_config(
             text,
@@ -39,9 +52,4 @@ def fix(path: Path) -> int:
         made += now
         if not now:
             break
-    if made:
-        replace_file(path, text)
-    for each in made:
-        place = f"{each.file}:{each.span.line}:{each.span.column}"
-        out.console(errors=True).print(f"{place}: corrected {each.code}: now {each.fix}")
-    return len(made)
+    return old, text, made

@@ -4,7 +4,6 @@ Above: `helio.cli`. Below: `helio.policy.formatting`. Exit codes: 0 fine, 1 for 
 `--check` would change, 2 for what cannot be read or formatted.
 """
 
-import difflib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -60,7 +59,7 @@ def _format(name: str, *, check: bool) -> bool | None:
         if name == _STDIN and not check:
             sys.stdout.write(new)
         elif check:
-            _show_change(name, text, new)
+            out.show_change(name, text, new, "formatted")
         elif new != text:
             replace_file(Path(name), new)
     except OSError as error:
@@ -81,15 +80,6 @@ def _read(name: str) -> str:
         return sys.stdin.buffer.read().decode("utf-8")
     with Path(name).open(encoding="utf-8", newline="") as file:
         return file.read()
-
-
-def _show_change(name: str, old: str, new: str) -> None:
-    """What would change, as a diff on stdout."""
-    lines = difflib.unified_diff(
-        old.splitlines(keepends=True), new.splitlines(keepends=True), name, f"{name} (formatted)"
-    )
-    for line in lines:
-        sys.stdout.write(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
 
 
 def _show_faults(name: str, text: str) -> None:

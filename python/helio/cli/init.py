@@ -5,12 +5,17 @@ Above: `helio.cli`. Below: `helio.policy.formatting`: some secrets need quotes.
 
 import os
 import secrets
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+SCHEMA = "helio.schema.json"
+"""The schema's name beside the configuration."""
+
 TEMPLATE = """\
+# yaml-language-server: $schema=helio.schema.json
 # Helio's configuration. `helio compile` checks it; `helio start` serves it.
 version: '1'
 
@@ -68,7 +73,10 @@ def init_command(
     ),
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
-    """Write a commented `helio.yaml` with a secret of its own, readable by you alone."""
+    """Write a commented `helio.yaml` with a secret of its own, readable by you alone.
+
+    Beside it stands its JSON Schema, by which editors complete and check it.
+    """
     from helio.cli import output as out
     from helio.policy.formatting import formatted
 
@@ -79,7 +87,13 @@ def init_command(
         out.fail(f"{config} is there already", "use --force to overwrite it")
     except OSError as error:
         out.fail(f"{config}: {error.strerror or error}")
-    typer.echo(f"Wrote {config}. Set `upstream.url`, then: helio compile, helio start")
+    schema = config.with_name(SCHEMA)
+    try:
+        if force or not schema.exists():
+            schema.write_bytes(files("helio").joinpath(SCHEMA).read_bytes())
+    except OSError as error:
+        out.fail(f"{schema}: {error.strerror or error}")
+    typer.echo(f"Wrote {config} and {schema}. Set `upstream.url`, then: helio compile, helio start")
 
 
 def _write(path: Path, text: str, *, overwrite: bool) -> None:

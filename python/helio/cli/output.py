@@ -4,6 +4,7 @@ Above: the commands. Below: `helio.diagnostics`. Results go to stdout, everythin
 colour only on a terminal.
 """
 
+import difflib
 import json
 import sys
 from collections.abc import Iterable
@@ -55,6 +56,16 @@ def show_lines(lines: Iterable[Iterable[Piece]], out: Console) -> None:
 def print_json(value: object) -> None:
     """A JSON value on stdout."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def show_change(name: str, old: str, new: str, what: str) -> None:
+    """What would change in a file, as a diff on stdout; `what` says what is done to it."""
+    lines = difflib.unified_diff(
+        old.splitlines(keepends=True), new.splitlines(keepends=True), name, f"{name} ({what})"
+    )
+    for line in lines:
+        ended = line.endswith("\n")
+        sys.stdout.write(line if ended else f"{line}\n\\ No newline at end of file\n")
 
 
 def fail(message: str, hint: str | None = None) -> NoReturn:
