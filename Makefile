@@ -26,7 +26,7 @@ export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo example test peers conformance compat check fmt bench proof lint types contracts rust-lint rust-test fast-test lock clean
+.PHONY: help demo example test peers browser conformance compat check fmt bench proof lint types contracts rust-lint rust-test fast-test lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -37,10 +37,18 @@ demo: $(NATIVE) ## a tour: demo tools, Helio before them, a scripted agent (ONCE
 example: $(NATIVE) ## walk through an example of examples/ (NAME=evidence)
 	@$(BIN)/python examples/walk.py examples/$(NAME)
 
-test: rust-test $(NATIVE) $(DEV) ## every test, Rust and Python
+test: rust-test $(NATIVE) $(DEV) browser ## every test, Rust and Python
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 peers: $(PEERS) ## install the servers and clients of others that `make test` runs when they are there
+
+browser: ## install Chromium, for the tests of the dashboard, where there is none
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit; done; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get -qq update && apt-get -qq install --no-install-recommends chromium; \
+	else \
+		echo 'There is no Chromium, so tests of the dashboard are skipped: install the package `chromium`.' >&2; \
+	fi
 
 conformance: $(NATIVE) $(DEV) $(PEERS) ## the MCP conformance suite, direct and through Helio, check by check
 	HELIO_REQUIRE_PEERS=1 $(BIN)/pytest tests/conformance

@@ -34,7 +34,7 @@ def test_a_secret_that_was_made_is_printed_once_and_opens_the_port(
     url = f"{process.operator_url}/api/policy"
     status, body = get(url)
     assert status == 401
-    found = re.search(r"secret +(\S+)", process.log.read_text())
+    found = re.search(r"#secret=(\S+)", process.log.read_text())
     assert found is not None
     secret = found[1]
     assert len(secret) >= 40

@@ -242,7 +242,7 @@ def test_the_secret_that_is_made_is_hidden_as_a_configured_one(
 ) -> None:
     recorder.answer = echo
     process = helio("dashboard: { port: '${HELIO_TEST_OPERATOR_PORT}' }", upstream=recorder.url)
-    shown = re.search(r"(\S+) \(made now, shown once", process.log.read_text())
+    shown = re.search(r"#secret=(\S+) \(made now, shown once", process.log.read_text())
     assert shown is not None
     made = shown[1]
     key = process.audit_dir.joinpath("redaction.key").read_text().strip()

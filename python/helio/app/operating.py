@@ -16,6 +16,7 @@ from helio.operator.answers import json_answer
 from helio.operator.api import View, health_route, policy_route
 from helio.operator.audit import AuditView
 from helio.operator.counters import budgets_shown, limits_shown
+from helio.operator.dashboard.serving import dashboard_routes
 from helio.operator.evidence import evidence_handler
 from helio.operator.ledger import Ledger
 from helio.operator.questions import Asking
@@ -64,5 +65,6 @@ def routes(
         *ledger.routes(),
         *tools.routes(),
         adapters_route(seen),
+        *dashboard_routes(),
         web.get("/api/evidence/{session}", evidence_handler(memory.sessions, clock.now)),
     ]

@@ -125,12 +125,8 @@ def _announce(
     rows.append(("policy", f"{len(policy.rules)} rules, {policy.digest}"))
     rows.append(("audit", application.audit_summary))
     if application.made_secret is not None:
-        rows.append(
-            (
-                "secret",
-                f"{application.made_secret} (made now, shown once; dashboard.api_secret sets one)",
-            )
-        )
+        link = f"{listeners.operator}/#secret={application.made_secret}"
+        rows.append(("sign in", f"{link} (made now, shown once; dashboard.api_secret sets one)"))
     console.print("Helio serves. Ctrl-C ends it.", style="bold")
     for name, text in rows:
         console.print(f"  {name:<10} {text}", highlight=False, soft_wrap=True, markup=False)

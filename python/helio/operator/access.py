@@ -30,8 +30,10 @@ SESSION_PATH: Final = "/api/auth/session"
 CSRF_HEADER: Final = "x-helio-csrf"
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_OPEN_PATH: Final = "/api/health"
-"""What needs no secret: probes have none."""
+_OPEN_PATHS: Final = frozenset({"/", "/api/health"})
+ASSETS: Final = "/assets/"
+"""What needs no secret: probes have none, and the dashboard asks for it. Below `ASSETS` are files
+that are the same for everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Access:
         if self.secret is None:
             return Operator("open")
         signs_in = (request.method, request.path) == ("POST", SESSION_PATH)
-        if signs_in or request.path == _OPEN_PATH:
+        if signs_in or request.path in _OPEN_PATHS or request.path.startswith(ASSETS):
             return Operator("nobody")
         if "authorization" in request.headers:
             scheme, _, presented = request.headers["authorization"].partition(" ")

@@ -1,0 +1,63 @@
+// Times, durations and values as people read them.
+
+const CLOCK = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const DAY = new Intl.DateTimeFormat([], { month: "short", day: "2-digit" });
+const DAY_OF_YEAR = new Intl.DateTimeFormat([], { year: "numeric", month: "short", day: "2-digit" });
+
+/** @param {string | null | undefined} at ISO 8601 */
+export function clock(at) {
+  return at ? CLOCK.format(new Date(at)) : "–";
+}
+
+/** @param {string | null | undefined} at ISO 8601 */
+export function dayAndClock(at) {
+  if (!at) return "–";
+  const when = new Date(at);
+  const day = when.getFullYear() === new Date().getFullYear() ? DAY : DAY_OF_YEAR;
+  return `${day.format(when)}, ${CLOCK.format(when)}`;
+}
+
+/** @param {number | null | undefined} ms */
+export function duration(ms) {
+  if (ms === null || ms === undefined) return "–";
+  if (ms < 0.01) return "< 0.01 ms";
+  if (ms < 1) return `${ms.toFixed(2)} ms`;
+  if (ms < 10) return `${ms.toFixed(1)} ms`;
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  return left(ms);
+}
+
+/** What is left of a time, in ms: `4:07`, `1:02:03`. @param {number} ms */
+export function left(ms) {
+  const all = Math.max(0, Math.ceil(ms / 1000));
+  const parts = [Math.floor(all / 60) % 60, all % 60].map((part) => String(part).padStart(2, "0"));
+  const hours = Math.floor(all / 3600);
+  return hours ? `${hours}:${parts.join(":")}` : `${Number(parts[0])}:${parts[1]}`;
+}
+
+/** A JSON value as text with all its digits. @param {unknown} value */
+export function json(value) {
+  return JSON.stringify(value, null, 2) ?? "";
+}
+
+/** A value of a JSON document as one line. @param {unknown} value */
+export function text(value) {
+  if (value === null || value === undefined || value === "") return "–";
+  if (typeof value === "string") return value;
+  return JSON.stringify(value);
+}
+
+/** `evidence_missing` as `evidence missing`. @param {string | null | undefined} word */
+export function words(word) {
+  return (word ?? "").replaceAll("_", " ");
+}
+
+/**
+ * @param {number} count
+ * @param {string} one
+ * @param {string} [many]
+ */
+export function counted(count, one, many = `${one}s`) {
+  return `${count.toLocaleString()} ${count === 1 ? one : many}`;
+}

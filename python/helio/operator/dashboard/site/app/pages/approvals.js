@@ -1,0 +1,208 @@
+// Calls that wait for a person: what they would do, why somebody is asked, and the answer.
+import { get, post } from "../api.js";
+import { clock, counted, left, words } from "../format.js";
+import { html, useEffect, useState } from "../html.js";
+import { Decision, Dialog, Empty, Facts, Failure, Field, Json, Sentence, Status, useAsked } from "../parts.js";
+import { link, route } from "../router.js";
+import { say } from "../saying.js";
+import { name, rename, session } from "../session.js";
+import { askToNotify, failure, permission, refresh, waiting } from "../tickets.js";
+
+export function Approvals() {
+  const tickets = waiting.value;
+  const [asking, setAsking] = useState(null);
+  const chosen = tickets?.find((ticket) => ticket.id === route.value.rest) ?? tickets?.[0];
+  useKeys(tickets ?? [], chosen, setAsking);
+  return html`
+    <div class="page-head">
+      <h1>Approvals</h1>
+      <div class="tools"><${DecideAs} /><${Notifications} /></div>
+    </div>
+    ${failure.value && html`<${Failure} error=${failure.value} again=${refresh} />`}
+    ${tickets?.length === 0 && html`<${Empty} title="Nothing waits for you">A call that a rule or a budget holds back for a person is here at once.<//>`}
+    ${chosen && html`<div class="split">
+      <${Queue} tickets=${tickets} chosen=${chosen} />
+      <${Ticket} key=${chosen.id} ticket=${chosen} ask=${setAsking} />
+    </div>`}
+    <${Resolved} />
+    ${asking && html`<${Question} about=${asking} onClose=${() => setAsking(null)} />`}`;
+}
+
+function DecideAs() {
+  return html`<label class="tool tool-inline"><span>Decide as</span>
+    <input class="input input-short" value=${name.value} maxlength="100" placeholder="your name" onChange=${(event) => rename(event.target.value.trim())} />
+  </label>`;
+}
+
+function Notifications() {
+  if (permission.value !== "default") return null;
+  return html`<button type="button" class="button" onClick=${askToNotify}>Notify me</button>`;
+}
+
+/** @param {any[]} tickets @param {any} chosen @param {(question: any) => void} ask */
+function useKeys(tickets, chosen, ask) {
+  useEffect(() => {
+    const pressed = (event) => {
+      const typing = event.target.closest("input, select, textarea, dialog");
+      if (typing || event.ctrlKey || event.metaKey || event.altKey || !chosen) return;
+      const at = tickets.indexOf(chosen);
+      const next = { j: tickets[at + 1], k: tickets[at - 1] }[event.key];
+      if (next) location.hash = link("approvals", next.id);
+      const verb = { a: "approve", d: "deny" }[event.key];
+      if (verb) {
+        event.preventDefault();
+        ask({ verb, ticket: chosen });
+      }
+    };
+    addEventListener("keydown", pressed);
+    return () => removeEventListener("keydown", pressed);
+  }, [tickets, chosen]);
+}
+
+/** What is left of a ticket's time, in ms; as the clock goes on. @param {string} end */
+function useLeft(end) {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  return Date.parse(end) - now;
+}
+
+/** @param {{ticket: any}} props */
+function Deadline({ ticket }) {
+  const ms = useLeft(ticket.timeout_at);
+  const soon = ms < 60_000;
+  return html`<span class="deadline ${soon ? "deadline-soon" : ""}" role="timer">${ms > 0 ? left(ms) : "over"}</span>`;
+}
+
+/** The arguments in one short line. @param {unknown} input */
+function summary(input) {
+  const line = JSON.stringify(input) ?? "";
+  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
+}
+
+/** @param {{tickets: any[], chosen: any}} props */
+function Queue({ tickets, chosen }) {
+  return html`<nav class="queue" aria-label="Calls that wait">
+    <p class="queue-head">${counted(tickets.length, "call")} waiting</p>
+    <ol>${tickets.map((ticket) => html`<li key=${ticket.id}>
+      <a class="queue-item" href=${link("approvals", ticket.id)} aria-current=${ticket === chosen ? "true" : undefined}>
+        <span class="name">${ticket.tool_name}</span><${Deadline} ticket=${ticket} />
+        <span class="queue-why"><code>${summary(ticket.tool_input)}</code></span>
+        <span class="muted queue-why">${ticket.matched_rule ?? ticket.kind} · ${ticket.agent_id ?? ticket.session_id ?? "no session"}</span>
+      </a></li>`)}</ol>
+  </nav>`;
+}
+
+/** @param {{ticket: any, ask: (question: any) => void}} props */
+function Ticket({ ticket, ask }) {
+  const about = (verb) => () => ask({ verb, ticket });
+  return html`<article class="card ticket" aria-labelledby="ticket-title">
+    <header class="ticket-head">
+      <h2 id="ticket-title" class="name">${ticket.tool_name}</h2>
+      <p class="muted">${ticket.default_on_timeout === "allow" ? "Allowed" : "Denied"} by itself in ${" "}<${Deadline} ticket=${ticket} /></p>
+    </header>
+    <ul class="reasons">${ticket.reasons.map((reason) => html`<li><${Sentence} text=${reason} /></li>`)}</ul>
+    <div class="ticket-actions">
+      <button type="button" class="button button-primary" onClick=${about("approve")}>Approve <kbd>A</kbd></button>
+      <button type="button" class="button button-danger" onClick=${about("deny")}>Deny <kbd>D</kbd></button>
+      ${session.value.state === "in" && html`<button type="button" class="button button-quiet" onClick=${about("break-glass")}>Break glass…</button>`}
+    </div>
+    <h3>What it would do</h3>
+    <${Json} value=${ticket.tool_input} label="Arguments of the call" />
+    <${Budgets} breached=${ticket.breached_budgets} />
+    <h3>About it</h3>
+    <${Facts} of=${[
+      ["Rule", ticket.matched_rule],
+      ["Agent", ticket.agent_id],
+      ["Session", ticket.session_id],
+      ["Upstream", ticket.upstream],
+      ["Environment", ticket.environment],
+      ["Asked at", clock(ticket.requested_at)],
+      ["The agent", ticket.mode === "hold" ? "waits for the answer" : "comes back for the answer"],
+      ["Asked by", ticket.channel_name],
+      ["Ticket", html`<code>${ticket.id}</code>`],
+    ]} />
+    ${ticket.notification_failures.length > 0 && html`<div class="notice notice-warn">
+      ${ticket.notification_failures.map((each) => html`<p><strong>${each.channel}</strong> could not be told: ${each.detail}</p>`)}
+    </div>`}
+    <${Earlier} ticket=${ticket} />
+  </article>`;
+}
+
+/** @param {{breached: any[]}} props */
+function Budgets({ breached }) {
+  if (!breached.length) return null;
+  return html`<h3>Budgets without room</h3>
+    <div class="table-wrap"><table class="table"><thead><tr>
+      <th scope="col">Budget</th><th scope="col" class="number">Spent</th><th scope="col" class="number">Limit</th>
+      <th scope="col" class="number">This call</th></tr></thead>
+    <tbody>${breached.map((each) => html`<tr><td>${each.name}</td><td class="number">${each.spent}</td>
+      <td class="number">${each.limit} ${each.currency}</td><td class="number">${each.attempted_amount}</td></tr>`)}</tbody></table></div>`;
+}
+
+/** @param {{ticket: any}} props */
+function Earlier({ ticket }) {
+  const { value, error } = useAsked(
+    async (signal) =>
+      ticket.session_id
+        ? (await get("/api/audit", { session: ticket.session_id, record_kind: "tool_call", limit: 8 }, signal)).data
+        : [],
+    [ticket.id],
+  );
+  if (!ticket.session_id) return null;
+  return html`<h3>Earlier in this session</h3>
+    ${error && html`<p class="muted">${error.message}</p>`}
+    ${value && !value.length && html`<p class="muted">Nothing: it begins with this call.</p>`}
+    ${value?.length > 0 && html`<ul class="earlier">${value.map((row) => html`<li>
+      <span class="time">${clock(row.timestamp)}</span><a class="name" href=${link("audit", row.id)}>${row.tool_name}</a>
+      <${Decision} row=${row} /><span class="muted">${words(row.block_reason)}</span></li>`)}</ul>`}`;
+}
+
+const QUESTIONS = {
+  approve: { title: "Let this call through?", action: "Approve", done: "Approved" },
+  deny: { title: "Deny this call?", action: "Deny", done: "Denied", danger: true },
+  "break-glass": { title: "Break the glass?", action: "Break glass", done: "The glass is broken", danger: true },
+};
+
+/** @param {{about: {verb: string, ticket: any}, onClose: () => void}} props */
+function Question({ about: { verb, ticket }, onClose }) {
+  const { title, action, done, danger } = QUESTIONS[verb];
+  const submit = async (form) => {
+    const by = String(form.get("by")).trim();
+    rename(by);
+    const body = { [verb === "deny" ? "denied_by" : "approved_by"]: by };
+    for (const key of ["reason", "secret"]) if (form.get(key)) body[key] = form.get(key);
+    try {
+      await post(`/api/approvals/${encodeURIComponent(ticket.id)}/${verb}`, body);
+    } finally {
+      refresh();
+    }
+    say(`${done}: ${ticket.tool_name}.`, danger ? "quiet" : "good");
+  };
+  return html`<${Dialog} title=${title} action=${action} danger=${danger} onClose=${onClose} onSubmit=${submit}>
+    <p><strong class="name">${ticket.tool_name}</strong>${ticket.agent_id && html` for ${ticket.agent_id}`}</p>
+    <${Field} label="Your name"><input class="input" name="by" required maxlength="100" value=${name.value} autofocus=${!name.value} /><//>
+    ${verb === "deny" && html`<${Field} label="Why (the agent is told)"><textarea class="input" name="reason" rows="3" maxlength="2000" autofocus=${Boolean(name.value)}></textarea><//>`}
+    ${verb === "break-glass" && html`
+      <p class="notice notice-warn">This lets the call through in an emergency. The audit keeps the reason, and that it was you.</p>
+      <${Field} label="The emergency"><textarea class="input" name="reason" rows="3" maxlength="2000" required></textarea><//>
+      <${Field} label="Operator's secret, again"><input class="input" type="password" name="secret" required autocomplete="off" /><//>`}
+  <//>`;
+}
+
+/** The latest that are over. */
+function Resolved() {
+  const { value } = useAsked((signal) => get("/api/approvals", { limit: 20 }, signal), [waiting.value]);
+  const over = (value?.data ?? []).filter((ticket) => ticket.status !== "pending").slice(0, 10);
+  if (!over.length) return null;
+  return html`<section aria-labelledby="over-title"><h2 id="over-title">Decided lately</h2>
+    <div class="table-wrap"><table class="table"><thead><tr><th scope="col">Time</th><th scope="col">Status</th>
+      <th scope="col">Tool</th><th scope="col">By</th><th scope="col">Why</th></tr></thead>
+    <tbody>${over.map((ticket) => html`<tr key=${ticket.id}>
+      <td class="time" data-label="Time">${clock(ticket.resolved_at)}</td><td data-label="Status"><${Status} status=${ticket.status} /></td>
+      <td class="name" data-label="Tool"><a href=${link("audit", ticket.id)}>${ticket.tool_name}</a></td>
+      <td data-label="By">${ticket.resolved_by ?? "–"}</td>
+      <td class="muted" data-label="Why">${ticket.denial_reason ?? ticket.break_glass_reason ?? "–"}</td></tr>`)}</tbody></table></div></section>`;
+}

@@ -1,0 +1,152 @@
+// What several pages are made of.
+import { json, words } from "./format.js";
+import { html, useEffect, useRef, useState } from "./html.js";
+
+/** How each decision looks: a sign and a word, so that colour never stands alone. */
+const DECISIONS = {
+  allow: ["good", "✓", "allowed"],
+  deny: ["bad", "✕", "denied"],
+  require_approval: ["asked", "?", "approval"],
+  rate_limited: ["bad", "✕", "rate limited"],
+  spend_limited: ["bad", "✕", "spend limited"],
+  budget_exceeded: ["bad", "✕", "over budget"],
+  dry_run: ["quiet", "∼", "dry run"],
+  rejected: ["bad", "!", "rejected"],
+};
+
+const STATUSES = {
+  pending: ["asked", "?", "waiting"],
+  approved: ["good", "✓", "approved"],
+  denied: ["bad", "✕", "denied"],
+  break_glass: ["warn", "!", "break glass"],
+  timeout: ["quiet", "○", "timed out"],
+  drifted: ["warn", "!", "drifted"],
+  accepted: ["good", "✓", "accepted"],
+};
+
+/** @param {{kind: string, sign: string, children: any}} props */
+export function Badge({ kind, sign, children }) {
+  return html`<span class="badge badge-${kind}"><span class="badge-sign" aria-hidden="true">${sign}</span>${children}</span>`;
+}
+
+/** @param {{row: {policy_decision: string | null, block_reason: string | null, outcome?: string | null}}} props */
+export function Decision({ row }) {
+  const failed = !row.block_reason && row.outcome && row.outcome !== "answered";
+  if (failed) return html`<${Badge} kind="warn" sign="!">${words(row.outcome)}<//>`;
+  if (row.block_reason === "approval_pending") return html`<${Badge} kind="asked" sign="?">waits<//>`;
+  const blocked = row.block_reason && (row.policy_decision === "allow" || row.policy_decision === "require_approval");
+  if (blocked) return html`<${Badge} kind="bad" sign="✕">blocked<//>`;
+  const [kind, sign, word] = DECISIONS[row.policy_decision] ?? ["quiet", "·", words(row.policy_decision) || "–"];
+  return html`<${Badge} kind=${kind} sign=${sign}>${word}<//>`;
+}
+
+/** @param {{status: string}} props */
+export function Status({ status }) {
+  const [kind, sign, word] = STATUSES[status] ?? ["quiet", "·", words(status)];
+  return html`<${Badge} kind=${kind} sign=${sign}>${word}<//>`;
+}
+
+/** Helio's own sentence: what stands between backticks is a name. @param {{text: string}} props */
+export function Sentence({ text }) {
+  return text.split("`").map((part, at) => (at % 2 ? html`<code>${part}</code>` : part));
+}
+
+/** @param {{title: string, children?: any}} props */
+export function Empty({ title, children }) {
+  return html`<div class="empty"><p class="empty-title">${title}</p>${children && html`<p>${children}</p>`}</div>`;
+}
+
+/** @param {{error: Error, again?: () => void}} props */
+export function Failure({ error, again }) {
+  return html`<div class="notice notice-bad" role="alert">
+    <p>${error.message}</p>
+    ${again && html`<button type="button" class="button" onClick=${again}>Try again</button>`}
+  </div>`;
+}
+
+const LONGEST_SHOWN = 8000;
+
+/** A JSON value as text; long ones are folded. @param {{value: unknown, label: string}} props */
+export function Json({ value, label }) {
+  const [whole, setWhole] = useState(false);
+  const text = json(value);
+  const long = text.length > LONGEST_SHOWN;
+  return html`<div class="code-block">
+    <pre class="code" tabindex="0" role="region" aria-label=${label}>${long && !whole ? `${text.slice(0, LONGEST_SHOWN)}…` : text}</pre>
+    ${long && html`<button type="button" class="button button-small" onClick=${() => setWhole(!whole)}>
+      ${whole ? "Show less" : `Show all (${text.length.toLocaleString()} characters)`}
+    </button>`}
+  </div>`;
+}
+
+/** @param {{of: Array<[string, any]>}} props names and what is known; what is not known is left out */
+export function Facts({ of }) {
+  const known = of.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return html`<dl class="facts">
+    ${known.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
+  </dl>`;
+}
+
+/**
+ * A question over the page, with a form in it.
+ * @param {{title: string, action: string, danger?: boolean, onClose: () => void,
+ *          onSubmit: (form: FormData) => Promise<void>, children: any}} props
+ */
+export function Dialog({ title, action, danger, onClose, onSubmit, children }) {
+  const dialog = useRef(null);
+  const [error, setError] = useState(null);
+  const [busy, setBusy] = useState(false);
+  useEffect(() => dialog.current.showModal(), []);
+  const submit = async (event) => {
+    event.preventDefault();
+    setBusy(true);
+    setError(null);
+    try {
+      await onSubmit(new FormData(event.target));
+      onClose();
+    } catch (failure) {
+      setError(failure);
+      setBusy(false);
+    }
+  };
+  return html`<dialog ref=${dialog} class="dialog" aria-labelledby="dialog-title" onClose=${onClose}>
+    <form onSubmit=${submit}>
+      <h2 id="dialog-title">${title}</h2>
+      ${children}
+      ${error && html`<p class="field-error" role="alert">${error.message}</p>`}
+      <div class="dialog-actions">
+        <button type="button" class="button" onClick=${onClose}>Cancel</button>
+        <button type="submit" class="button ${danger ? "button-danger" : "button-primary"}" disabled=${busy}>${action}</button>
+      </div>
+    </form>
+  </dialog>`;
+}
+
+/**
+ * @param {{label: string, hint?: string, children: any}} props
+ */
+export function Field({ label, hint, children }) {
+  return html`<label class="field"><span class="field-label">${label}</span>${children}
+    ${hint && html`<span class="field-hint">${hint}</span>`}</label>`;
+}
+
+/**
+ * What a promise gives: `{value, error, loading, again}`. `ask` gets an `AbortSignal`.
+ * @template T
+ * @param {(signal: AbortSignal) => Promise<T>} ask
+ * @param {unknown[]} about asked anew when one of these changes
+ */
+export function useAsked(ask, about) {
+  const [state, setState] = useState({ value: undefined, error: null, loading: true });
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    const ending = new AbortController();
+    setState((before) => ({ ...before, loading: true }));
+    ask(ending.signal).then(
+      (value) => !ending.signal.aborted && setState({ value, error: null, loading: false }),
+      (error) => !ending.signal.aborted && setState((before) => ({ ...before, error, loading: false })),
+    );
+    return () => ending.abort();
+  }, [...about, turn]);
+  return { ...state, again: () => setTurn((before) => before + 1) };
+}

@@ -1,0 +1,92 @@
+// The frame around every page: where one can go, whether it is live, and who one is.
+import { connection } from "./events.js";
+import { html, useEffect, useRef } from "./html.js";
+import { Approvals } from "./pages/approvals.js";
+import { Audit } from "./pages/audit.js";
+import { Live } from "./pages/live.js";
+import { Record } from "./pages/record.js";
+import { link, route } from "./router.js";
+import { Said, say } from "./saying.js";
+import { session, signOut } from "./session.js";
+import { nextTheme, theme } from "./theme.js";
+import { count } from "./tickets.js";
+
+const PAGES = [
+  ["live", "Live", Live],
+  ["approvals", "Approvals", Approvals],
+  ["audit", "Audit", Audit],
+];
+
+/** @param {{page: string, rest: string}} where */
+function pageOf({ page, rest }) {
+  if (page === "audit" && rest) return [Record, `Record ${rest}`];
+  const [, title, Page] = PAGES.find(([name]) => name === page) ?? [];
+  return Page ? [Page, title] : [NotThere, "Not there"];
+}
+
+function NotThere() {
+  return html`<h1>There is no such page</h1><p><a href=${link("live")}>To what happens now</a></p>`;
+}
+
+export function Shell() {
+  const [Page, title] = pageOf(route.value);
+  const main = useRef(null);
+  const first = useRef(true);
+  useEffect(() => {
+    // Who goes to another page by keyboard or by ear begins at its beginning.
+    if (!first.current) main.current.focus({ preventScroll: true });
+    first.current = false;
+    scrollTo(0, 0);
+  }, [title]);
+  return html`
+    <a class="skip" href="#main" onClick=${(event) => {
+      event.preventDefault();
+      main.current.focus();
+    }}>Skip to the page</a>
+    <header class="top">
+      <a class="brand" href=${link("live")}><span class="brand-mark" aria-hidden="true"></span>Helio</a>
+      <nav class="tabs" aria-label="Pages">
+        ${PAGES.map(([name, label]) => html`<a
+          class="tab" href=${link(name)} aria-current=${route.value.page === name ? "page" : undefined}>
+          ${label}${name === "approvals" && html`<${Waiting} />`}
+        </a>`)}
+      </nav>
+      <div class="top-end">
+        <${Connection} />
+        <${Theme} />
+        ${session.value.state === "in" && html`<button type="button" class="button button-quiet" onClick=${leave}>Sign out</button>`}
+      </div>
+    </header>
+    <main id="main" class="page" tabindex="-1" ref=${main} aria-label=${title}><${Page} /></main>
+    <${Said} />`;
+}
+
+async function leave() {
+  try {
+    await signOut();
+  } catch (error) {
+    say(error.message, "bad");
+  }
+}
+
+function Waiting() {
+  if (!count.value) return null;
+  return html`<span class="count"><span class="unseen">, </span>${count.value}<span class="unseen"> waiting</span></span>`;
+}
+
+const CONNECTIONS = { live: "Live", waiting: "Reconnecting…", off: "Offline" };
+
+function Connection() {
+  const state = connection.value;
+  return html`<span class="connection connection-${state}" role="status">
+    <span class="connection-sign" aria-hidden="true"></span>${CONNECTIONS[state]}
+  </span>`;
+}
+
+const THEMES = { system: ["◐", "as the system"], light: ["☀", "light"], dark: ["☾", "dark"] };
+
+function Theme() {
+  const [sign, word] = THEMES[theme.value];
+  return html`<button type="button" class="button button-quiet button-sign" onClick=${nextTheme}
+    title=${`Colours: ${word}`} aria-label=${`Colours: ${word}. Change`}>${sign}</button>`;
+}

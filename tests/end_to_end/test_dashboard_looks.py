@@ -1,0 +1,138 @@
+"""Every page of the dashboard, in both themes and at three widths: nothing serious for those who
+cannot see or point, nothing beyond the edge. With `HELIO_SCREENSHOTS=1` the pictures of
+docs/dashboard.md are taken anew, with a directory's name all of them, there."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from end_to_end.browsing import Desk, Theme, running_browser
+from end_to_end.recording import Recorder
+from end_to_end.wire import call
+from peers import NODE_MODULES
+from processes import HelioFactory, HelioProcess
+
+pytestmark = pytest.mark.end_to_end
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+SHOWN = (DOCS / "dashboard.md").read_text("utf-8")
+AXE = NODE_MODULES / "axe-core" / "axe.min.js"
+RULES = """
+environment: production
+approval: { mode: return, timeout: 1h }
+policies:
+  rules:
+    - { name: large-payments, match: { tool: create_payment, input: { amount: { gt: 100 } } },
+        action: require_approval }
+    - { name: private-mail, match: { tool: read_mail }, action: deny,
+        feedback: { message: Mail is private. , suggestion: Ask the customer instead. } }
+    - { name: few-deletions, match: { tool: delete_order }, limits: { max_calls: 3, window: 1h } }
+"""
+PAGES = ("live", "approvals", "audit", "record")
+WIDTHS = (1280, 768, 360)
+THEMES: tuple[Theme, ...] = ("light", "dark")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as found:
+        yield found
+
+
+def traffic(process: HelioProcess) -> str:
+    """A little of everything; the id of a row to look at."""
+    for number in range(8):
+        paid = {"amount": 12.5 + number, "to": "ACME Ltd.", "order": 4100 + number}
+        call(process.mcp_url, "create_payment", paid, session="ticket-381")
+        call(process.mcp_url, "delete_order", {"order": 4100 + number}, session="ticket-377")
+    denied = call(process.mcp_url, "read_mail", {"folder": "inbox"}, session="ticket-381")
+    for amount in (740, 1900):
+        paid = {"amount": amount, "to": "ACME Ltd.", "order": 4200}
+        call(process.mcp_url, "create_payment", paid, session="ticket-381")
+    return str(denied.blocked["call_id"])
+
+
+def serious(desk: Desk) -> list[Any]:
+    """What axe finds that is serious or worse."""
+    found = desk.page.evaluate(
+        "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+        ".filter(({impact}) => ['serious', 'critical'].includes(impact))"
+        ".map(({id, nodes}) => [id, nodes.map(({html}) => html)])"
+    )
+    return list(found)
+
+
+def address(page: str, row: str) -> str:
+    return {"record": f"#/audit/{row}"}.get(page, f"#/{page}")
+
+
+def look(desk: Desk, page: str, theme: Theme, *, width: int = 1280, checked: bool = True) -> None:
+    """Checks what is shown now at a width, and takes its picture where that is asked for."""
+    desk.page.set_viewport_size({"width": width, "height": 800})
+    assert desk.page.evaluate("document.documentElement.scrollWidth") <= width, page
+    if checked and AXE.exists():
+        desk.page.evaluate(AXE.read_text("utf-8"))
+        assert serious(desk) == [], page
+    wanted, name = os.environ.get("HELIO_SCREENSHOTS"), f"{page}-{theme}-{width}.png"
+    if wanted == "1" and name in SHOWN:
+        desk.page.screenshot(path=DOCS / "screenshots" / name)
+    elif wanted not in (None, "1"):
+        desk.page.screenshot(path=Path(wanted) / name)
+
+
+def test_every_page_in_both_themes_and_at_three_widths(
+    helio: HelioFactory, recorder: Recorder, browser: Browser
+) -> None:
+    process = helio(RULES, upstream=recorder.url).wait_for_index()
+    row = traffic(process)
+    for theme in THEMES:
+        desk = Desk(browser, process, theme=theme, checked=True)
+        desk.open()
+        look(desk, "sign-in", theme)
+        desk.sign_in()
+        for page in PAGES:
+            desk.open(address(page, row))
+            desk.sees({"record": "Mail is private."}.get(page, "create_payment"))
+            for width in WIDTHS:
+                # The middle one is laid out as one of the others.
+                look(desk, page, theme, width=width, checked=width != WIDTHS[1])
+        desk.open("#/approvals")
+        desk.page.get_by_role("button", name="Break glass").click()
+        desk.page.get_by_role("dialog").wait_for()
+        look(desk, "dialog", theme)
+        desk.close()
+
+
+def test_everything_is_reached_by_keyboard(
+    helio: HelioFactory, recorder: Recorder, browser: Browser
+) -> None:
+    process = helio(RULES, upstream=recorder.url).wait_for_index()
+    traffic(process)
+    desk = Desk(browser, process)
+    desk.sign_in()
+    desk.open("#/approvals")
+    desk.sees("2 calls waiting")
+    desk.page.reload()
+    desk.sees("2 calls waiting")
+    desk.page.keyboard.press("Tab")
+    focused = "document.activeElement.textContent"
+    assert desk.page.evaluate(focused) == "Skip to the page"
+    desk.page.keyboard.press("Enter")
+    assert desk.page.evaluate("document.activeElement.id") == "main"
+    first = desk.page.locator(".queue-item[aria-current]").inner_text()
+    desk.page.keyboard.press("j")
+    desk.page.wait_for_function(
+        "first => document.querySelector('.queue-item[aria-current]').innerText !== first",
+        arg=first,
+    )
+    desk.page.keyboard.press("k")
+    desk.page.keyboard.press("d")
+    desk.page.get_by_role("dialog").wait_for()
+    desk.page.keyboard.press("Escape")
+    desk.page.get_by_role("dialog").wait_for(state="detached")
+    assert desk.page.evaluate("location.hash").startswith("#/approvals/")
+    desk.close()
