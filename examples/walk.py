@@ -124,6 +124,7 @@ async def walk(example: Path, directory: Path) -> None:
     config.write_text((example / "helio.yaml").read_text("utf-8"), "utf-8")
     port = choose_port(wanted_port("HELIO_DEMO_PORT"), 3000)
     operator_port = choose_port(wanted_port("HELIO_DEMO_OPERATOR_PORT"), 3100)
+    sdk_port = choose_port(wanted_port("HELIO_DEMO_SDK_PORT"), 3200)
     operator_url = f"http://{LOOPBACK}:{operator_port}"
     steps = yaml.safe_load((example / "walk.yaml").read_text("utf-8"))
     astray: Astray | None = None
@@ -132,6 +133,7 @@ async def walk(example: Path, directory: Path) -> None:
             "HELIO_DEMO_UPSTREAM": upstream_url,
             "HELIO_DEMO_PORT": str(port),
             "HELIO_DEMO_OPERATOR_PORT": str(operator_port),
+            "HELIO_DEMO_SDK_PORT": str(sdk_port),
             "HELIO_DEMO_SECRET": secrets.token_urlsafe(),
         }
         log = directory / "helio.log"

@@ -101,9 +101,10 @@ def told_story() -> str:
 def helio(tmp_path: Path) -> Iterator[HelioFactory]:
     """Starts Helio: `helio(text, upstream=url)` gives a `HelioProcess` that is healthy.
 
-    `text` is the YAML of helio.yaml. `version`, `upstream`, `listen` and `dashboard` are put in
-    front of it where it does not hold them itself; one that it holds may say '${HELIO_TEST_PORT}',
-    '${HELIO_TEST_OPERATOR_PORT}' and '${HELIO_TEST_UPSTREAM}'. Further keywords: `arguments` of
+    `text` is the YAML of helio.yaml. `version`, `upstream`, `listen`, `dashboard` and `sdk` are put
+    in front of it where it does not hold them itself; one that it holds may say
+    '${HELIO_TEST_PORT}', '${HELIO_TEST_OPERATOR_PORT}', '${HELIO_TEST_SDK_PORT}' and
+    '${HELIO_TEST_UPSTREAM}'. Further keywords: `arguments` of
     `helio start`, and `environment` variables.
     """
     started: list[HelioProcess] = []
@@ -117,17 +118,19 @@ def helio(tmp_path: Path) -> Iterator[HelioFactory]:
     ) -> HelioProcess:
         directory = tmp_path / f"helio-{len(started)}"
         directory.mkdir()
-        mcp_port, operator_port = choose_free_port(), choose_free_port()
+        mcp_port, operator_port, sdk_port = (choose_free_port() for _ in range(3))
         config = directory / "helio.yaml"
         config.write_text(_with_head(text), "utf-8")
         process = HelioProcess(
             config=config,
             mcp_port=mcp_port,
             operator_port=operator_port,
+            sdk_port=sdk_port,
             arguments=arguments,
             environment={
                 "HELIO_TEST_PORT": str(mcp_port),
                 "HELIO_TEST_OPERATOR_PORT": str(operator_port),
+                "HELIO_TEST_SDK_PORT": str(sdk_port),
                 "HELIO_TEST_UPSTREAM": upstream,
                 **(environment or {}),
             },
@@ -149,6 +152,7 @@ def _with_head(text: str) -> str:
         "dashboard": (
             f"dashboard: {{ port: '${{HELIO_TEST_OPERATOR_PORT}}', api_secret: '{SECRET}' }}"
         ),
+        "sdk": "sdk: { port: '${HELIO_TEST_SDK_PORT}' }",
     }
     held = yaml.safe_load(text) or {}
     if "upstreams" in held:

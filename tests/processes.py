@@ -28,7 +28,11 @@ READY_WITHIN = 30.0
 """Seconds that a process may take until it serves."""
 GONE_WITHIN = 15.0
 """Seconds that a process may take to end after SIGTERM."""
-ANY_PORTS = {"HELIO_DEMO_PORT": "0", "HELIO_DEMO_OPERATOR_PORT": "0"}
+ANY_PORTS = {
+    "HELIO_DEMO_PORT": "0",
+    "HELIO_DEMO_OPERATOR_PORT": "0",
+    "HELIO_DEMO_SDK_PORT": "0",
+}
 """For the demo and the examples: several may run at once, and must not meet on the usual ports."""
 PORT_RANGES, PORTS_EACH = 5, 4000
 """Ranges of ports below those that the kernel gives to connections, and their size."""
@@ -118,6 +122,7 @@ class HelioProcess:
     config: Path
     mcp_port: int
     operator_port: int
+    sdk_port: int = 0
     arguments: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     secret: str = SECRET
@@ -147,6 +152,11 @@ class HelioProcess:
     def operator_url(self) -> str:
         """The operator port, without a path."""
         return f"http://{LOOPBACK}:{self.operator_port}"
+
+    @property
+    def sdk_url(self) -> str:
+        """The SDK port, without a path; where the configuration has it on `sdk_port`."""
+        return f"http://{LOOPBACK}:{self.sdk_port}"
 
     def start(self, *, until_healthy: bool = True) -> "HelioProcess":
         """Starts it, and waits until it is healthy."""

@@ -45,6 +45,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         "policies": {"rules": [rule(server) for server in servers]},
         "listen": {"port": mcp_port},
         "dashboard": {"port": operator_port, "api_secret": SECRET},
+        "sdk": {"enabled": False},
     }
     config = directory / "helio.yaml"
     config.write_text(yaml.safe_dump(configuration), "utf-8")

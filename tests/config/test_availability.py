@@ -9,7 +9,6 @@ SMALLEST = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\n"
 
 ASKED_FOR = {
     "state.backend": "state: { backend: redis }",
-    "sdk": "sdk: { enabled: true }",
     "policies.install": "policies: { install: {} }",
 }
 

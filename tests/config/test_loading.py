@@ -142,7 +142,17 @@ DEFAULTS = {
         "allow_open_mode": False,
         "sse_heartbeat_interval": 30_000,
     },
-    "sdk": {"enabled": True, "host": "127.0.0.1", "port": 3200, "evaluation_ttl": 10 * MINUTE},
+    "sdk": {
+        "enabled": True,
+        "host": "127.0.0.1",
+        "port": 3200,
+        "evaluation_ttl": 10 * MINUTE,
+        "max_body": 4 * 1024 * 1024,
+        "max_rate": 20_000,
+        "max_session_rate": 2_000,
+        "evidence": ("*",),
+        "tokens": (),
+    },
     "telemetry": {"metrics": True, "otlp": None},
 }
 

@@ -91,6 +91,7 @@ def running_helio(directory: Path, upstream: str, policies: str) -> Iterator[Hel
         f"upstream: {upstream}\n"
         f"listen: {{ host: {LOOPBACK}, port: {mcp_port} }}\n"
         f"dashboard: {{ port: {operator_port}, api_secret: '{SECRET}' }}\n"
+        "sdk: { enabled: false }\n"
         f"{policies}",
         "utf-8",
     )

@@ -68,6 +68,7 @@ def serve(directory: Path, upstreams: list[dict[str, Any]], policies: str = "") 
         f"upstreams: {json.dumps(upstreams)}\n"
         f"listen: {{ host: {LOOPBACK}, port: {mcp_port} }}\n"
         f"dashboard: {{ port: {operator_port}, api_secret: '{SECRET}' }}\n"
+        "sdk: { enabled: false }\n"
         f"{policies}",
         "utf-8",
     )

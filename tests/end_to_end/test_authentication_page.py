@@ -131,7 +131,7 @@ def test_the_configuration_with_a_url_compiles_without_a_warning(tmp_path: Path)
 
 def test_a_start_without_the_file_of_keys_says_what_to_do(tmp_path: Path) -> None:
     config = tmp_path / "helio.yaml"
-    ports = "listen: { port: 0 }\ndashboard: { port: 0 }\n"
+    ports = "listen: { port: 0 }\ndashboard: { port: 0 }\nsdk: { port: 0 }\n"
     config.write_text(JWT + ports, "utf-8")
     started = run(sys.executable, "-m", "helio", "start", "-c", str(config))
     assert started.returncode == 2

@@ -202,6 +202,7 @@ def test_a_port_that_is_taken_ends_the_start_and_leaves_nothing(
     second.config.write_text(
         f"version: '1'\nupstream: {{ url: '{upstream.url}' }}\n"
         f"listen: {{ port: {first.mcp_port} }}\ndashboard: {{ port: {second.operator_port} }}\n"
+        "sdk: { enabled: false }\n"
     )
     with pytest.raises(pytest.fail.Exception, match="ended with 2"):
         second.start()

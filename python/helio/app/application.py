@@ -6,6 +6,7 @@ upstreams' tools, the ports.
 """
 
 import logging
+import os
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -15,6 +16,7 @@ from aiohttp import web
 
 from helio.app.approving import STATE, approvals
 from helio.app.archiving import Archiving
+from helio.app.doors import doors
 from helio.app.gauges import gauges
 from helio.app.governed import GovernedUpstreams
 from helio.app.identification import Agents
@@ -27,12 +29,13 @@ from helio.app.policy_view import policy_shown
 from helio.app.ports import Listeners, Ports
 from helio.app.reaching import Reach
 from helio.app.redaction import Redaction, made_secret
+from helio.app.sideband import Sideband
 from helio.app.tool_lock import ToolLockFile
 from helio.app.watching import watch
 from helio.audit.chained import digest_at
 from helio.audit.directories import archive_of
 from helio.audit.journal import Journal
-from helio.config.sections import HelioConfig, PoliciesConfig
+from helio.config.sections import HelioConfig
 from helio.errors import JournalUnavailable
 from helio.evaluator import VERSION
 from helio.governance.identity import SessionResolver
@@ -48,12 +51,10 @@ from helio.protocol.guards import host_rules, origin_rules
 from helio.runtime import clock
 from helio.runtime.drift import DriftRecords
 from helio.runtime.driver import Driver
-from helio.transport.admission import Guards
-from helio.transport.door import HttpDoor, McpRoutes, mcp_path
-from helio.transport.identification import Identification
+from helio.transport.door import mcp_path
 from helio.transport.reception import Reception
 from helio.transport.sessions import SessionTable
-from helio.transport.sse_door import SseDoor, messages_path, sse_path
+from helio.transport.sse_door import SseDoor
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,8 @@ DRAIN_SECONDS = 25.0
 class Application:
     """One Helio.
 
-    `made_secret` is the operator's secret if the configuration names none: to be shown once.
+    `made_secret` is the operator's secret if the configuration names none, `made_token` the SDK's
+    if nobody gave one: to be shown once.
     `reception` answers agents once `start` returned; with `ports` False it is the only door, and
     nothing listens but the operator port, if `operator` says so. `tool_lock` is where a lock of the
     accepted tool definitions may be.
@@ -101,7 +103,9 @@ class Application:
         self._tool_lock: ToolLockFile | None = None
         self._agents: Agents | None = None
         self._serving = False
+        self._sideband = Sideband(config, os.environ) if ports and config.sdk.enabled else None
         self.made_secret = made_secret(config.dashboard) if self._operates else None
+        self.made_token = None if self._sideband is None else self._sideband.made_token
         self.audit_summary = ""
 
     async def start(self) -> Listeners:
@@ -113,7 +117,8 @@ class Application:
             keep_unrecorded=config.audit.on_failure == "allow",
         )
         try:
-            self._redact(Redaction(config, self.made_secret))
+            made = [] if self._sideband is None else self._sideband.secrets
+            self._redact(Redaction(config, self.made_secret, *made))
         except BaseException:
             await self._journal.close()
             raise
@@ -188,14 +193,15 @@ class Application:
         self._serving = True
         mcp: tuple[str, ...] = ()
         if self._listens:
-            mcp = await self._listen(list(targets), self._agents.identification)
+            mcp = await self._listen(list(targets), self._agents)
+        sideband = await self._listen_sideband()
         self._memory.sweep_now_and_then()
         self._archiving = Archiving(
             self._journal, config.audit, self._notes.lifecycle, self._days_sealed
         )
         self._archiving.start()
         if not self._operates:
-            return Listeners(mcp, None)
+            return Listeners(mcp, None, sideband)
         # Only operators ask the index.
         archive = archive_of(config.audit.path, config.audit.archive.path)
         self._indexing = Indexing(config.audit.path, lambda: self._journal.settled, archive)
@@ -210,45 +216,32 @@ class Application:
             reload_failed=lambda: self._reload_error is not None,
         )
         metrics = self._observing.routes(watched)
-        return Listeners(mcp, await self._listen_operator(self._indexing, metrics))
+        return Listeners(mcp, await self._listen_operator(self._indexing, metrics), sideband)
 
-    async def _listen(
-        self, targets: list[str | None], identification: Identification
-    ) -> tuple[str, ...]:
+    async def _listen(self, targets: list[str | None], agents: Agents) -> tuple[str, ...]:
         """Serves agents; the URLs."""
+        served = doors(
+            self._config,
+            targets,
+            reception=self.reception,
+            identification=agents.identification,
+            reach=self._reach,
+            broker=self._broker,
+            record_rejected=self.record_rejected,
+        )
+        self._sse = served.sse
         listen = self._config.listen
-        metadata = identification.routes()
-        guards = Guards(
-            hosts=host_rules(listen_host=listen.host, configured=listen.allowed_hosts),
-            origins=origin_rules(own_ports=[listen.port], configured=listen.allowed_origins),
-            max_body=listen.max_body,
-            paths=[
-                *(
-                    path(target)
-                    for path in (mcp_path, sse_path, messages_path)
-                    for target in targets
-                ),
-                *metadata,
-                *self._reach.paths,
-            ],
-        )
-        door = HttpDoor(
-            guards,
-            self.record_rejected,
-            record_strangers=self._config.auth.mode == "none",
-        )
-        routes = McpRoutes(self.reception, guards, door.partings, identification.agent)
-        self._sse = SseDoor(
-            self.reception,
-            guards,
-            door.partings,
-            identification.agent,
-            max_sessions=listen.max_sse_sessions,
-        )
-        clicks = self._reach.routes(self._broker, guards)
-        door.serve({**routes.of(targets), **self._sse.routes(targets), **metadata, **clicks})
-        base = await self._ports.listen(door.server(), listen.host, listen.port)
+        base = await self._ports.listen(served.server, listen.host, listen.port)
         return tuple(base + mcp_path(target) for target in targets)
+
+    async def _listen_sideband(self) -> str | None:
+        """Serves the SDK and adapters; the URL."""
+        if self._sideband is None:
+            return None
+        app = self._sideband.application(
+            self._journal, self._memory.sessions, lambda: self._policy, self._redaction.redactor
+        )
+        return await self._ports.listen(app, self._config.sdk.host, self._config.sdk.port)
 
     async def _listen_operator(self, indexing: Indexing, more: Sequence[web.RouteDef]) -> str:
         dashboard = self._config.dashboard
@@ -331,10 +324,10 @@ class Application:
 
     # policy
 
-    def reload(self, policy: CompiledPolicy, policies: PoliciesConfig) -> bool:
+    def reload(self, policy: CompiledPolicy, config: HelioConfig) -> bool:
         """Takes another policy, whole; False for the one that runs, however it came back.
 
-        `policies` is the section that it stands in: what of it is no rule is taken, too.
+        `config` is where it stands: what else holds from now on (`helio.cli.reloading`) is taken.
 
         Calls under way keep the one they began with. Raises `helio.evaluator.GraphError`.
         """
@@ -348,7 +341,9 @@ class Application:
                 logger.warning("these count from nothing now: %s", ", ".join(changed.starts_anew))
             self._notes.policy(self._policy, self._policy_loaded, **changed.told())
         if self._upstreams is not None:
-            self._upstreams.govern(self._policy, policies)
+            self._upstreams.govern(self._policy, config.policies)
+        if self._sideband is not None:
+            self._sideband.take(config.sdk)
         self._reload_error = None
         return another
 

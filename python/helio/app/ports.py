@@ -20,6 +20,7 @@ class Listeners:
 
     mcp: tuple[str, ...]
     operator: str | None
+    sideband: str | None = None
 
 
 class Ports:

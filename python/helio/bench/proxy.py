@@ -213,6 +213,7 @@ def _configuration(upstream: str, port: int, durability: str) -> str:
         "version": "1",
         "upstream": {"url": upstream},
         "listen": {"port": port},
+        "sdk": {"enabled": False},
         "dashboard": {"port": choose_port(), "api_secret": "only-for-the-benchmark-on-loopback"},
         "audit": {"durability": durability},
         "policies": {"rules": proxy_policy()},

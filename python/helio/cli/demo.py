@@ -30,6 +30,17 @@ OperatorPort = Annotated[
         help="Port of the operator API; 0 takes a free one.",
     ),
 ]
+SdkPort = Annotated[
+    int | None,
+    typer.Option(
+        "--sdk-port",
+        envvar="HELIO_DEMO_SDK_PORT",
+        min=0,
+        max=65535,
+        show_default="3200, or a free one",
+        help="Port of the SDK; 0 takes a free one.",
+    ),
+]
 Once = Annotated[bool, typer.Option("--once", help="End after the agent's script.")]
 Keep = Annotated[
     Path | None,
@@ -48,7 +59,11 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    once: Once = False, port: Port = None, operator_port: OperatorPort = None, keep: Keep = None
+    once: Once = False,
+    port: Port = None,
+    operator_port: OperatorPort = None,
+    sdk_port: SdkPort = None,
+    keep: Keep = None,
 ) -> None:
     """A tour: demo tools, Helio before them, and a scripted agent whose calls are decided.
 
@@ -60,5 +75,7 @@ def demo(
 
     from helio.demo.tour import Options, run
 
-    options = Options(once=once, port=port, operator_port=operator_port, keep=keep)
+    options = Options(
+        once=once, port=port, operator_port=operator_port, sdk_port=sdk_port, keep=keep
+    )
     raise typer.Exit(asyncio.run(run(options, Console(highlight=False))))

@@ -59,7 +59,7 @@ async def _reload(
         show(found)
         _mention_restart(running, found)
         try:
-            taken = application.reload(found.policy, found.config.policies)
+            taken = application.reload(found.policy, found.config)
         except GraphError as error:
             application.refuse_reload(str(error))
             logger.error("%s cannot be evaluated; the rules stay as they were: %s", path, error)
@@ -87,9 +87,11 @@ def _mention_restart(old: Compiled, new: Compiled) -> None:
     changed = [
         section
         for section in type(before).model_fields
-        if section not in ("policies", "budgets")
+        if section not in ("policies", "budgets", "sdk")
         and getattr(before, section) != getattr(after, section)
     ]
+    if before.sdk.lasting() != after.sdk.lasting():
+        changed.append("sdk")
     if changed:
         names = ", ".join(f"`{section}`" for section in changed)
         logger.warning("%s changed: restart Helio for that to take effect", names)

@@ -122,11 +122,16 @@ def _announce(
     rows = [("agents", url) for url in listeners.mcp]
     if listeners.operator is not None:
         rows.append(("operators", listeners.operator))
+    if listeners.sideband is not None:
+        rows.append(("sdk", listeners.sideband))
     rows.append(("policy", f"{len(policy.rules)} rules, {policy.digest}"))
     rows.append(("audit", application.audit_summary))
     if application.made_secret is not None:
         link = f"{listeners.operator}/#secret={application.made_secret}"
         rows.append(("sign in", f"{link} (made now, shown once; dashboard.api_secret sets one)"))
+    if application.made_token is not None:
+        text = f"{application.made_token} (made now, shown once; HELIO_SDK_TOKEN sets one)"
+        rows.append(("sdk token", text))
     console.print("Helio serves. Ctrl-C ends it.", style="bold")
     for name, text in rows:
         console.print(f"  {name:<10} {text}", highlight=False, soft_wrap=True, markup=False)

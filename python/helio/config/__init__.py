@@ -14,12 +14,12 @@ from helio.config.sections import (
     HelioConfig,
     ListenConfig,
     PoliciesConfig,
-    SdkConfig,
     StateConfig,
     TelemetryConfig,
     ToolRevalidationConfig,
     UpstreamConfig,
 )
+from helio.config.sideband import SdkConfig
 
 __all__ = [
     "ApprovalConfig",

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from helio.config import codes
-from helio.config.scalars import UnfitValue, read_boolean
 from helio.diagnostics import Diagnostics, Mapping, Node, Scalar, Sequence, child_path, opening
 
 Test = Callable[[Node], bool]
@@ -30,22 +29,6 @@ def not_empty(node: Node) -> bool:
             return False
 
 
-def is_true(node: Node) -> bool:
-    """Switched on."""
-    try:
-        return isinstance(node, Scalar) and read_boolean(node.value)
-    except UnfitValue:
-        return False
-
-
-def not_switched_off(node: Node) -> bool:
-    """A section with something in it, and without `enabled: false`."""
-    if not isinstance(node, Mapping):
-        return False
-    enabled = node.get("enabled")
-    return bool(node.entries) and (enabled is None or is_true(enabled))
-
-
 def one_of(*words: str) -> Test:
     """One of these words."""
     return lambda node: isinstance(node, Scalar) and node.value in words
@@ -64,7 +47,6 @@ class Unavailable:
 
 UNAVAILABLE = (
     Unavailable("state.backend", one_of("redis"), "`backend: redis`"),
-    Unavailable("sdk", not_switched_off, "the SDK port (`sdk` without `enabled: false`)"),
     Unavailable("policies.install", given, "`install`"),
 )
 

@@ -68,14 +68,7 @@ class TokenConfig(Section):
     @field_validator("token")
     @classmethod
     def _fits_a_header(cls, token: SecretStr) -> SecretStr:
-        text = token.get_secret_value()
-        unset = isinstance(text, Interpolated) and text.unset
-        if not unset and _TOKEN.fullmatch(text) is None:
-            raise unfit(
-                "a bearer token has only letters, digits, `-._~+/`, and `=` at its end",
-                "make one with `openssl rand -hex 32`",
-            )
-        return token
+        return fit_for_a_header(token)
 
     @field_validator("agent")
     @classmethod
@@ -83,6 +76,18 @@ class TokenConfig(Section):
         if not is_agent(agent):
             raise unfit(f"an agent's id has at most {MAX_AGENT} characters, all of them visible")
         return agent
+
+
+def fit_for_a_header(token: SecretStr) -> SecretStr:
+    """The token, if it can be sent as a bearer token (RFC 6750, section 2.1)."""
+    text = token.get_secret_value()
+    unset = isinstance(text, Interpolated) and text.unset
+    if not unset and _TOKEN.fullmatch(text) is None:
+        raise unfit(
+            "a bearer token has only letters, digits, `-._~+/`, and `=` at its end",
+            "make one with `openssl rand -hex 32`",
+        )
+    return token
 
 
 def is_agent(text: str) -> bool:

@@ -1,7 +1,7 @@
 """The whole of `helio.yaml` as models: one class a section, every key with its type and default.
 
-Above: `loading` fills them; `helio.app` reads them. Below: `channels`, `identity`, `section`,
-`types`. Pure.
+Above: `loading` fills them; `helio.app` reads them. Below: `channels`, `identity`, `sideband`,
+`section`, `types`. Pure.
 Durations are milliseconds (`Duration`), sizes bytes, secrets `SecretStr`. What each key means:
 docs/configuration.md. Sections whose capability this version lacks are here all the same: their own
 faults are reported before they are refused (`availability`).
@@ -16,6 +16,7 @@ from helio.config.channels import ChannelConfig
 from helio.config.identity import AuthConfig, SessionConfig
 from helio.config.scalars import Duration
 from helio.config.section import Section
+from helio.config.sideband import SdkConfig
 from helio.config.types import (
     Amount,
     Boolean,
@@ -267,15 +268,6 @@ class DashboardConfig(Section):
         if self.allow_open_mode and self.host not in ("localhost", "127.0.0.1", "::1", "[::1]"):
             raise unfit("`allow_open_mode` is for a loopback `host` only")
         return self
-
-
-class SdkConfig(Section):
-    """The port of the SDK and of adapters."""
-
-    enabled: Boolean = True
-    host: Host = "127.0.0.1"
-    port: Port = 3200
-    evaluation_ttl: DurationField = Duration(10 * _MINUTE)
 
 
 class OtlpConfig(Section):

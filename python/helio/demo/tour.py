@@ -36,14 +36,15 @@ INTERRUPTED = 130
 class Options:
     """How the tour is run.
 
-    `once` ends it after the story. Ports that are None are the usual ones (3000 and 3100), or free
-    ones where these are taken. `keep` is a directory to work in and leave behind; None takes a
+    `once` ends it after the story. Ports that are None are the usual ones (3000, 3100 and 3200), or
+    free ones where these are taken. `keep` is a directory to work in and leave behind; None takes a
     temporary one.
     """
 
     once: bool = False
     port: int | None = None
     operator_port: int | None = None
+    sdk_port: int | None = None
     keep: Path | None = None
 
 
@@ -112,6 +113,7 @@ async def _serving(
     config.write_text((files("helio.demo") / "helio.yaml").read_text("utf-8"), "utf-8")
     port = choose_port(options.port, 3000)
     operator_port = choose_port(options.operator_port, 3100)
+    sdk_port = choose_port(options.sdk_port, 3200)
     places = Places(
         mcp_url=f"http://{LOOPBACK}:{port}/mcp",
         operator_url=f"http://{LOOPBACK}:{operator_port}",
@@ -122,6 +124,7 @@ async def _serving(
             "HELIO_DEMO_UPSTREAM": upstream_url,
             "HELIO_DEMO_PORT": str(port),
             "HELIO_DEMO_OPERATOR_PORT": str(operator_port),
+            "HELIO_DEMO_SDK_PORT": str(sdk_port),
         }
         log = directory / "helio.log"
         async with running_helio(config, environment, places.operator_url, log):

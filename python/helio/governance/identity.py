@@ -11,14 +11,15 @@ MAX_SESSION_ID = 256
 """Characters of a session id that are kept; a longer one is refused, never cut (two could
 collide)."""
 
-Source = Literal["header", "legacy_header"]
+Source = Literal["header", "legacy_header", "sdk", "adapter"]
 
 
 @dataclass(frozen=True, slots=True)
 class SessionIdentity:
     """The session of one call.
 
-    `id` is None when no source had a usable value; `source` names the one that had; `tried` are the
+    `id` is None when no source had a usable value; `source` names the one that had (a header, or
+    the SDK or an adapter, who say it by themselves); `tried` are the
     headers that were looked at, in order, for feedback.
     """
 
@@ -60,13 +61,14 @@ class SessionResolver:
             value = None if is_modern and source == "legacy_header" else header(name)
             if value is None and source == "legacy_header":
                 value = channel
-            if value is not None and _usable(value):
+            if value is not None and is_session_id(value):
                 return SessionIdentity(value, source, self._tried)
         return SessionIdentity(None, None, self._tried)
 
 
-def _usable(value: str) -> bool:
-    """Whether `value` is 1 to `MAX_SESSION_ID` characters of visible ASCII (MCP: 0x21 to 0x7E)."""
+def is_session_id(value: str) -> bool:
+    """Whether `value` can be a session's id: 1 to `MAX_SESSION_ID` characters of visible ASCII
+    (MCP: 0x21 to 0x7E)."""
     return (
         0 < len(value) <= MAX_SESSION_ID
         and value.isascii()

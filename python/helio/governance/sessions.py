@@ -35,6 +35,19 @@ Result = Literal["withdrawn", "failed", "succeeded"]
 """What came of a call: nobody got it; it failed, or nobody knows; it succeeded."""
 
 
+class DocumentTooLarge(ValueError):
+    """What is to be kept of a session has more than `MAX_DOCUMENT` bytes."""
+
+
+def check_size(what: str, document: bytes) -> None:
+    """Raises `DocumentTooLarge`."""
+    if len(document) > MAX_DOCUMENT:
+        raise DocumentTooLarge(
+            f"{what} has {len(document)} bytes as it is kept, and may have {MAX_DOCUMENT}: "
+            "what identifies it (an id) is enough"
+        )
+
+
 class Visit(NamedTuple):
     """A forwarded call as its session sees it.
 
@@ -180,9 +193,8 @@ class Sessions:
     # what others say
 
     def mark(self, mark: Mark, now: int) -> None:
-        """Keeps a mark. Raises ValueError for data over `MAX_DOCUMENT` bytes."""
-        if len(mark.data) > MAX_DOCUMENT:
-            raise ValueError(f"a mark's data may have {MAX_DOCUMENT} bytes")
+        """Keeps a mark. Raises `DocumentTooLarge` for data over `MAX_DOCUMENT` bytes."""
+        check_size("a mark's data", mark.data)
         now = self._reach(now)
         session = self._opened(mark.session, now)
         for name in mark.names:
@@ -196,9 +208,10 @@ class Sessions:
                 session.take_back(name, mark.data)
 
     def put_context(self, key: str, name: str, value: str, now: int) -> None:
-        """Keeps a JSON text under a name. Raises ValueError for one too long or too many."""
-        if len(value.encode()) > MAX_DOCUMENT or len(name) > MAX_DOCUMENT:
-            raise ValueError(f"a context's names and values may have {MAX_DOCUMENT} bytes")
+        """Keeps a JSON text under a name. Raises ValueError for one too many, and
+        `DocumentTooLarge`."""
+        check_size("a value of the context", value.encode())
+        check_size("a name in the context", name.encode())
         session = self._opened(key, self._reach(now))
         if name not in session.context and len(session.context) >= MAX_CONTEXT:
             raise ValueError(f"a session's context may have {MAX_CONTEXT} values")

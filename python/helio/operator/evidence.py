@@ -1,10 +1,10 @@
 """`GET /api/evidence/{session}`: what is known of one session.
 
-Above: `helio.operator.api`. Below: `helio.governance.sessions`.
+Above: `helio.operator.api`, `helio.sideband`. Below: `helio.governance.sessions`.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from aiohttp import web
@@ -38,15 +38,36 @@ def evidence_handler(sessions: Sessions, clock: Callable[[], Moment]) -> Handler
         view = sessions.view(keys[0], now.monotonic) if keys else None
         if view is None:
             return fault(404, "no such session, or nothing was called in it for long")
-        shown = {"session_id": session_id, "agent_id": _agent(keys[0]), **_shown(view, now.wall)}
-        # Numbers of arguments keep their digits: what is JSON already is put in as it is.
+        shown = session_shown(session_id, _agent(keys[0]), view, now.wall)
         return web.Response(body=orjson.dumps({"data": shown}), content_type="application/json")
 
     return answer
 
 
+_NOTHING: Final[Mapping[str, Any]] = {
+    "labels": [],
+    "called": [],
+    "completed": [],
+    "evidence": [],
+    "context": {},
+    "counters": {"forwarded": 0, "succeeded": 0, "under_way": 0},
+}
+
+
 def _agent(key: str) -> str | None:
     return key.rpartition(" ")[0] or None
+
+
+def session_shown(
+    session_id: str, agent: str | None, view: Mapping[str, Any] | None, wall: int
+) -> dict[str, object]:
+    """A session as people are shown it, for orjson; all of it empty without a `view`.
+
+    `wall` is the instant of the view, nanoseconds since 1970. Numbers of arguments keep their
+    digits: what is JSON already is put in as it is.
+    """
+    shown = _shown(_NOTHING if view is None else view, wall)
+    return {"session_id": session_id, "agent_id": agent, **shown}
 
 
 def _shown(view: Mapping[str, Any], wall: int) -> dict[str, object]:

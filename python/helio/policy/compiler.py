@@ -32,6 +32,7 @@ from helio.policy.lower import lower
 from helio.policy.reach import check_reach
 from helio.policy.redaction_check import check_redaction
 from helio.policy.rule_reading import read_rules
+from helio.policy.sdk_check import check_sdk
 
 RULES_PATH = "policies.rules"
 
@@ -89,6 +90,7 @@ def _compiled(loaded: LoadedConfig) -> Compiled:
     check_budgets(budgets, config, diagnostics)
     check_approvals(rules, budgets, config, loaded.root, diagnostics)
     check_redaction(loaded.root, diagnostics)
+    check_sdk(loaded.root, diagnostics)
     if config is None or diagnostics.has_errors:
         return nothing
     # Only the name: the same policy in another directory is the same text.

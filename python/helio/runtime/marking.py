@@ -4,20 +4,29 @@ Above: the doors of the SDK and of adapters. Below: `helio.audit` (the journal),
 `helio.governance.sessions`.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import orjson
 
 from helio.audit.journal import Journal
-from helio.errors import UnaskedEvidence
+from helio.errors import JournalUnavailable, UnaskedEvidence
 from helio.evaluator import Redactor, canonical_json
 from helio.governance.feedback import instant
 from helio.governance.identity import SessionIdentity
 from helio.governance.sealing import shown_value
 from helio.governance.session_journal import mark_data
-from helio.governance.sessions import Mark, Sessions
+from helio.governance.sessions import Mark, Sessions, check_size
 from helio.pipeline.governance import ActivePolicy
 from helio.runtime import clock
+
+
+class PreparedMark(NamedTuple):
+    """A mark that may be kept, and its record."""
+
+    mark: Mark
+    row: Mapping[str, object]
 
 
 class Marking:
@@ -43,11 +52,23 @@ class Marking:
         data: bytes,
         ttl_ns: int,
     ) -> None:
-        """Keeps that `data` (a JSON text) was looked at, under those `names` that a rule asks for.
+        """Keeps one mark: `prepare`, then `keep`."""
+        await self.keep([self.prepare(session, agent, names, data, ttl_ns)])
 
-        Raises `UnaskedEvidence` when no rule asks for any of them, ValueError for data that is not
-        strict JSON or too long, for a time that is not positive and for an unknown session, and
-        `JournalUnavailable`, after which the mark does not count.
+    def prepare(
+        self,
+        session: SessionIdentity,
+        agent: str | None,
+        names: tuple[str, ...],
+        data: bytes,
+        ttl_ns: int,
+    ) -> PreparedMark:
+        """That `data` (a JSON text) was looked at, under those `names` that a rule asks for, ready
+        to be kept.
+
+        Raises `UnaskedEvidence` when no rule asks for any of them, `DocumentTooLarge`, and
+        ValueError for data that is not strict JSON, for a time that is not positive and for an
+        unknown session.
         """
         asked = tuple(name for name in names if name in self._policy().evidence_names)
         if not asked:
@@ -55,13 +76,33 @@ class Marking:
         if ttl_ns <= 0:
             raise ValueError("evidence counts for a time that is positive")
         mark = Mark(_key(session, agent), asked, self._redactor.sealed(data), ttl_ns)
-        self._sessions.mark(mark, clock.now().monotonic)
+        check_size("a mark's data", mark.data)
+        row = _row(session, agent) | mark_data(mark) | {"metadata": self._told(mark, data)}
+        return PreparedMark(mark, row)
+
+    async def keep(self, prepared: Sequence[PreparedMark]) -> None:
+        """Keeps marks; they count, and are on the disk, when this returns.
+
+        Raises `JournalUnavailable`, after which none of them counts.
+        """
+        now = clock.now().monotonic
+        written: list[asyncio.Future[None]] = []
+        failure: BaseException | None = None
         try:
-            # Calls that rest on it are recorded behind it: they cannot be kept if it is not.
-            row = _row(session, agent) | mark_data(mark) | {"metadata": self._told(mark, data)}
-            await self._journal.append_durable("evidence", row)
+            for each in prepared:
+                self._sessions.mark(each.mark, now)
+                # Calls that rest on it are recorded behind it: they cannot be kept if it is not.
+                written.append(self._journal.append_durable("evidence", each.row))
+        except JournalUnavailable as error:
+            failure = error
+        try:
+            results = await asyncio.gather(*written, return_exceptions=True)
+            failure = failure or next((found for found in results if found is not None), None)
+            if failure is not None:
+                raise failure
         except BaseException:
-            self._sessions.unmark(mark)
+            for each in prepared:
+                self._sessions.unmark(each.mark)
             raise
 
     async def put_context(
@@ -70,8 +111,8 @@ class Marking:
         """Keeps a JSON text under a name of the session's context, which people can look at and
         nothing rests on.
 
-        Raises ValueError for one that is not strict JSON, too long or too many and for an unknown
-        session, and `JournalUnavailable`.
+        Raises ValueError for one that is not strict JSON, one too many and for an unknown session,
+        `DocumentTooLarge`, and `JournalUnavailable`.
         """
         key = _key(session, agent)
         text = shown_value(self._redactor, name, canonical_json(value).decode())
