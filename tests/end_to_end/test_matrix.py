@@ -101,6 +101,7 @@ def helio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HelioProcess]:
             "policies": POLICIES,
             "listen": {"port": mcp_port},
             "dashboard": {"port": operator_port, "api_secret": SECRET},
+            "sdk": {"enabled": False},
         }
         config = directory / "helio.yaml"
         config.write_text(yaml.safe_dump(configuration), "utf-8")
