@@ -112,3 +112,32 @@ def test_a_revision_is_read_from_git(helio: Command, policies: Path) -> None:
     assert "none.yaml" in missing.stderr
     option = helio("diff", "--output=x:helio.yaml", "helio.yaml")
     assert option.returncode == 2
+
+
+def test_values_of_variables_are_not_shown(helio: Command, directory: Path) -> None:
+    for name, action in (("old", "deny"), ("new", "allow")):
+        rules = (
+            "policies:\n  rules:\n    - match: { tool: '${TOOL}_*', input: { to: '${ACCOUNT}' } }\n"
+            f"      action: {action}\n"
+        ).replace("'${ACCOUNT}'", "{ eq: '${ACCOUNT}' }")
+        (directory / f"{name}.yaml").write_text(HEAD + rules, "utf-8")
+    for form in ("text", "json"):
+        done = helio("diff", "old.yaml", "new.yaml", "-f", form, ACCOUNT="A-77", TOOL="ledger")
+        assert done.returncode == 0, done.stderr
+        assert "A-77" not in done.stdout + done.stderr
+        assert "ledger" not in done.stdout + done.stderr
+        assert "${ACCOUNT}" in done.stdout
+
+
+def test_too_much_to_compare_is_told_with_what_was_found(helio: Command, directory: Path) -> None:
+    """Paths by the hundred, each of which every call may have."""
+    for name, action in (("old", "deny"), ("new", "require_approval")):
+        rules = "".join(
+            f"    - {{ match: {{ input: {{ p{n}: {{ eq: 1 }} }} }}, action: {action} }}\n"
+            for n in range(250)
+        )
+        (directory / f"{name}.yaml").write_text(f"{HEAD}policies:\n  rules:\n{rules}", "utf-8")
+    done = helio("diff", "old.yaml", "new.yaml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "widened: some calls where p0 is 1" in done.stdout
+    assert "there is too much to compare" in done.stdout

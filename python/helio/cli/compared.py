@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from helio.cli import output
 from helio.cli.candidate import compiled_or_ended, loaded_for_trying
+from helio.cli.interpolated import Sources, sources
 from helio.config import HelioConfig, LoadedConfig, parse_config
 from helio.evaluator import GraphError
 from helio.policy import CompiledPolicy
@@ -19,10 +20,11 @@ _WAITED = 30
 
 
 class Compared(NamedTuple):
-    """One of the two: `name` is how it was called."""
+    """One of the two: `name` is how it was called, `sources` what came from the environment."""
 
     name: str
     side: Side
+    sources: Sources
 
 
 def compared(old: str, new: str) -> tuple[Compared, Compared]:
@@ -33,21 +35,22 @@ def compared(old: str, new: str) -> tuple[Compared, Compared]:
 def _read(name: str) -> Compared:
     revision, found, path = name.partition(":")
     if Path(name).is_file() or not found or not revision or not path:
-        return Compared(name, _from_file(Path(name)))
-    return Compared(name, _from_text(name, _shown_by_git(name)))
+        return _from_file(name)
+    return _from_text(name, _shown_by_git(name))
 
 
-def _from_file(path: Path) -> Side:
+def _from_file(name: str) -> Compared:
+    path = Path(name)
     try:
         with path.open("rb") as file:
             is_graph = file.read(1) == b"{"
             text = b"{" + file.read() if is_graph else b""
     except OSError as error:
         output.unreadable(path, error)
-    return _of_graph(str(path), text) if is_graph else _of(loaded_for_trying(path))
+    return _of_graph(name, text) if is_graph else _of(name, loaded_for_trying(path))
 
 
-def _from_text(name: str, text: bytes) -> Side:
+def _from_text(name: str, text: bytes) -> Compared:
     if text.startswith(b"{"):
         return _of_graph(name, text)
     try:
@@ -57,17 +60,18 @@ def _from_text(name: str, text: bytes) -> Side:
     loaded = parse_config(
         written, name, environment=os.environ, purpose="compile", needs_upstream=False
     )
-    return _of(loaded)
+    return _of(name, loaded)
 
 
-def _of(loaded: LoadedConfig) -> Side:
+def _of(name: str, loaded: LoadedConfig) -> Compared:
     policy = compiled_or_ended(loaded)
-    return Side(policy, None if loaded.config is None else _terms(loaded.config))
+    terms = None if loaded.config is None else _terms(loaded.config)
+    return Compared(name, Side(policy, terms), sources(loaded.root))
 
 
-def _of_graph(name: str, text: bytes) -> Side:
+def _of_graph(name: str, text: bytes) -> Compared:
     try:
-        return Side(CompiledPolicy.from_graph(text))
+        return Compared(name, Side(CompiledPolicy.from_graph(text)), {})
     except GraphError as error:
         output.fail(f"{name}: {error}", "`helio compile -o` writes such files")
 

@@ -46,13 +46,15 @@ def register(app: typer.Typer) -> None:
         """
         from helio.cli.compared import compared
         from helio.cli.diff_shown import as_object, show
+        from helio.cli.interpolated import as_written
         from helio.cli.output import FINDINGS, print_json
         from helio.policy.difference import differences
 
         # A short process with many small lasting values, as `helio compile` is.
         gc.disable()
         sides = compared(old, new)
-        found = differences(sides[0].side, sides[1].side)
+        hidden = {**sides[0].sources, **sides[1].sources}
+        found = as_written(differences(sides[0].side, sides[1].side), hidden)
         if format_ == "json":
             print_json(as_object(found, sides))
         else:

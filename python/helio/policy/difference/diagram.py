@@ -16,11 +16,15 @@ from helio.policy.difference.grid import Grid
 from helio.policy.difference.outcomes import BudgetFed, Effect, Outcome, outcome
 from helio.policy.difference.reading import DESTRUCTIVE, Entry
 from helio.policy.reach.conditions import Condition
-from helio.policy.reach.effort import Effort
+from helio.policy.reach.effort import Effort, Exhausted
 
 Chain = tuple[tuple[int, bool], ...]
 """Places of the entries that may still apply, each with whether it is in doubt already. Nothing
 stands behind one that applies for sure and decides."""
+
+
+_MOST_DIMENSIONS: Final = 200
+"""The diagram is as deep."""
 
 
 class Way(NamedTuple):
@@ -141,6 +145,8 @@ class Diagram:
         self._budgets = [[budget.fed for budget in half.budgets] for half in halves]
         groups += [budget.contributors for half in halves for budget in half.budgets]
         self.grid = Grid(_conditions(groups), cluster.seeds, effort)
+        if len(self.grid.dimensions) > _MOST_DIMENSIONS:
+            raise Exhausted
         changed = [cluster.old.changed, cluster.new.changed]
         self._tracks = [
             _Track(entries, self.grid, changed[place] if place < 2 else frozenset())

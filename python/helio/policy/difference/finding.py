@@ -17,6 +17,7 @@ from helio.policy.difference.possible import possible_boxes
 from helio.policy.difference.reading import Side
 from helio.policy.difference.regions import described, merged, summary
 from helio.policy.difference.report import Difference, Differing, Undecided
+from helio.policy.difference.trying import tried
 from helio.policy.difference.verdicts import verdict
 from helio.policy.reach.boxes import Box
 from helio.policy.reach.effort import Effort, Exhausted
@@ -43,6 +44,7 @@ def differences(old: Side, new: Side) -> Difference:
             _compare(cluster, effort, found)
         except Exhausted:
             reason = "there is too much to compare"
+            found.differing += tried(cluster)
             found.undecided.append(Undecided((_named(cluster),), reason))
     for guarded in guard_differences(old, new):
         if isinstance(guarded, Undecided):

@@ -10,7 +10,7 @@ from helio.policy.difference.grid import Grid
 from helio.policy.difference.words import fails, holds, in_doubt, matches_none, subject_of
 from helio.policy.reach.boxes import Box
 from helio.policy.reach.conditions import Condition
-from helio.policy.reach.spaces import Dimension
+from helio.policy.reach.spaces import Dimension, Space
 
 _TRUE, _IN_DOUBT, _FALSE = range(3)
 _NAMES: Final = (("tool",), ("upstream",), ("agent",))
@@ -43,7 +43,7 @@ def _merged_in(dimension: int, boxes: list[dict[int, int]]) -> list[dict[int, in
     return list(together.values())
 
 
-def described(grid: Grid, box: Box) -> str:
+def described(grid: Grid | Space, box: Box) -> str:
     """`tool matches payments.* and amount > 1000 and <= 5000`; `any call` for all."""
     parts = [
         part
