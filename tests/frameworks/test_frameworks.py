@@ -8,7 +8,7 @@ import pytest
 
 from end_to_end.people import People
 from frameworks.scenario import DECISIONS, decisions, outcomes, play, shop
-from frameworks.ways import WAYS, Way
+from frameworks.ways import WAYS, Program, Way
 from peers import give_up
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
@@ -83,6 +83,19 @@ def test_how_long_it_waits_by_itself(name: str, program: str, seconds: float) ->
     python = str(named(name).venv / "bin" / "python")  # type: ignore[operator]
     told = subprocess.run([python, "-c", program], check=True, capture_output=True, text=True)
     assert float(told.stdout) == seconds
+
+
+def test_crewais_own_client_fails_by_itself(demo_upstream: str, tmp_path: Path) -> None:
+    """Once it works, it is one more way to play the day."""
+    venv = named("CrewAI").venv
+    assert venv is not None
+    program = Program.started(venv, "crewai_mcps_agent.py", demo_upstream, tmp_path, "")
+    try:
+        with pytest.raises(AssertionError, match="the agent ended"):
+            program.call("search_orders", {"text": "desk"})
+    finally:
+        program.stop()
+    assert "Error during MCP client disconnect" in program.log.read_text("utf-8")
 
 
 @pytest.mark.parametrize("way", played(heavy_only=True))
