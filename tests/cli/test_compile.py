@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from cli.conftest import CLEAN, FAULTY, HEAD, WARNED, Command
 from helio.cli import app
 from helio.evaluator import graph_digest
+from helio.governance.lock import ToolLock, accepted
 from helio.policy import CompiledPolicy
 
 KEYS = {
@@ -294,6 +295,54 @@ class TestUsage:
         validated = CliRunner().invoke(app, ["validate", "-f", "json"])
         assert validated.exit_code == compiled.exit_code == 1
         assert validated.stdout == compiled.stdout
+
+
+PAY = {
+    "name": "pay",
+    "inputSchema": {"type": "object", "properties": {"amount": {"type": "string"}}},
+}
+
+
+def lock(path: Path, *definitions: dict[str, Any]) -> None:
+    found = [accepted(json.dumps(each).encode()) for each in definitions]
+    tools = {each.tool.name: each for each in found if each is not None}
+    path.write_bytes(ToolLock({"default": tools}).encode())
+
+
+@pytest.mark.usefixtures("directory")
+class TestTools:
+    RULE = HEAD + "policies:\n  rules:\n    - match: { tool: pay, input: { amount: { gt: 5 } } }\n"
+    TEXT = RULE + "      action: deny\n"
+
+    def test_without_a_lock_nothing_is_said_of_tools(self) -> None:
+        result = helio_compile(text=self.TEXT)
+        assert result.exit_code == 0
+        assert "HL4" not in result.stdout
+
+    def test_the_lock_beside_the_configuration(self) -> None:
+        lock(Path("helio.tools.lock"), PAY)
+        result = helio_compile(text=self.TEXT)
+        assert result.exit_code == 0
+        assert "warning[HL444]: `gt` never holds: `$.amount` is a string in `pay`" in result.stdout
+        assert helio_compile("--strict").exit_code == 1
+
+    def test_another_file(self) -> None:
+        lock(Path("helio.tools.lock"), PAY)
+        lock(Path("staging.lock"), PAY | {"name": "play"})
+        result = helio_compile("--tools", "staging.lock", "-f", "json", text=self.TEXT)
+        found = json.loads(result.stdout)["diagnostics"]
+        told = [(each["code"], each["hint"]) for each in found if each["severity"] == "warning"]
+        assert told == [("HL440", "did you mean `play`?")]
+
+    def test_a_lock_that_is_not_there_or_cannot_be_trusted(self) -> None:
+        result = helio_compile("--tools", "gone.lock", text=self.TEXT)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "gone.lock: No such file" in result.stderr
+        Path("helio.tools.lock").write_text("<<<<<<< HEAD\n")
+        result = helio_compile(text=self.TEXT)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "helio.tools.lock: line 1" in result.stderr
+        assert "helio tools pull --force" in result.stderr
 
 
 class TestProcess:

@@ -1,4 +1,5 @@
-"""What `helio compile` says and makes, word for word: each `cases/*.yaml` with its text beside it.
+"""What `helio compile` says and makes, word for word: each `cases/*.yaml` with its text beside it,
+checked against the tools of its upstreams where its first line names them ("With NAME.tools.json").
 
 `HELIO_UPDATE_CASES=1` writes the texts anew; the difference is then for the reader of the change.
 """
@@ -12,6 +13,7 @@ from helio.diagnostics.rendering import plain_text
 from helio.evaluator import Evaluator
 from helio.policy import Compiled, compile_file
 from helio.policy.codes import ALL_CODES
+from policy.tools import tools_beside
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
 ENVIRONMENT = {
@@ -26,7 +28,7 @@ test_size.py and reach/test_effort.py."""
 
 
 def compiled(case: Path) -> Compiled:
-    return compile_file(case, ENVIRONMENT, "compile")
+    return compile_file(case, ENVIRONMENT, "compile", tools_beside(case))
 
 
 def told(case: Path) -> str:

@@ -4,16 +4,19 @@
 change.
 """
 
+import json
 import os
 import re
 from pathlib import Path
 
 import pytest
 
+from helio.config import Purpose
 from helio.diagnostics import Code
 from helio.diagnostics.rendering import plain_text
 from helio.policy import compile_text
 from helio.policy.codes import ALL_CODES
+from policy.tools import known
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "diagnostics"
 NOT_SHOWN = {"HL007", "HL008", "HL009", "HL012", "HL419", "HL431"}
@@ -29,8 +32,10 @@ def blocks(kind: str, code: Code) -> list[str]:
 
 
 def told(text: str, code: Code) -> tuple[str, list[str]]:
-    """What the compiler says, and the codes of it."""
-    result = compile_text(text, "helio.yaml", purpose="run" if code.id == "HL201" else "compile")
+    """What the compiler says, with the tools of the page where it has any, and the codes of it."""
+    purpose: Purpose = "run" if code.id == "HL201" else "compile"
+    tools = [known({"default": json.loads(block)}) for block in blocks("json", code)]
+    result = compile_text(text, "helio.yaml", purpose=purpose, tools=tools[0] if tools else None)
     found = list(result.diagnostics)
     return "\n".join(plain_text(each, result.source) for each in found), [e.code for e in found]
 

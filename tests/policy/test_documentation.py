@@ -26,6 +26,7 @@ LIMITS = re.findall(r"```yaml\n(.*?)```", (DOCS / "limits.md").read_text("utf-8"
 HEADS = {
     "version": "version: '1'\n",
     "upstream": "upstream: { url: 'http://localhost:8080/mcp' }\n",
+    "auth": "auth: { mode: bearer, tokens: [{ token: 0123456789abcdef, agent: desk }] }\n",
 }
 
 

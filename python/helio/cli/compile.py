@@ -13,6 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from helio.policy import Compiled
+    from helio.policy.tool_types import KnownTools
 
 Format = Literal["text", "json", "sarif", "github"]
 
@@ -34,6 +35,14 @@ def compile_command(
         Path | None, typer.Option("-o", "--output", help="Write the rule graph to this file.")
     ] = None,
     format_: Annotated[Format, typer.Option("-f", "--format", help="What is printed.")] = "text",
+    tools: Annotated[
+        Path | None,
+        typer.Option(
+            "--tools",
+            help="Check the rules against the tools of this file.",
+            show_default="helio.tools.lock beside the configuration",
+        ),
+    ] = None,
     *,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
     fix: Annotated[
@@ -46,7 +55,8 @@ def compile_command(
     """Check a configuration: every fault at once, where it is and what to do.
 
     Variables that are not set are only warned of outside `policies` and `budgets`, so that CI needs
-    no secrets.
+    no secrets. Where helio.tools.lock is beside the configuration (`helio tools pull` writes it),
+    the rules are checked against the names and schemas of the tools, too.
     """
     from helio.cli import output as out
     from helio.cli.fixing import fix as fix_file
@@ -63,7 +73,7 @@ def compile_command(
     try:
         if fix:
             fix_file(path)
-        compiled = compile_file(path, os.environ, "compile")
+        compiled = compile_file(path, os.environ, "compile", _known_tools(path, tools))
     except OSError as error:
         out.unreadable(path, error)
     warned = strict and compiled.diagnostics.count("warning") > 0
@@ -98,6 +108,25 @@ def _show_fix(path: Path, fix: bool) -> None:
     out.show_change(str(path), old, new, "corrected")
     if old != new:
         raise typer.Exit(out.FINDINGS)
+
+
+def _known_tools(path: Path, tools: Path | None) -> "KnownTools | None":
+    """The tools of the lock; None where there is none beside the configuration. Ends the command
+    over one that cannot be read."""
+    from helio.cli import output as out
+    from helio.governance.lock import FILE_NAME, LockError
+
+    lock = path.with_name(FILE_NAME) if tools is None else tools
+    if tools is None and not lock.exists():
+        return None
+    from helio.cli.known_tools import read_known_tools
+
+    try:
+        return read_known_tools(lock)
+    except OSError as error:
+        out.fail(f"{lock}: {error.strerror or error}")
+    except LockError as error:
+        out.fail(f"{lock}: {error}", "restore it, or write it anew: `helio tools pull --force`")
 
 
 def _show(compiled: "Compiled", format_: Format, passed: bool) -> None:

@@ -7,6 +7,7 @@ faults, 2 it could not start.
 import asyncio
 import atexit
 import gc
+import logging
 import os
 import signal
 import sys
@@ -17,14 +18,18 @@ import uvloop
 from rich.console import Console
 
 from helio.app import Application, Listeners
+from helio.cli.known_tools import read_known_tools
 from helio.cli.logs import LogFormat, log_to
 from helio.cli.reloading import reload_when_saved, show
 from helio.errors import HelioError, StartFailed
 from helio.evaluator import GraphError
-from helio.governance.lock import FILE_NAME
+from helio.governance.lock import FILE_NAME, LockError
 from helio.policy import Compiled, compile_file
 from helio.policy.graph import CompiledPolicy
+from helio.policy.tool_types import KnownTools
 from helio.runtime import descriptors
+
+logger = logging.getLogger(__name__)
 
 FINDINGS = 1
 CANNOT_START = 2
@@ -97,11 +102,24 @@ def settle_memory() -> None:
 def _load(path: Path) -> tuple[bytes, Compiled]:
     """The file's bytes, and what they compile to."""
     try:
-        return path.read_bytes(), compile_file(path, os.environ, "run")
+        return path.read_bytes(), compile_file(path, os.environ, "run", _known_tools(path))
     except FileNotFoundError:
         raise StartFailed(f"{path} is not there", "`helio init` writes a first one.") from None
     except OSError as error:
         raise StartFailed(f"{path}: {error.strerror or error}", "Is it readable?") from error
+
+
+def _known_tools(path: Path) -> KnownTools | None:
+    """The tools of the lock beside the configuration, where there is one that can be read. What a
+    lock that cannot be read means for calls is decided by the application."""
+    lock = path.with_name(FILE_NAME)
+    try:
+        return read_known_tools(lock)
+    except FileNotFoundError:
+        return None
+    except (OSError, LockError) as error:
+        logger.warning("%s: %s; the rules are not checked against it", lock, error)
+        return None
 
 
 def _load_graph(path: Path) -> CompiledPolicy:

@@ -49,6 +49,8 @@ _SECOND = 1_000
 _MINUTE = 60 * _SECOND
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
+DEFAULT_UPSTREAM = "default"
+"""What the one upstream of `upstream` is called."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 

@@ -5,19 +5,16 @@ other than on the tool's name may or may not hold, so that a rule with such cond
 a call, and never the only one.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from helio.diagnostics import Diagnostics, quoted
-from helio.evaluator import PatternError, glob_matches
 from helio.policy import codes
-from helio.policy.document import Match, Rule, Text
+from helio.policy.by_tool import RulesByTool, asks_for_the_name_only
+from helio.policy.document import Rule, Text
 
 Way = tuple[Text, ...]
 """What one rule requires of a call that it decides about."""
-
-_SPECIAL = re.compile(r"[*?\[{\\]")
 
 
 def check_circles(rules: Sequence[Rule], diagnostics: Diagnostics) -> None:
@@ -25,7 +22,7 @@ def check_circles(rules: Sequence[Rule], diagnostics: Diagnostics) -> None:
     required = dict.fromkeys(text.value for rule in rules for text in rule.requires)
     if not required:
         return
-    by_name = _RulesByName(rules)
+    by_name = RulesByTool(rules)
     ways = {tool: _ways(by_name.matching(tool)) for tool in required}
     reachable = _reachable(ways)
     followed: set[str] = set()
@@ -36,64 +33,14 @@ def check_circles(rules: Sequence[Rule], diagnostics: Diagnostics) -> None:
                 _report(circle, diagnostics)
 
 
-class _RulesByName:
-    """The rules by the literal beginnings of their tool patterns: few are tried for each name."""
-
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = rules
-        self._by_beginning: dict[str, set[int]] = defaultdict(set)
-        for place, rule in enumerate(rules):
-            if rule.shadow:
-                continue
-            patterns = [text.value for text in rule.match.tool] if rule.match else []
-            for pattern in patterns or [""]:
-                self._by_beginning[_SPECIAL.split(pattern, maxsplit=1)[0]].add(place)
-        self._lengths = sorted({len(beginning) for beginning in self._by_beginning})
-
-    def matching(self, tool: str) -> Iterator[Rule]:
-        """The rules that may decide about calls of the tool, in file order."""
-        places: set[int] = set()
-        for length in self._lengths:
-            if length <= len(tool):
-                places |= self._by_beginning.get(tool[:length], set())
-        for place in sorted(places):
-            rule = self._rules[place]
-            if _matches(rule.match, tool):
-                yield rule
-
-
-def _matches(match: Match | None, tool: str) -> bool:
-    if match is None or not match.tool:
-        return True
-    try:
-        return any(glob_matches(text.value, tool) for text in match.tool)
-    except PatternError:
-        # It is reported where it stands, and there is no graph before it is mended.
-        return False
-
-
 def _ways(rules: Iterator[Rule]) -> list[Way]:
     """The ways of a tool's calls, up to one that asks for nothing or surely decides."""
     found: list[Way] = []
     for rule in rules:
         found.append(rule.requires)
-        if not rule.requires or _asks_for_the_name_only(rule.match):
+        if not rule.requires or asks_for_the_name_only(rule.match):
             return found
     return [*found, ()]
-
-
-def _asks_for_the_name_only(match: Match | None) -> bool:
-    return match is None or not (
-        match.upstream
-        or match.agent
-        or match.environment
-        or match.annotations
-        or match.input
-        or match.metadata
-        or match.labels
-        or match.called
-        or match.not_called
-    )
 
 
 def _reachable(ways: dict[str, list[Way]]) -> set[str]:

@@ -6,6 +6,7 @@ Above: the compiler's phases and docs/diagnostics.md, which lists the registry. 
 
 from helio.config.codes import CONFIG_CODES
 from helio.diagnostics.codes import SYNTAX_CODES, Code
+from helio.policy.tool_codes import TOOL_AND_STATE_CODES
 
 NO_ACTION = Code(
     "HL401",
@@ -252,6 +253,7 @@ POLICY_CODES = (
     IMPLIED_CONDITION,
     REACH_UNKNOWN,
     TEXT_COMPARISON,
+    *TOOL_AND_STATE_CODES,
 )
 
 ALL_CODES: tuple[Code, ...] = (*SYNTAX_CODES, *CONFIG_CODES, *POLICY_CODES)

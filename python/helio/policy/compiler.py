@@ -33,6 +33,9 @@ from helio.policy.reach import check_reach
 from helio.policy.redaction_check import check_redaction
 from helio.policy.rule_reading import read_rules
 from helio.policy.sdk_check import check_sdk
+from helio.policy.state_check import check_state
+from helio.policy.tool_types import KnownTools, check_tools
+from helio.policy.upstreams import check_upstreams
 
 RULES_PATH = "policies.rules"
 
@@ -47,10 +50,19 @@ class Compiled:
     source: SourceText
 
 
-def compile_file(path: Path, environment: Mapping[str, str], purpose: Purpose) -> Compiled:
-    """Compiles a file. Raises `OSError` when it cannot be read; all else is diagnostics."""
+def compile_file(
+    path: Path,
+    environment: Mapping[str, str],
+    purpose: Purpose,
+    tools: KnownTools | None = None,
+) -> Compiled:
+    """Compiles a file, and checks it against the tools of its upstreams where they are known.
+
+    Raises `OSError` when it cannot be read; all else is diagnostics.
+    """
     with uncollected():
-        return compile_loaded(load_config(path, environment=environment, purpose=purpose))
+        loaded = load_config(path, environment=environment, purpose=purpose)
+        return compile_loaded(loaded, tools)
 
 
 def compile_text(
@@ -59,23 +71,24 @@ def compile_text(
     *,
     environment: Mapping[str, str] | None = None,
     purpose: Purpose = "run",
+    tools: KnownTools | None = None,
 ) -> Compiled:
     """The same from text; `file` is the name in diagnostics."""
     with uncollected():
         loaded = parse_config(text, file, environment=environment or {}, purpose=purpose)
-        return compile_loaded(loaded)
+        return compile_loaded(loaded, tools)
 
 
-def compile_loaded(loaded: LoadedConfig) -> Compiled:
+def compile_loaded(loaded: LoadedConfig, tools: KnownTools | None = None) -> Compiled:
     """Compiles rules and budgets of a configuration that was read; its faults and theirs come
     together, without those that the file says to ignore.
     """
-    compiled = _compiled(loaded)
+    compiled = _compiled(loaded, tools)
     settle(compiled.diagnostics, loaded.ignores, ALL_CODES)
     return compiled
 
 
-def _compiled(loaded: LoadedConfig) -> Compiled:
+def _compiled(loaded: LoadedConfig, tools: KnownTools | None) -> Compiled:
     diagnostics = loaded.diagnostics
     nothing = Compiled(None, None, diagnostics, loaded.source)
     if loaded.root is None:
@@ -100,6 +113,10 @@ def _compiled(loaded: LoadedConfig) -> Compiled:
     policy = _verified(graph, node, diagnostics)
     if policy is not None:
         check_reach(rules, graph, policy.settings, diagnostics)
+        check_upstreams(rules, budgets, config, diagnostics)
+        check_state(rules, budgets, config, diagnostics)
+        if tools is not None:
+            check_tools(rules, budgets, config, tools, diagnostics, root=loaded.root)
     return nothing if policy is None else Compiled(config, policy, diagnostics, loaded.source)
 
 

@@ -40,11 +40,13 @@ class Operation(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """What is asked of the values that a path selects. `quantifier` is some or every."""
+    """What is asked of the values that a path selects. `quantifier` is some or every; `is_said`:
+    it stands in the file."""
 
     selector: Text
     quantifier: str
     operations: tuple[Operation, ...]
+    is_said: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def _tests(reader: Reader, selector: Text, node: Node, path: str) -> list[Select
     if not node.entries:
         reader.fault(codes.NOT_A_TEST, "expected at least one operator", node, path)
     bare = {key: entry for key, entry in node.entries.items() if key not in QUANTIFIERS}
-    found = [("some", _operations(reader, bare, path, allow_quantifiers=True))]
+    found = [("some", _operations(reader, bare, path, allow_quantifiers=True), False)]
     for quantifier in QUANTIFIERS:
         inner = node.get(quantifier)
         if inner is None:
@@ -112,10 +112,10 @@ def _tests(reader: Reader, selector: Text, node: Node, path: str) -> list[Select
             reader.fault(codes.NOT_A_TEST, message, inner, at)
             continue
         operations = _operations(reader, inner.entries, at, allow_quantifiers=False)
-        found.append((quantifier, operations))
+        found.append((quantifier, operations, True))
     return [
-        Selection(selector, quantifier, operations)
-        for quantifier, operations in found
+        Selection(selector, quantifier, operations, is_said)
+        for quantifier, operations, is_said in found
         if operations
     ]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
+from helio.config.sections import DEFAULT_UPSTREAM
 from helio.errors import UpstreamFailed
 from helio.protocol.headers import ForwardRules, Header, forward_rules
 from helio.protocol.modern import Parameters
@@ -14,7 +15,7 @@ from helio.upstream.bridge.legacy_agent import ParametersOf, no_parameters
 from helio.upstream.build import UpstreamSettings, build_port
 from helio.upstream.port import Port, Response
 
-DEFAULT_NAME = "default"
+DEFAULT_NAME = DEFAULT_UPSTREAM
 """The name of the one upstream of a configuration that has `upstream` and not `upstreams`."""
 
 
