@@ -21,7 +21,7 @@ QUIET = (
 """Keeps Chromium from asking anybody for anything."""
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 _EXPECTED = re.compile(
-    r"status of (401|409|503)|ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|FAILED)"
+    r"status of (400|401|409|503)|ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|FAILED)"
 )
 """Answers that a page was made to get: a browser notes each of them."""
 

@@ -24,6 +24,15 @@ policies:
         feedback: { message: Mail is private. } }
 """
 RETURNED = RULES + "approval: { mode: return }\n"
+COUNTED = """
+policies:
+  rules:
+    - { name: often, match: { tool: delete_order }, limits: { max_calls: 1, window: 1h } }
+budgets:
+  - { name: payments, limit: 100, currency: EUR, window: 24h,
+      contributors: [{ match: { tool: create_payment }, field: amount }] }
+"""
+DRIFTING = "policies: { tool_revalidation: { interval: 200ms } }\n"
 MARKUP = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 
 
@@ -249,6 +258,68 @@ def test_a_helio_that_was_restarted_asks_for_the_secret_again(
     desk.sees("Your session is over.")
 
 
+def test_limits_fill_and_budgets_are_charged_while_one_looks(
+    helio: HelioFactory, recorder: Recorder, sit: Sit
+) -> None:
+    process = helio(COUNTED, upstream=recorder.url).wait_for_index()
+    desk = sit(process)
+    desk.sign_in()
+    desk.page.get_by_role("link", name="Limits").click()
+    payments = desk.page.locator(".card").filter(has_text="payments")
+    expect(payments).to_contain_text("Nothing counts now.")
+    call(process.mcp_url, "create_payment", {"amount": 90})
+    expect(payments).to_contain_text("90 / 100")
+    expect(payments).to_contain_text("nearly full")
+    call(process.mcp_url, "delete_order")
+    often = desk.page.locator(".card").filter(has_text="often")
+    expect(often).to_contain_text("1 / 1")
+    expect(often.get_by_role("meter")).to_have_attribute("aria-valuenow", "100")
+    payments.get_by_role("link", name="Ledger").click()
+    expect(desk.page.locator("tbody tr")).to_contain_text("90 EUR")
+    desk.page.locator("tbody").get_by_role("link").click()
+    expect(desk.page.get_by_role("heading", name="create_payment")).to_be_visible()
+
+
+def test_rules_have_their_hits_and_calls_are_tried(
+    helio: HelioFactory, recorder: Recorder, sit: Sit
+) -> None:
+    process = helio(RULES, upstream=recorder.url).wait_for_index()
+    call(process.mcp_url, "read_mail")
+    desk = sit(process)
+    desk.sign_in()
+    desk.page.get_by_role("link", name="Policy").click()
+    row = desk.page.get_by_role("row").filter(has_text="no-mail")
+    expect(row.get_by_role("cell").nth(4)).to_have_text("1")
+    box = desk.page.get_by_role("textbox")
+    box.fill('{"tool": "create_payment", "arguments": {"amount": "5000"}}')
+    desk.page.get_by_role("button", name="Explain").click()
+    told = desk.page.get_by_role("article")
+    expect(told).to_contain_text("indeterminate")
+    expect(told).to_contain_text("input $.amount: { gt: 100 }")
+    box.fill("{")
+    desk.page.get_by_role("button", name="Explain").click()
+    expect(desk.page.get_by_role("alert")).to_contain_text("byte 1")
+    process.config.write_text(process.config.read_text().replace("no-mail", "no-mail-at-all"))
+    expect(desk.page.get_by_role("row").filter(has_text="no-mail-at-all")).to_be_visible()
+
+
+def test_a_tool_that_drifted_is_accepted(helio: HelioFactory, recorder: Recorder, sit: Sit) -> None:
+    process = helio(DRIFTING, upstream=recorder.url)
+    desk = sit(process)
+    desk.sign_in()
+    desk.page.get_by_role("link", name="Tools").click()
+    row = desk.page.get_by_role("row").filter(has_text="create_payment")
+    expect(row).to_contain_text("accepted")
+    recorder.tools = [TOOLS[0] | {"description": "other"}, *TOOLS[1:]]
+    expect(row).to_contain_text("description", timeout=15_000)
+    desk.sees("1 tool is not what was accepted.")
+    row.get_by_role("button", name="Accept").click()
+    dialog = desk.page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Accept").click()
+    expect(row).to_contain_text("accepted")
+    assert call(process.mcp_url, "create_payment").blocked is None
+
+
 def test_markup_is_text_wherever_it_is_shown(
     helio: HelioFactory, recorder: Recorder, sit: Sit
 ) -> None:
@@ -266,6 +337,13 @@ def test_markup_is_text_wherever_it_is_shown(
         desk.open(page)
         desk.sees(MARKUP)
         assert desk.page.locator("main img, main script").count() == 0
+    desk.open("#/tools")
+    desk.sees(MARKUP)
+    desk.open("#/policy")
+    desk.page.get_by_role("textbox").fill(f'{{"tool": "{MARKUP}"}}')
+    desk.page.get_by_role("button", name="Explain").click()
+    desk.page.get_by_role("article").get_by_text(MARKUP).wait_for()
+    assert desk.page.locator("main img, main script").count() == 0
     desk.open("#/approvals")
     desk.page.get_by_role("button", name="Deny").click()
     desk.page.get_by_label("Why").fill(MARKUP)

@@ -31,8 +31,21 @@ policies:
     - { name: private-mail, match: { tool: read_mail }, action: deny,
         feedback: { message: Mail is private. , suggestion: Ask the customer instead. } }
     - { name: few-deletions, match: { tool: delete_order }, limits: { max_calls: 3, window: 1h } }
+budgets:
+  - { name: payments, limit: 150, currency: EUR, window: 24h, key: session,
+      contributors: [{ match: { tool: create_payment }, field: amount }] }
 """
-PAGES = ("live", "approvals", "audit", "record")
+PAGES = {
+    "live": "create_payment",
+    "approvals": "create_payment",
+    "audit": "create_payment",
+    "record": "Mail is private.",
+    "limits": "few-deletions",
+    "ledger": "12.5 EUR",
+    "policy": "private-mail",
+    "tools": "read_mail",
+}
+"""What each of them shows once it is drawn."""
 WIDTHS = (1280, 768, 360)
 THEMES: tuple[Theme, ...] = ("light", "dark")
 
@@ -67,7 +80,7 @@ def serious(desk: Desk) -> list[Any]:
 
 
 def address(page: str, row: str) -> str:
-    return {"record": f"#/audit/{row}"}.get(page, f"#/{page}")
+    return {"record": f"#/audit/{row}", "ledger": "#/limits/payments"}.get(page, f"#/{page}")
 
 
 def look(desk: Desk, page: str, theme: Theme, *, width: int = 1280, checked: bool = True) -> None:
@@ -94,9 +107,9 @@ def test_every_page_in_both_themes_and_at_three_widths(
         desk.open()
         look(desk, "sign-in", theme)
         desk.sign_in()
-        for page in PAGES:
+        for page, shown in PAGES.items():
             desk.open(address(page, row))
-            desk.sees({"record": "Mail is private."}.get(page, "create_payment"))
+            desk.sees(shown)
             for width in WIDTHS:
                 # The middle one is laid out as one of the others.
                 look(desk, page, theme, width=width, checked=width != WIDTHS[1])

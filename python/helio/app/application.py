@@ -263,6 +263,7 @@ class Application:
             asking=asking,
             digest=partial(digest_at, self._config.audit.path),
             upstreams=self._upstreams or (),
+            session_falls_back=self._config.session.on_unresolved == "anonymous",
             seen=self._seen,
         )
         tickets = ApprovalsView(self._broker, access)

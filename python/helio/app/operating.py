@@ -18,6 +18,7 @@ from helio.operator.audit import AuditView
 from helio.operator.counters import budgets_shown, limits_shown
 from helio.operator.dashboard.serving import dashboard_routes
 from helio.operator.evidence import evidence_handler
+from helio.operator.explaining import PolicyExplaining
 from helio.operator.ledger import Ledger
 from helio.operator.questions import Asking
 from helio.operator.seen import Seen, adapters_route
@@ -35,6 +36,7 @@ def routes(
     asking: Asking,
     digest: Callable[[int], str | None],
     upstreams: Iterable[GovernedUpstream],
+    session_falls_back: bool,
     seen: Seen,
 ) -> list[web.RouteDef]:
     """Every route of the operator port, each answering by what is true when it is asked."""
@@ -65,6 +67,9 @@ def routes(
         *ledger.routes(),
         *tools.routes(),
         adapters_route(seen),
+        PolicyExplaining(
+            policy, next(iter(governed)), session_falls_back=session_falls_back
+        ).route(),
         *dashboard_routes(),
         web.get("/api/evidence/{session}", evidence_handler(memory.sessions, clock.now)),
     ]

@@ -82,11 +82,11 @@ export function get(path, query = {}, signal) {
 
 /**
  * @param {string} path
- * @param {object} [body]
+ * @param {object | string} [body] a text is JSON already
  */
 export function post(path, body = {}) {
   const headers = { "content-type": "application/json", "x-helio-csrf": csrfToken };
-  return ask(path, { method: "POST", headers, body: JSON.stringify(body) });
+  return ask(path, { method: "POST", headers, body: typeof body === "string" ? body : JSON.stringify(body) });
 }
 
 /**

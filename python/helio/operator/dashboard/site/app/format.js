@@ -36,6 +36,14 @@ export function left(ms) {
   return hours ? `${hours}:${parts.join(":")}` : `${Number(parts[0])}:${parts[1]}`;
 }
 
+const UNITS = [["d", 86_400], ["h", 3600], ["min", 60]];
+
+/** A period as the file has it: `1 h`, `90 s`. @param {number} seconds */
+export function period(seconds) {
+  const [unit, size] = UNITS.find(([, each]) => seconds % each === 0) ?? ["s", 1];
+  return `${seconds / size} ${unit}`;
+}
+
 /** A JSON value as text with all its digits. @param {unknown} value */
 export function json(value) {
   return JSON.stringify(value, null, 2) ?? "";

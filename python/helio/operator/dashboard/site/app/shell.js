@@ -3,8 +3,11 @@ import { connection } from "./events.js";
 import { html, useEffect, useRef } from "./html.js";
 import { Approvals } from "./pages/approvals.js";
 import { Audit } from "./pages/audit.js";
+import { Limits } from "./pages/limits.js";
 import { Live } from "./pages/live.js";
+import { Policy } from "./pages/policy.js";
 import { Record } from "./pages/record.js";
+import { Tools } from "./pages/tools.js";
 import { link, route } from "./router.js";
 import { Said, say } from "./saying.js";
 import { session, signOut } from "./session.js";
@@ -15,6 +18,9 @@ const PAGES = [
   ["live", "Live", Live],
   ["approvals", "Approvals", Approvals],
   ["audit", "Audit", Audit],
+  ["limits", "Limits", Limits],
+  ["policy", "Policy", Policy],
+  ["tools", "Tools", Tools],
 ];
 
 /** @param {{page: string, rest: string}} where */
@@ -36,6 +42,7 @@ export function Shell() {
     // Who goes to another page by keyboard or by ear begins at its beginning.
     if (!first.current) main.current.focus({ preventScroll: true });
     first.current = false;
+    document.querySelector(".tab[aria-current]")?.scrollIntoView({ inline: "nearest", block: "nearest" });
     scrollTo(0, 0);
   }, [title]);
   return html`

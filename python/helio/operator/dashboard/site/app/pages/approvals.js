@@ -135,7 +135,7 @@ function Ticket({ ticket, ask }) {
 function Budgets({ breached }) {
   if (!breached.length) return null;
   return html`<h3>Budgets without room</h3>
-    <div class="table-wrap"><table class="table"><thead><tr>
+    <div class="table-wrap" tabindex="0" role="region" aria-label="Budgets without room"><table class="table"><thead><tr>
       <th scope="col">Budget</th><th scope="col" class="number">Spent</th><th scope="col" class="number">Limit</th>
       <th scope="col" class="number">This call</th></tr></thead>
     <tbody>${breached.map((each) => html`<tr><td>${each.name}</td><td class="number">${each.spent}</td>
@@ -198,7 +198,7 @@ function Resolved() {
   const over = (value?.data ?? []).filter((ticket) => ticket.status !== "pending").slice(0, 10);
   if (!over.length) return null;
   return html`<section aria-labelledby="over-title"><h2 id="over-title">Decided lately</h2>
-    <div class="table-wrap"><table class="table"><thead><tr><th scope="col">Time</th><th scope="col">Status</th>
+    <div class="table-wrap" tabindex="0" role="region" aria-label="Decided lately"><table class="table"><thead><tr><th scope="col">Time</th><th scope="col">Status</th>
       <th scope="col">Tool</th><th scope="col">By</th><th scope="col">Why</th></tr></thead>
     <tbody>${over.map((ticket) => html`<tr key=${ticket.id}>
       <td class="time" data-label="Time">${clock(ticket.resolved_at)}</td><td data-label="Status"><${Status} status=${ticket.status} /></td>

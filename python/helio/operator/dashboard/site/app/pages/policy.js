@@ -1,0 +1,107 @@
+// The loaded policy: its rules and how often each decided, and why a call would be decided so.
+import { get, post } from "../api.js";
+import { listen } from "../events.js";
+import { dayAndClock, text, words } from "../format.js";
+import { html, useEffect, useState } from "../html.js";
+import { Badge, Empty, Facts, Failure, Field, useAsked } from "../parts.js";
+import { link } from "../router.js";
+
+const EXAMPLE = `{
+  "tool": "create_payment",
+  "arguments": { "amount": 250 },
+  "session": "s1"
+}`;
+
+export function Policy() {
+  const { value, error, again } = useAsked((signal) => get("/api/policy", {}, signal), []);
+  useEffect(() => {
+    const timer = setInterval(again, 15_000);
+    const ends = [listen("policy_reloaded", again), listen("reset", again), () => clearInterval(timer)];
+    return () => ends.forEach((end) => end());
+  }, []);
+  const policy = value?.data;
+  return html`
+    <div class="page-head"><h1>Policy</h1></div>
+    ${error && html`<${Failure} error=${error} again=${again} />`}
+    ${policy?.reload_error && html`<div class="notice notice-bad" role="alert"><p>The saved file has faults, so the policy below goes on: ${policy.reload_error}</p></div>`}
+    ${policy && html`
+      <${Facts} of=${[
+        ["Digest", html`<code class="hash">${policy.digest}</code>`],
+        ["Loaded", dayAndClock(policy.loaded_at)],
+      ]} />
+      <h2 class="section">Rules</h2>
+      <${Rules} policy=${policy} />
+      <${Playground} />`}`;
+}
+
+/** @param {{policy: any}} props */
+function Rules({ policy }) {
+  const fallback = { rule: "default", action: policy.default, ...policy.default_hits };
+  return html`<div class="table-wrap" tabindex="0" role="region" aria-label="Rules"><table class="table">
+    <thead><tr><th scope="col" class="number">#</th><th scope="col">Rule</th><th scope="col">Action</th><th scope="col">Asks for</th>
+      <th scope="col" class="number">Hits</th><th scope="col">Last hit</th></tr></thead>
+    <tbody>${policy.rules.map((rule) => html`<${Rule} key=${rule.index} rule=${rule} />`)}<${Rule} rule=${fallback} /></tbody>
+  </table></div>
+  <p class="foot">Hits are the calls that a rule decided since Helio started, by this policy.</p>`;
+}
+
+/** @param {{rule: any}} props */
+function Rule({ rule }) {
+  const asks = [
+    ...(rule.evidence ?? []).map((name) => `evidence ${name}`),
+    ...(rule.requires ?? []).map((name) => `before it ${name}`),
+    ...(rule.limits ?? []).map((kind) => `${kind} limit`),
+    ...(rule.labels ?? []).map((name) => `label ${name}`),
+  ];
+  return html`<tr>
+    <td class="number muted">${rule.index ?? ""}</td>
+    <td class="name">${rule.rule}${rule.line ? html` <span class="muted">line ${rule.line}</span>` : ""}</td>
+    <td>${words(rule.action)}${rule.until ? " until met" : ""} ${rule.shadow && html`<${Badge} kind="quiet" sign="∼">shadow<//>`}</td>
+    <td class="muted">${asks.join(", ") || "–"}</td>
+    <td class="number">${rule.hits.toLocaleString()}</td><td class="time">${dayAndClock(rule.last_hit)}</td></tr>`;
+}
+
+function Playground() {
+  const [found, setFound] = useState(null);
+  const [error, setError] = useState(null);
+  const submit = async (event) => {
+    event.preventDefault();
+    try {
+      const answer = await post("/api/policy/explain", new FormData(event.target).get("call"));
+      setFound(answer.data);
+      setError(null);
+    } catch (failure) {
+      setError(failure);
+    }
+  };
+  return html`<section aria-labelledby="try"><h2 id="try" class="section">Try a call</h2>
+    <div class="split split-even">
+      <form class="card play" onSubmit=${submit}>
+        <${Field} label="A call, as helio explain takes it" hint="Nothing is called, counted or recorded.">
+          <textarea class="input code-input" name="call" rows="8" spellcheck=${false}>${EXAMPLE}</textarea><//>
+        ${error && html`<p class="field-error" role="alert">${error.message}</p>`}
+        <button type="submit" class="button button-primary">Explain</button>
+      </form>
+      <div aria-live="polite">${found ? html`<${Explained} of=${found} />` : html`<${Empty} title="Why would it be decided so?">Every rule that is considered is shown, and what each condition found.<//>`}</div>
+    </div></section>`;
+}
+
+const TRUTHS = { true: ["good", "✓"], false: ["quiet", "✕"], indeterminate: ["warn", "?"] };
+
+/** @param {{of: any}} props */
+function Explained({ of }) {
+  const blocked = of.reason || of.outcome === "deny";
+  return html`<article class="card">
+    <p class="lead"><${Badge} kind=${blocked ? "bad" : of.outcome === "allow" ? "good" : "asked"} sign=${blocked ? "✕" : of.outcome === "allow" ? "✓" : "?"}>${words(of.outcome)}<//>
+      ${" "}${of.rule ? html`by rule <strong>${of.rule}</strong>` : "by the default"}${of.reason && ` (${words(of.reason)})`}</p>
+    ${of.rules.map((rule) => html`<h3>${rule.rule} <span class="muted">${words(rule.action)} · ${words(rule.effect)}</span></h3>
+      <ul class="conditions">${rule.conditions.map((each) => html`<li>
+        <${Badge} kind=${TRUTHS[each.result]?.[0] ?? "quiet"} sign=${TRUTHS[each.result]?.[1] ?? "·"}>${each.result}<//>
+        <code>${each.condition}</code>${each.found !== null && each.found !== undefined && html`<span class="muted">found ${text(each.found)}</span>`}</li>`)}</ul>`)}
+    ${of.asks.length > 0 && html`<h3>Asked for</h3><ul class="conditions">${of.asks.map((each) => html`<li>
+      ${each.met !== null && html`<${Badge} kind=${each.met ? "good" : "bad"} sign=${each.met ? "✓" : "✕"}>${each.met ? "met" : "missing"}<//>`}
+      <span>${words(each.kind)}: ${each.text}</span></li>`)}</ul>`}
+    ${of.notes.map((note) => html`<p class="muted">${note}</p>`)}
+    <p class="foot">${of.other_tools.length} rules are for other tools, ${of.not_reached} come later. <a href=${link("audit", "", { tool: of.tool })}>Calls of ${of.tool}</a></p>
+  </article>`;
+}
