@@ -131,8 +131,13 @@ def test_a_lock_is_taken_while_serving(helio: HelioFactory, recorder: Recorder) 
     assert call(process.mcp_url, "new").blocked is None
     process.stop()
 
-    # A start takes it before the first call, and what it took survives without the file.
+    # A start takes it before the first call, and what it took survives without the file. The rules
+    # are read against it.
+    config = process.config.read_text()
+    rule = "[{ match: { tool: create_paymnt }, action: deny }]"
+    process.config.write_text(config.replace("policies:\n", f"policies:\n  rules: {rule}\n"))
     process.start()
+    assert "did you mean `create_payment`?" in process.log.read_text()
     assert told(process) is None
     process.kill()
     lock.unlink()

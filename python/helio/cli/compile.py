@@ -111,22 +111,11 @@ def _show_fix(path: Path, fix: bool) -> None:
 
 
 def _known_tools(path: Path, tools: Path | None) -> "KnownTools | None":
-    """The tools of the lock; None where there is none beside the configuration. Ends the command
-    over one that cannot be read."""
-    from helio.cli import output as out
-    from helio.governance.lock import FILE_NAME, LockError
+    """The tools of the lock; None where there is none beside the configuration."""
+    from helio.cli.known_tools import known_tools, lock_beside
 
-    lock = path.with_name(FILE_NAME) if tools is None else tools
-    if tools is None and not lock.exists():
-        return None
-    from helio.cli.known_tools import read_known_tools
-
-    try:
-        return read_known_tools(lock)
-    except OSError as error:
-        out.fail(f"{lock}: {error.strerror or error}")
-    except LockError as error:
-        out.fail(f"{lock}: {error}", "restore it, or write it anew: `helio tools pull --force`")
+    lock = lock_beside(path, tools)
+    return None if lock is None else known_tools(lock)
 
 
 def _show(compiled: "Compiled", format_: Format, passed: bool) -> None:

@@ -1,11 +1,12 @@
 """The tools of `helio.tools.lock` as the compiler takes them.
 
-Above: `compile`, `serving`. Below: `helio.governance.lock`, `helio.policy`.
+Above: `compile`, `serving`, `testing_subject`. Below: `helio.governance.lock`, `helio.policy`.
 """
 
 from pathlib import Path
 
-from helio.governance.lock import ToolLock, parse_lock
+from helio.cli import output
+from helio.governance.lock import FILE_NAME, LockError, ToolLock, parse_lock
 from helio.policy.tool_types import KnownTool, KnownTools
 
 
@@ -13,6 +14,20 @@ def read_known_tools(path: Path) -> KnownTools:
     """The tools of a lock file. Raises `OSError` when it cannot be read, and
     `helio.governance.lock.LockError` when it cannot be trusted."""
     return known_tools(parse_lock(path.read_bytes()))
+
+
+def lock_beside(config: Path, named: Path | None = None) -> ToolLock | None:
+    """The lock beside a configuration, or the one that was named; None where nothing was named and
+    none is there. Ends the command over one that cannot be read or trusted."""
+    lock = config.with_name(FILE_NAME) if named is None else named
+    if named is None and not lock.exists():
+        return None
+    try:
+        return parse_lock(lock.read_bytes())
+    except OSError as error:
+        output.fail(f"{lock}: {error.strerror or error}")
+    except LockError as error:
+        output.fail(f"{lock}: {error}", "restore it, or write it anew: `helio tools pull --force`")
 
 
 def known_tools(lock: ToolLock) -> KnownTools:

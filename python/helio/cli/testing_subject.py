@@ -11,11 +11,13 @@ from pathlib import Path
 from helio.approvals.settings import ApprovalSettings
 from helio.cli import output
 from helio.cli.candidate import compiled_in, compiled_or_ended, loaded_for_trying
+from helio.cli.known_tools import lock_beside
 from helio.config import HelioConfig
 from helio.diagnostics import Diagnostic, Diagnostics, SourceText, Span
 from helio.diagnostics.codes import ENCODING, TOO_LARGE
 from helio.diagnostics.yaml_document import MAXIMUM_BYTES
 from helio.errors import ProgrammingError
+from helio.governance.lock import ToolLock
 from helio.governance.sessions import Sessions
 from helio.simulation.testing.document import Case
 from helio.simulation.testing.reading import TestFile, read_tests
@@ -65,6 +67,7 @@ def _surroundings(path: Path, config: HelioConfig) -> Surroundings:
             idle_ns=int(session.idle_timeout) * 1_000_000,
         ),
         headers=tuple(source.name for source in session.identity),
+        lock=lock_beside(path) or ToolLock(),
     )
 
 

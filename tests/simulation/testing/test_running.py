@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from helio.governance.lock import ToolLock, accepted
 from simulation.testing.suite import failures, played, reasons
 
 EVIDENCE = """
@@ -188,6 +189,30 @@ def test_environment_annotations_upstream_and_labels(tmp_path: Path) -> None:
     assert failures(outcome) == []
     (gap,) = outcome.coverage.gaps()
     assert (gap.rule, gap.condition, gap.missing) == ("read", "tool: read", "false")
+
+
+def test_annotations_come_from_the_lock_unless_the_case_says_them(tmp_path: Path) -> None:
+    definition = b'{"name":"read","annotations":{"readOnlyHint":true}}'
+    locked = accepted(definition)
+    assert locked is not None
+    lock = ToolLock({"default": {"read": locked}})
+    (tmp_path / "helio.tools.lock").write_bytes(lock.encode())
+    policy = """
+    policies:
+      rules:
+        - { name: gone, match: { annotations: { destructiveHint: true } }, action: deny }
+        - { name: read, match: { tool: read }, action: allow }
+    """
+    cases = """
+    cases:
+      - name: as in service
+        steps:
+          - { call: { tool: read }, expect: { rule: read } }
+          - { call: { tool: read, annotations: {} }, expect: { rule: gone } }
+          - { call: { tool: read, upstream: mail }, expect: { rule: gone } }
+          - { call: { tool: write }, expect: { rule: gone } }
+    """
+    assert failures(played(tmp_path, policy, cases)) == []
 
 
 def test_dry_runs_tell_what_would_be(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ Above: `running`, `told`. Below: `helio.diagnostics`. Fixtures are put in alread
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from helio.diagnostics import Node, Span
@@ -16,12 +16,13 @@ Answer = Literal["approve", "deny", "timeout"]
 @dataclass(frozen=True, slots=True)
 class Call:
     """A `tools/call`. `arguments` is JSON text; `upstream` None is the configured one.
-    `annotations` are those of the tool's definition; `listed`: its upstream lists it."""
+    `annotations` are those of the tool's definition, None where the case does not say; `listed`:
+    its upstream lists it."""
 
     tool: str
     arguments: str
     upstream: str | None = None
-    annotations: Mapping[str, bool] = field(default_factory=dict)
+    annotations: Mapping[str, bool] | None = None
     listed: bool = True
 
 

@@ -226,7 +226,7 @@ class _File:
         parts.need("tool")
         tool = parts.plain("tool")
         arguments = parts.read("arguments", self._object) or "{}"
-        annotations = parts.read("annotations", self._annotations) or {}
+        annotations = parts.read("annotations", self._annotations)
         listed = parts.boolean("listed") is not False
         upstream = parts.plain("upstream")
         if tool is None:

@@ -14,6 +14,7 @@ from helio.evaluator import Decision, Evaluator, pack_hints, tool_call
 from helio.governance.catalogue import Standing
 from helio.governance.definitions import Identity, Tool
 from helio.governance.identity import SessionIdentity
+from helio.governance.lock import Locked
 from helio.governance.sessions import Mark
 from helio.pipeline.events import CallReceived, UpstreamAnswered
 from helio.pipeline.governance import Governance
@@ -118,7 +119,8 @@ class _Playing:
     def _call(self, number: int, step: Step, call: Call, what: str) -> Failure | None:
         self._calls += 1
         received = self._received(step, call)
-        catalogue = _catalogue(call)
+        locked = self._surroundings.lock.upstreams.get(received.upstream, {}).get(call.tool)
+        catalogue = _stated(call, locked)
         governance = Governance(
             policy=self._policy,
             catalogue=catalogue,
@@ -220,9 +222,13 @@ def _told(answer: bytes | None) -> dict[str, Any]:
     return found
 
 
-def _catalogue(call: Call) -> StatedCatalogue:
+def _stated(call: Call, locked: Locked | None) -> StatedCatalogue:
+    """The tool as the case says it is, else as the lock does."""
     if not call.listed:
         return StatedCatalogue(Standing(None, None, (0,)))
-    hints = pack_hints(call.annotations)
+    if call.annotations is None and locked is not None:
+        hints = locked.tool.hints
+    else:
+        hints = pack_hints(call.annotations)
     tool = Tool(call.tool, Identity("", hints, {}), declares_output=False, views=(hints,))
     return StatedCatalogue(Standing(tool, None, (hints,)))

@@ -4,9 +4,10 @@ Above: `running`, `mutants`. Below: `helio.policy`, `probe`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from helio.approvals.settings import ApprovalSettings
+from helio.governance.lock import ToolLock
 from helio.governance.sessions import Sessions
 from helio.pipeline.explaining.probe import Probe
 from helio.pipeline.governance import ActivePolicy
@@ -16,7 +17,8 @@ from helio.policy.graph import CompiledPolicy
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What of a configuration decides beside its policy. `upstream` is where calls go that name
-    none, `file` the configuration's name, `headers` those that a session's id may come in."""
+    none, `file` the configuration's name, `headers` those that a session's id may come in, `lock`
+    the accepted definitions."""
 
     file: str
     environment: str | None
@@ -25,6 +27,7 @@ class Surroundings:
     approvals: ApprovalSettings
     sessions: Callable[[], Sessions]
     headers: tuple[str, ...]
+    lock: ToolLock = field(default_factory=ToolLock)
 
 
 class Subject:
