@@ -221,6 +221,8 @@ class _Comments:
         self._reader = reader
         self._document = document
         self._entries = reader.entries
+        self._open: list[Entry] = []
+        self._next = 0
         self._solid = sorted(reader.solid)
         self._solid_ends = list(accumulate((end for _, end in self._solid), max))
         self._starting: dict[int, Entry] = {}
@@ -249,7 +251,7 @@ class _Comments:
                 self._line(number, run, blank)
                 self._behind(number, line)
                 run, blank = [], False
-        self._end(run)
+        self._end(run, len(self._reader.lines))
 
     def _inside(self) -> set[int]:
         """The lines that begin within a value: nothing of them is a comment in its own line."""
@@ -267,7 +269,7 @@ class _Comments:
             return
         entry = self._starting.get(number)
         if entry is None:
-            self._end(run)
+            self._end(run, number)
             return
         entry.blank = blank
         for place, (column, comment) in enumerate(run):
@@ -277,9 +279,9 @@ class _Comments:
                 return
             _put_behind(owner, column, comment)
 
-    def _end(self, run: list[tuple[int, Comment]]) -> None:
+    def _end(self, run: list[tuple[int, Comment]], line: int) -> None:
         for column, comment in run:
-            owner = self._owner(len(self._reader.lines), column)
+            owner = self._owner(line, column)
             if owner is None:
                 self._document.closing.append(comment)
             else:
@@ -287,16 +289,15 @@ class _Comments:
 
     def _owner(self, line: int, column: int) -> Entry | None:
         """The last entry above a line of those that are open there and not deeper indented than
-        the column; the outermost when all are."""
-        open_entries: list[Entry] = []
-        for entry in self._entries:
-            if entry.line >= line:
-                break
-            while open_entries and open_entries[-1].column >= entry.column:
-                open_entries.pop()
-            open_entries.append(entry)
-        fitting = [entry for entry in open_entries if entry.column <= column]
-        return fitting[-1] if fitting else (open_entries[0] if open_entries else None)
+        the column; the outermost when all are. Lines are asked for in their order."""
+        while self._next < len(self._entries) and self._entries[self._next].line < line:
+            entry = self._entries[self._next]
+            while self._open and self._open[-1].column >= entry.column:
+                self._open.pop()
+            self._open.append(entry)
+            self._next += 1
+        fitting = (entry for entry in reversed(self._open) if entry.column <= column)
+        return next(fitting, self._open[0] if self._open else None)
 
     def _behind(self, number: int, line: str) -> None:
         """The comment behind something in a line."""
