@@ -141,3 +141,26 @@ def test_too_much_to_compare_is_told_with_what_was_found(helio: Command, directo
     assert (done.returncode, done.stderr) == (0, "")
     assert "widened: some calls where p0 is 1" in done.stdout
     assert "there is too much to compare" in done.stdout
+
+
+def test_calls_become_policy_tests_that_the_new_policy_passes(
+    helio: Command, policies: Path
+) -> None:
+    more = (
+        "    - { name: mail, match: { tool: mail, annotations: { openWorldHint: false },"
+        " agent: 'bot-*', session: { called: [look] } }, action: require_approval }\n"
+        "    - { name: look, match: { tool: look }, action: allow, labels: [seen] }\n"
+        "    - { name: seen, match: { tool: gift, session: { labels: [seen] } }, action: deny }\n"
+    )
+    with (policies / "new.yaml").open("a", encoding="utf-8") as file:
+        file.write(more)
+    written = helio("diff", "old.yaml", "new.yaml", "--write-tests", "tests.yaml")
+    assert written.returncode == 0, written.stderr
+    count = written.stdout.count("  {")
+    assert written.stderr == (
+        f"{count - 1} tests in tests.yaml; 1 rest on more than a test can hold\n"
+    )
+    tested = helio("test", "-c", "new.yaml", "tests.yaml")
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert f"{count - 1} passed, 0 failed" in tested.stdout
+    assert helio("test", "-c", "old.yaml", "tests.yaml").returncode == 1

@@ -5,9 +5,14 @@ codes: 0 fine, 1 for what `--fail-on` names or a policy that is not valid, 2 usa
 """
 
 import gc
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from helio.policy import CompiledPolicy
+    from helio.policy.difference import Difference
 
 Kind = Literal["widened", "narrowed", "changed"]
 
@@ -30,6 +35,10 @@ def register(app: typer.Typer) -> None:
         format_: Annotated[
             Literal["text", "json"], typer.Option("-f", "--format", help="text or json.")
         ] = "text",
+        write_tests: Annotated[
+            Path | None,
+            typer.Option(help="Write the calls as policy tests of what the new policy says."),
+        ] = None,
         fail_on: Annotated[
             Kind | None,
             typer.Option(
@@ -42,7 +51,7 @@ def register(app: typer.Typer) -> None:
         """Show the calls that two policies decide otherwise, each with a call that was run.
 
         Meaning is compared, not text: names, order and spelling that change nothing are no
-        difference. Nothing is called, and nothing is written.
+        difference. Nothing is called, and no file is changed but that of `--write-tests`.
         """
         from helio.cli.compared import compared
         from helio.cli.diff_shown import as_object, show
@@ -53,12 +62,39 @@ def register(app: typer.Typer) -> None:
         # A short process with many small lasting values, as `helio compile` is.
         gc.disable()
         sides = compared(old, new)
-        hidden = {**sides[0].sources, **sides[1].sources}
-        found = as_written(differences(sides[0].side, sides[1].side), hidden)
+        differing = differences(sides[0].side, sides[1].side)
+        found = as_written(differing, {**sides[0].sources, **sides[1].sources})
         if format_ == "json":
             print_json(as_object(found, sides))
         else:
             show(found, sides)
+        if write_tests is not None:
+            _write_tests(write_tests, differing, sides[1].side.policy)
         counted = found.differing if fail_on == "changed" else found.of(fail_on or "changed")
         if fail_on is not None and (counted or found.undecided):
             raise typer.Exit(FINDINGS)
+
+
+def _write_tests(path: Path, found: "Difference", policy: "CompiledPolicy") -> None:
+    """The calls that a test can hold; how many are left out is said."""
+    from helio.cli import output
+    from helio.simulation.case_text import written
+    from helio.simulation.witnessed import Witnessed, witnessed_cases
+
+    witnessed = [
+        Witnessed(
+            each.witness,
+            frozenset({each.new.rule, *each.new.restricting}),
+            f"{number}. {each.kind}: {each.region[0]}",
+        )
+        for number, each in enumerate(found.differing, 1)
+    ]
+    cases = witnessed_cases(witnessed, policy)
+    head = (f"Calls that {policy.digest}", "decides otherwise than before. Written by helio diff.")
+    try:
+        path.write_text(written(cases, policy.digest, head), "utf-8")
+    except OSError as error:
+        output.fail(f"{path}: {error.strerror or error}")
+    left_out = len(witnessed) - len(cases)
+    more = f"; {left_out} rest on more than a test can hold" if left_out else ""
+    output.console(errors=True).print(f"{len(cases)} tests in {path}{more}")

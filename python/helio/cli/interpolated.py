@@ -13,7 +13,7 @@ from helio.diagnostics import Mapping as MappingNode
 from helio.policy.difference import Difference, Differing, Undecided, Verdict
 
 Sources = Mapping[str, str]
-"""Values from the environment, longest first, with what the file says in place of them."""
+"""Values from the environment, with what the file says in place of them."""
 
 _SPECIAL = re.compile(r"[*?\[\]{},\\^$()|+]+")
 _SECTIONS = ("policies", "budgets")
@@ -28,13 +28,15 @@ def sources(root: MappingNode | None) -> Sources:
         # Of a pattern, calls show the literal parts.
         for part in (str(each), *(part for part in _SPECIAL.split(each) if len(part) > 1)):
             parts.setdefault(part, each.source)
-    return {part: parts[part] for part in sorted(parts, key=len, reverse=True) if part}
+    return {part: source for part, source in parts.items() if part}
 
 
 def as_written(found: Difference, hidden: Sources) -> Difference:
     """The same without a value from the environment."""
     if not hidden:
         return found
+    # Of two that begin alike, the longer one goes first.
+    hidden = {each: hidden[each] for each in sorted(hidden, key=len, reverse=True)}
     return Difference(
         [_differing(each, hidden) for each in found.differing],
         [

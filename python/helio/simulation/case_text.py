@@ -32,12 +32,15 @@ _ANSWERS: Final = {
 }
 
 
-def written(cases: Sequence[Case], digest: str) -> str:
-    """The text of a file with these cases; `digest` is the policy's that they hold for."""
-    lines = [
-        f"# Recorded calls that {digest} decides otherwise than they were,",
-        "# each with what must come before it. Written by helio replay.",
-    ]
+def written(cases: Sequence[Case], digest: str, head: Sequence[str] = ()) -> str:
+    """The text of a file with these cases; `digest` is the policy's that they hold for. `head` says
+    in one or more lines what they are, where they are no recorded calls.
+    """
+    told = head or (
+        f"Recorded calls that {digest} decides otherwise than they were,",
+        "each with what must come before it. Written by helio replay.",
+    )
+    lines = [f"# {line}" for line in told]
     lines.append("cases:" if cases else "cases: []")
     for case in cases:
         lines += _case(case)
@@ -47,7 +50,7 @@ def written(cases: Sequence[Case], digest: str) -> str:
 def _case(case: Case) -> list[str]:
     call, new = case.judged.call, case.judged.new
     then, now = _told(case.judged.old), "" if new is None else _told(new)
-    name = f"{call.tool} of {instant(call.at)[:19]}Z: {then}, now {now} ({call.id})"
+    name = case.name or f"{call.tool} of {instant(call.at)[:19]}Z: {then}, now {now} ({call.id})"
     lines = [f"  - name: {_json(name)}"]
     if call.environment is not None:
         lines.append(f"    environment: {_json(call.environment)}")

@@ -25,13 +25,14 @@ class Case(NamedTuple):
     """A call and what must come before it, on a clock of whole milliseconds that begins at 0.
 
     `expected` are the verdicts of the calls among the steps, by their ids; `asked` are the ids of
-    those that people are asked about.
+    those that people are asked about. Without a `name` it is called after the call.
     """
 
     judged: Judged
     steps: tuple[RecordedCall, ...]
     expected: dict[str, Verdict]
     asked: frozenset[str]
+    name: str | None = None
 
 
 def written_case(judged: Judged, earlier: Steps, replay: Callable[[], Replay]) -> Case | None:
