@@ -61,10 +61,18 @@ def test_code_scanning_gets_a_log_whatever_is_found(directory: Path, text: str, 
 
 
 def test_the_hook_refuses_what_has_findings(directory: Path) -> None:
-    (hook,) = HOOKS["repos"][0]["hooks"]
+    hook, _ = HOOKS["repos"][0]["hooks"]
     entry = f"{hook['entry']} helio.yaml"
     assert run(entry, directory, HEAD).returncode == 0
     assert run(entry, directory, WARNED).returncode == 1
+
+
+def test_the_other_hook_formats(directory: Path) -> None:
+    _, hook = HOOKS["repos"][0]["hooks"]
+    entry = f"{hook['entry']} helio.yaml"
+    assert run(entry, directory, HEAD.replace("'", '"')).returncode == 0
+    assert (directory / "helio.yaml").read_text("utf-8") == HEAD
+    assert run(entry, directory, "a: [").returncode == 2
 
 
 def test_a_file_that_is_missing_fails_every_step(directory: Path) -> None:
