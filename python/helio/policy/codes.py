@@ -219,6 +219,18 @@ TEXT_COMPARISON = Code(
     "A text that looks like a comparison",
     "Write the operator: `{ gt: 1000 }`. A single value means `eq`, and this one is a text.",
 )
+REDUNDANT_RULE = Code(
+    "HL470",
+    "note",
+    "A rule without which every call is decided the same",
+    "Remove it, or move it above the rule that it should be an exception to.",
+)
+PART_WITHOUT_EFFECT = Code(
+    "HL471",
+    "note",
+    "A part of a condition that changes nothing",
+    "Remove it, or correct it if it should say something else.",
+)
 
 POLICY_CODES = (
     NO_ACTION,
@@ -254,6 +266,8 @@ POLICY_CODES = (
     REACH_UNKNOWN,
     TEXT_COMPARISON,
     *TOOL_AND_STATE_CODES,
+    REDUNDANT_RULE,
+    PART_WITHOUT_EFFECT,
 )
 
 ALL_CODES: tuple[Code, ...] = (*SYNTAX_CODES, *CONFIG_CODES, *POLICY_CODES)

@@ -7,7 +7,7 @@ written in one order, so that the order of keys in the file is not part of the d
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from helio.config.sections import BudgetConfig
 from helio.diagnostics import Span
@@ -18,6 +18,9 @@ from helio.policy.operands import operand_json
 from helio.policy.patterns import normal_metadata_path, normal_path
 
 Node = dict[str, Any]
+
+_LEAVES: Final = frozenset({"glob", "path", "value"})
+"""Nodes that refer to no others, and mean what stands in them."""
 
 
 def lower(
@@ -298,6 +301,8 @@ class _Builder:
         return meaning
 
     def _written(self, index: int) -> object:
+        if self.nodes[index]["node"] in _LEAVES:
+            return self.nodes[index]
         if index not in self._written_out:
             self._written_out[index] = self._meaning(self.nodes[index])
         return self._written_out[index]

@@ -38,10 +38,12 @@ impl Evaluator {
         };
         let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
         let decided = caught(|| {
-            Box::new(
-                self.evaluator
-                    .decide_below(below, &call, facts, &mut scratch),
-            )
+            Box::new(match below {
+                None => self.evaluator.decide(&call, facts, &mut scratch),
+                Some(above) => self
+                    .evaluator
+                    .decide_below(above, &call, facts, &mut scratch),
+            })
         });
         if decided.is_err() {
             // A panic may have left it half written.

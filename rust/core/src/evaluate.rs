@@ -108,17 +108,6 @@ impl Evaluator {
 
     /// What the rules say of a call.
     pub fn decide(&self, call: &Call<'_>, facts: &Facts<'_>, scratch: &mut Scratch) -> Decision {
-        self.decide_below(None, call, facts, scratch)
-    }
-
-    /// What the rules below one say of a call, as if that one and those above it were not there.
-    pub fn decide_below(
-        &self,
-        above: Option<u32>,
-        call: &Call<'_>,
-        facts: &Facts<'_>,
-        scratch: &mut Scratch,
-    ) -> Decision {
         let Scratch { memo, plans } = scratch;
         memo.start(self.graph.nodes.len());
         let mut walk = Walk::new(&self.graph, call, facts);
@@ -130,11 +119,31 @@ impl Evaluator {
             let Some(rule) = self.graph.rules.get(position) else {
                 continue;
             };
-            if above.is_some_and(|above| rule.index <= above) {
-                continue;
-            }
             let truth = judge.all(self.index.unsettled(position));
             if walk.visit(rule, truth) {
+                break;
+            }
+        }
+        self.finish(walk, &mut judge, call, facts)
+    }
+
+    /// What the rules below one say of a call, as if that one and those above it were not there. The index's
+    /// plans end at the first rule that surely decides: here all that may describe the tool are visited.
+    pub fn decide_below(
+        &self,
+        above: u32,
+        call: &Call<'_>,
+        facts: &Facts<'_>,
+        scratch: &mut Scratch,
+    ) -> Decision {
+        let memo = &mut scratch.memo;
+        memo.start(self.graph.nodes.len());
+        let mut walk = Walk::new(&self.graph, call, facts);
+        let mut judge = Judge::new(&self.graph, call, facts, memo);
+        let positions = self.index.naming(&call.tool).into_iter();
+        let rules = positions.filter_map(|position| self.graph.rules.get(position as usize));
+        for rule in rules.filter(|rule| rule.index > above) {
+            if walk.visit(rule, judge.all(&rule.conditions)) {
                 break;
             }
         }

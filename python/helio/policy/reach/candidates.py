@@ -27,10 +27,10 @@ class Candidates:
     def add(self, place: int, globs: Iterable[str]) -> None:
         """The next rule, in file order."""
         for glob in globs:
-            beginning = _beginning(glob)
-            if beginning not in self._by_beginning:
-                insort(self._beginnings, beginning)
-            self._by_beginning.setdefault(beginning, []).append((glob, place))
+            start = beginning(glob)
+            if start not in self._by_beginning:
+                insort(self._beginnings, start)
+            self._by_beginning.setdefault(start, []).append((glob, place))
 
     def of(self, globs: Iterable[str], most: int | None = MOST) -> list[int]:
         """Rules that may share a tool with the globs, in file order; at most `most`, if given."""
@@ -68,20 +68,21 @@ class Candidates:
 
     def _near(self, glob: str) -> Iterator[tuple[str, int]]:
         """Globs that begin like this one, as far as both are literal."""
-        beginning = _beginning(glob)
-        for length in range(len(beginning) + 1):
-            yield from self._by_beginning.get(beginning[:length], ())
-        if beginning == glob:
+        start = beginning(glob)
+        for length in range(len(start) + 1):
+            yield from self._by_beginning.get(start[:length], ())
+        if start == glob:
             return
-        for place in range(bisect_left(self._beginnings, beginning), len(self._beginnings)):
+        for place in range(bisect_left(self._beginnings, start), len(self._beginnings)):
             longer = self._beginnings[place]
-            if not longer.startswith(beginning):
+            if not longer.startswith(start):
                 return
-            if longer != beginning:
+            if longer != start:
                 yield from self._by_beginning[longer]
 
 
-def _beginning(glob: str) -> str:
+def beginning(glob: str) -> str:
+    """The characters that all names of a glob begin with."""
     return _SPECIAL.split(glob, maxsplit=1)[0]
 
 

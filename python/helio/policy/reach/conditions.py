@@ -26,10 +26,11 @@ class Condition:
 
     `meaning` are the globs (tool, upstream, agent), the hint and its value (annotations), whether
     the name is there (labels, called), or the quantifier and the tests (input, metadata). `nodes`
-    are what the file says; `span` and `path` are where. What comes from no file has none of that.
+    are what the file says, `asked` the operators in its order; `span` and `path` are where. What
+    comes from no file has none of that.
     """
 
-    __slots__ = ("_asked", "_hash", "_named", "meaning", "nodes", "path", "span", "subject")
+    __slots__ = ("_hash", "_named", "asked", "meaning", "nodes", "path", "span", "subject")
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class Condition:
         self.meaning = meaning
         self.nodes = nodes
         self.span, self.path = place
-        self._asked, self._named = shown
+        self.asked, self._named = shown
         self._hash = hash((subject, meaning))
 
     def __eq__(self, other: object) -> bool:
@@ -60,7 +61,7 @@ class Condition:
     @property
     def shown(self) -> str:
         """How messages call it."""
-        asked = " and ".join(f"`{each}`" for each in self._asked)
+        asked = " and ".join(f"`{each}`" for each in self.asked)
         return asked if self._named is None else f"{asked} of {self.about}"
 
     @property

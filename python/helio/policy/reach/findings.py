@@ -21,6 +21,8 @@ from helio.policy.reach.conditions import conditions_of, is_elsewhere
 from helio.policy.reach.covering import Covering, first_witness
 from helio.policy.reach.effort import TOO_MUCH, Effort, Exhausted
 from helio.policy.reach.live import Live, conditions_of_all, decided_by
+from helio.policy.reach.parts import check_parts
+from helio.policy.reach.redundancy import Redundancy
 from helio.policy.reach.spaces import Space
 from helio.policy.reach.within import check_conditions
 from helio.policy.reach.witnesses import Witness, judged
@@ -57,6 +59,7 @@ class _Checker:
         self._effort = Effort(_EFFORT, _EFFORT_EACH)
         self._covering = Covering(self._lives, lambda: self._evaluator, self._effort)
         self._open: dict[str, list[Live]] = {}
+        self._reaching: dict[Live, Witness | None] = {}
 
     @cached_property
     def _evaluator(self) -> Evaluator:
@@ -73,16 +76,21 @@ class _Checker:
             self._covering.pass_by(place)
         for why, lives in self._open.items():
             self._tell_open(why, lives)
+        redundancy = Redundancy(self._settings, lambda: self._evaluator, self._reaching)
+        redundancy.check(self._lives, self._diagnostics)
 
     def _rule(self, live: Live) -> None:
         if not check_conditions(live.conditions, self._effort, self._diagnostics):
             return
+        check_parts(live.conditions, self._effort, self._diagnostics)
         answer = self._covering.of(live)
         if answer.covering:
             self._report(live, list(answer.covering))
-        elif answer.reaching is None:
+        elif answer.reaching is None and self._effort.doubts:
             for why in self._effort.doubts:
                 self._open.setdefault(why, []).append(live)
+        else:
+            self._reaching[live] = answer.reaching
 
     def _report(self, live: Live, covering: list[Live]) -> None:
         named = " and ".join(each.shown for each in covering[:_MOST_NAMED])

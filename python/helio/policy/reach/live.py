@@ -14,7 +14,7 @@ from helio.policy.reach.conditions import Condition
 from helio.policy.reach.spaces import Space
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Live:
     """A rule of this environment with its conditions."""
 

@@ -7,66 +7,100 @@ about what they leave over. A rule that may only be true there, or that reports 
 question: then this one is needed.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
 
+from helio.diagnostics import Diagnostics, Label, child_path
 from helio.evaluator import Evaluator
+from helio.policy import codes
 from helio.policy.graph import Settings
 from helio.policy.reach.boxes import Box, overlap, remainder
 from helio.policy.reach.candidates import Candidates
-from helio.policy.reach.effort import Effort
+from helio.policy.reach.effort import Effort, Exhausted
 from helio.policy.reach.live import Live, conditions_of_all, decided_by
+from helio.policy.reach.samples import samples
 from helio.policy.reach.spaces import Space
 from helio.policy.reach.witnesses import Witness, judged
 
-_STEPS_FOR_A_CALL = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Redundant:
-    """A rule that can go. `instead` are the rules that decide then, in file order; with
-    `by_default` the default decides about some or all. `witness` is a call that the rule decides
-    about.
-    """
-
-    live: Live
-    instead: tuple[Live, ...]
-    by_default: bool
-    witness: Witness
+_STEPS_FOR_A_CALL: Final = 20
+_EFFORT: Final = 300_000
+_EFFORT_EACH: Final = 10_000
+_MOST_NAMED: Final = 5
 
 
 class Redundancy:
-    """Asks about one rule after the other, the last one first."""
+    """Asks about one rule after the other, the last one first. `reaching` are the rules that
+    calls get to, each with such a call where one is known.
+    """
 
     def __init__(
-        self, settings: Settings, evaluator: Callable[[], Evaluator], effort: Effort
+        self,
+        settings: Settings,
+        evaluator: Callable[[], Evaluator],
+        reaching: Mapping[Live, Witness | None],
     ) -> None:
         self._settings = settings
         self._evaluator = evaluator
-        self._effort = effort
+        self._reaching = reaching
+        self._effort = Effort(_EFFORT, _EFFORT_EACH)
         self._below = Candidates()
-        self._lives: dict[int, Live] = {}
+        self._places: list[Live] = []
 
-    def pass_by(self, live: Live) -> None:
-        """The rules above this one must reckon with it."""
-        self._lives[live.rule.index] = live
-        self._below.add(live.rule.index, live.globs)
+    def check(self, lives: Sequence[Live], diagnostics: Diagnostics) -> None:
+        """Adds the rules that can go to `diagnostics`, as far as the work goes."""
+        for live in reversed(lives):
+            # It is only a note: what was not found out is not told.
+            with suppress(Exhausted):
+                self._effort.begin()
+                self._rule(live, diagnostics)
+            self._below.add(len(self._places), live.globs)
+            self._places.append(live)
 
-    def of(self, live: Live, reaching: Witness) -> Redundant | None:
-        """What is found of a rule, given a call that it decides about. None where it is needed, and
-        where that is not known. Raises `Exhausted`.
-        """
-        self._effort.spend(_STEPS_FOR_A_CALL)
-        if not is_plain(live) or not self._is_decided_alike(live, reaching):
-            return None
+    def _rule(self, live: Live, diagnostics: Diagnostics) -> None:
+        if live not in self._reaching or not is_plain(live):
+            return
+        if not self._below.any_of(live.globs):
+            return
+        witness = self._reaching[live] or next(samples(live.conditions, self._effort), None)
+        if witness is None or not self._is_decided_alike(live, witness):
+            return
         below = self._below.all_of(live.globs)
         if below is None:
-            return None
-        found = self._instead(live, [self._lives[index] for index in below])
-        if found is None:
-            return None
-        instead, by_default = found
-        return Redundant(live, tuple(instead), by_default, reaching)
+            return
+        found = self._instead(live, [self._places[place] for place in reversed(below)])
+        if found is not None:
+            self._report(live, *found, witness, diagnostics)
+
+    def _report(
+        self,
+        live: Live,
+        instead: Sequence[Live],
+        by_default: bool,
+        witness: Witness,
+        diagnostics: Diagnostics,
+    ) -> None:
+        # What the default, or a rule for every call, would decide may be said for clearness. And a
+        # rule that no call gets to is reported itself: only one of the two can go.
+        if all(map(is_for_all, instead)) or any(each not in self._reaching for each in instead):
+            return
+        deciding = [each.shown for each in instead[:_MOST_NAMED]]
+        if len(instead) > _MOST_NAMED:
+            deciding.append(f"{len(instead) - _MOST_NAMED} more")
+        if by_default:
+            deciding.append("`policies.default`")
+        message = "without this rule every call is decided the same: by " + " and ".join(deciding)
+        path = child_path(live.rule.path, "match") if live.rule.match else live.rule.path
+        related = [Label(each.rule.place("match"), "decides then") for each in instead]
+        told = all(each.is_told for each in live.conditions)
+        diagnostics.add(
+            codes.REDUNDANT_RULE,
+            message,
+            live.rule.place("match"),
+            path,
+            related=related[:_MOST_NAMED],
+            witness=witness if told else None,
+        )
 
     def _is_decided_alike(self, live: Live, witness: Witness) -> bool:
         """Whether this call at least is decided likewise without the rule."""
@@ -115,6 +149,11 @@ def is_plain(live: Live) -> bool:
     rule = live.rule
     adds = live.asks or rule.labels or rule.approval is not None or rule.feedback is not None
     return action_of(live) in ("allow", "deny") and not adds and not rule.shadow
+
+
+def is_for_all(live: Live) -> bool:
+    """Whether a rule is for every call, as a default is."""
+    return all(each.subject == ("tool",) and "*" in each.meaning for each in live.conditions)
 
 
 def action_of(live: Live) -> str:
