@@ -168,15 +168,16 @@ class Application:
         self._redaction.hide_in_logs()
         self._agents = Agents(config, targets)
         await self._agents.start()
+        self._driver = Driver(
+            self._journal,
+            self._memory.store,
+            self._memory.sessions,
+            observers=self._observing.observers,
+            broker=self._broker if self._listens or self._operates else None,
+        )
         self.reception = Reception(
             targets=targets,
-            driver=Driver(
-                self._journal,
-                self._memory.store,
-                self._memory.sessions,
-                observers=self._observing.observers,
-                broker=self._broker if self._listens or self._operates else None,
-            ),
+            driver=self._driver,
             sessions=SessionResolver(
                 (source.kind, source.name) for source in config.session.identity
             ),
@@ -239,7 +240,12 @@ class Application:
         if self._sideband is None:
             return None
         app = self._sideband.application(
-            self._journal, self._memory.sessions, lambda: self._policy, self._redaction.redactor
+            self._journal,
+            self._memory.sessions,
+            lambda: self._policy,
+            self._redaction.redactor,
+            driver=self._driver,
+            broker=self._broker,
         )
         return await self._ports.listen(app, self._config.sdk.host, self._config.sdk.port)
 
@@ -283,10 +289,9 @@ class Application:
         """Takes no new calls, lets those in flight end or ends them with a record, and closes
         everything."""
         await self._memory.stop()
-        if self._archiving is not None:
-            await self._archiving.stop()
-        if self._tool_lock is not None:
-            await self._tool_lock.stop()
+        for part in (self._archiving, self._tool_lock, self._sideband):
+            if part is not None:
+                await part.stop()
         if self._serving:
             given_up = await self.reception.drain(DRAIN_SECONDS)
             if given_up:

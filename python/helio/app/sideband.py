@@ -4,26 +4,40 @@ serves.
 Above: `helio.app.application`. Below: `helio.sideband`, `helio.runtime.marking`.
 """
 
+import json
+import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from aiohttp import web
 
+from helio.approvals.broker import Broker
 from helio.audit.journal import Journal
 from helio.config.sections import HelioConfig
 from helio.config.sideband import SdkConfig
-from helio.errors import StartFailed
+from helio.errors import JournalUnavailable, StartFailed
 from helio.evaluator import Redactor
+from helio.governance.catalogue import Catalogue
+from helio.governance.definitions import Tool
+from helio.governance.feedback import instant
 from helio.governance.sessions import Sessions
-from helio.pipeline.governance import ActivePolicy
+from helio.pipeline.events import CallReceived
+from helio.pipeline.governance import ActivePolicy, Governance
 from helio.protocol.guards import host_rules
+from helio.runtime import clock
+from helio.runtime.driver import Driver
 from helio.runtime.marking import Marking
 from helio.sideband.access import Access
+from helio.sideband.adapters import AdaptersView
 from helio.sideband.api import application
+from helio.sideband.evaluations import Evaluations
 from helio.sideband.marks import MarksView
 from helio.sideband.rates import Rates
 from helio.sideband.tokens import Scope, Token, Tokens
+
+logger = logging.getLogger(__name__)
 
 VARIABLES: Final[Mapping[Scope, str]] = {
     "sdk": "HELIO_SDK_TOKEN",
@@ -40,6 +54,7 @@ class Sideband:
 
     def __init__(self, config: HelioConfig, environment: Mapping[str, str]) -> None:
         self._config = config
+        self._evaluations: Evaluations | None = None
         self._given = [
             Token(VARIABLES[scope], _checked(VARIABLES[scope], environment), frozenset({scope}))
             for scope in VARIABLES
@@ -62,9 +77,17 @@ class Sideband:
         sessions: Sessions,
         policy: Callable[[], ActivePolicy],
         redactor: Redactor,
+        *,
+        driver: Driver,
+        broker: Broker,
     ) -> web.Application:
         """What the port serves."""
         sdk = self._config.sdk
+        notes = Expiries(journal, self._config.environment)
+        self._evaluations = Evaluations(driver, sdk.evaluation_ttl.seconds, notes.note)
+        adapters = AdaptersView(
+            self._evaluations, broker, partial(self._governance, policy, redactor)
+        )
         access = Access(
             hosts=host_rules(listen_host=sdk.host, configured=self._config.listen.allowed_hosts),
             tokens=lambda: self._tokens,
@@ -77,7 +100,59 @@ class Sideband:
             rates=Rates(sdk.max_session_rate, "session"),
             agents_known=self._config.auth.mode != "none",
         )
-        return application(access, marks.routes(), lambda: journal.available, sdk.max_body)
+        routes = [*marks.routes(), *adapters.routes()]
+        return application(access, routes, lambda: journal.available, sdk.max_body)
+
+    async def stop(self) -> None:
+        """Gives up the evaluations that wait for a report."""
+        if self._evaluations is not None:
+            await self._evaluations.aclose()
+
+    def _governance(
+        self, policy: Callable[[], ActivePolicy], redactor: Redactor, tools: tuple[Tool, ...]
+    ) -> Governance:
+        """What a call of an adapter's tool is governed by: the tool is what the adapter says."""
+        config = self._config
+        catalogue = Catalogue()
+        catalogue.replace(tools)
+        return Governance(
+            policy=policy(),
+            catalogue=catalogue,
+            environment=config.environment,
+            session_falls_back=config.session.on_unresolved == "anonymous",
+            allow_unrecorded=config.audit.on_failure == "allow",
+            include_responses=config.audit.include_responses,
+            max_record=config.audit.max_record,
+            current=policy,
+            redactor=redactor,
+        )
+
+
+class Expiries:
+    """Keeps in the audit that nobody reported what came of a call."""
+
+    def __init__(self, journal: Journal, environment: str | None) -> None:
+        self._journal = journal
+        self._environment = environment
+
+    def note(self, received: CallReceived) -> None:
+        """One evaluation expired."""
+        data: dict[str, object] = {
+            "record_kind": "evaluation_expired",
+            "timestamp": instant(clock.now().wall),
+            "session_id": received.session.id,
+            "session_source": received.session.source,
+            "agent_id": received.agent,
+            "environment": self._environment,
+            "upstream": received.upstream,
+            "tool_name": received.message.tool,
+            "origin": received.origin,
+            "metadata": json.dumps({"evaluation_id": received.call_id}),
+        }
+        try:
+            self._journal.append_soon("evaluation_expired", data)
+        except JournalUnavailable as error:
+            logger.error("an expired evaluation is not recorded: %s", error)
 
 
 def _configured(sdk: SdkConfig) -> Iterator[Token]:

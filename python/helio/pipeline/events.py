@@ -30,7 +30,8 @@ class CallReceived:
     `continues` is the `call_id` of the first round when this call is a further round of it
     (2026-07-28, Multi Round-Trip Requests) and a `helio.governance.continuations.Continuations`
     said so: it is decided like any other, but what it would charge was charged then. `trace` is the
-    span that it is, or hangs on, where someone traces it.
+    span that it is, or hangs on, where someone traces it. Of an adapter's call, `metadata` is what
+    it says beside the arguments, a JSON object, and `sender` who its message came from.
     """
 
     message: Message
@@ -42,6 +43,8 @@ class CallReceived:
     origin: str = "mcp"
     continues: str | None = None
     trace: TraceContext | None = None
+    metadata: bytes | None = None
+    sender: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

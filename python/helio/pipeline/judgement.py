@@ -131,6 +131,8 @@ def _under(
         session_falls_back=governance.session_falls_back,
         labels=None if facts is None else facts.labels,
         called=None if facts is None else facts.called,
+        sender=received.sender,
+        metadata=received.metadata,
     )
     block = (
         verdict.decided_block(decision, governance)

@@ -53,6 +53,11 @@ class CallMachine(Deciding):
         """Whether the upstream got the call, or may have got it."""
         return self._sent
 
+    @property
+    def rule(self) -> str | None:
+        """What people call the rule that decided; None for the default. Once it is decided."""
+        return self._governance.policy.label(self._decision.rule)
+
     def handle(self, event: Event, now: Moment) -> list[Command]:
         """What is to be done, in order, now that `event` happened.
 

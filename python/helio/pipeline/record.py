@@ -45,6 +45,9 @@ def call_data(
     }
     if received.trace is not None:
         data["trace_id"] = received.trace.trace
+    if received.metadata is not None:
+        shown = redactor.document(received.metadata) or b"null"
+        data["metadata"] = f'{{"adapter":{shown.decode()}}}'
     if received.continues is not None:
         data["metadata"] = json.dumps({"continues": received.continues})
     return data

@@ -1,0 +1,263 @@
+"""`POST /evaluate`, `POST /audit`, `POST /approval/{id}/resolve`, `GET /approval/{id}`: decisions
+for tools that run in the agent's own process.
+
+Above: `api`. Below: `evaluations`, `body`, `helio.approvals` (the broker). What is asked
+goes through the same machine as a call by MCP; the tool is what the adapter says it is.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+
+from helio.approvals.broker import Broker
+from helio.errors import AlreadyResolved, JournalUnavailable, UnknownTicket
+from helio.evaluator import MalformedMessage, Message, select, tool_call
+from helio.governance.definitions import Tool, read_definition
+from helio.governance.feedback import instant
+from helio.governance.identity import SessionIdentity
+from helio.governance.ticket import Ticket
+from helio.operator.faults import Refused
+from helio.pipeline.events import CallReceived
+from helio.pipeline.governance import Governance
+from helio.runtime import clock
+from helio.sideband import body
+from helio.sideband.access import TOKEN
+from helio.sideband.evaluations import Evaluation, Evaluations, Report
+from helio.sideband.tokens import Token
+
+PREFIX: Final = "adapter:"
+"""Before an origin, where the upstream of a call by MCP stands: no upstream's name begins so."""
+
+_CALL: Final = frozenset({"origin", "agent_id", "session_id", "tool", "arguments", "metadata"})
+_TOOL: Final = {
+    "name": "name",
+    "description": "description",
+    "input_schema": "inputSchema",
+    "annotations": "annotations",
+}
+"""What an adapter says of a tool, as MCP calls it."""
+_REPORT: Final = frozenset({"evaluation_id", "status", "error", "duration_ms", "result"})
+_STATUSES: Final = ("success", "error", "not_executed")
+_RESOLUTION: Final = frozenset({"decision", "resolved_by", "reason"})
+_ORIGIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_LARGEST_METADATA: Final = 16 * 1024
+_LONGEST_MS: Final = 7 * 24 * 3600 * 1000
+_LIMITED: Final = frozenset({"rate_limited", "spend_limited", "budget_exceeded"})
+_FEEDBACK: Final = ("message", "suggestion", "retry_allowed")
+_SAID: Final = frozenset({"blocked", "reason", "rule", "rule_index", "action", "call_id", "policy"})
+_PENDING: Final = "approval_pending"
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptersView:
+    """The routes. `governance` is what a call of a tool is governed by now."""
+
+    evaluations: Evaluations
+    broker: Broker
+    governance: Callable[[tuple[Tool, ...]], Governance]
+
+    def routes(self) -> list[web.RouteDef]:
+        """All of them."""
+        return [
+            web.post("/evaluate", self._evaluate),
+            web.post("/audit", self._report),
+            web.get("/approval/{id}", self._approval),
+            web.post("/approval/{id}/resolve", self._resolve),
+        ]
+
+    async def _evaluate(self, request: web.Request) -> web.Response:
+        raw = await body.read(request)
+        found = body.members(body.decoded(raw), _CALL)
+        received = self._received(found, raw, request[TOKEN])
+        tools = _tools(found["tool"])
+        evaluation = await self.evaluations.begin(received, self.governance(tools))
+        return _answer(_told(evaluation), 200)
+
+    def _received(self, found: Mapping[str, Any], raw: bytes, token: Token) -> CallReceived:
+        origin = body.name(found, "origin")
+        if not _ORIGIN.fullmatch(origin) or origin == "mcp":
+            raise body.invalid(
+                "origin: is not 1 to 64 small letters, digits, `.`, `_` and `-`, and other than mcp"
+            )
+        agent = body.optional_name(found, "agent_id") or token.agent
+        if not token.is_for(agent):
+            text = "agent_id: this token is not for that agent"
+            raise Refused(403, text, more={"reason": "agent_not_allowed"})
+        session = SessionIdentity(None, None, ("session_id",))
+        if found.get("session_id") is not None:
+            session = SessionIdentity(body.session_id(found), "adapter", ())
+        metadata = found.get("metadata")
+        if metadata is not None and not isinstance(metadata, dict):
+            raise body.invalid("metadata: is not an object")
+        now = clock.now().wall
+        return CallReceived(
+            message=_message(found, raw),
+            call_id=clock.new_call_id(now),
+            upstream=PREFIX + origin,
+            session=session,
+            agent=agent,
+            protocol_version=None,
+            origin=origin,
+            metadata=None if metadata is None else _metadata(raw),
+            sender=None if metadata is None else body.optional_name(metadata, "sender_id"),
+        )
+
+    async def _report(self, request: web.Request) -> web.Response:
+        raw = await body.read(request)
+        found = body.members(body.decoded(raw), _REPORT)
+        evaluation_id = body.name(found, "evaluation_id")
+        is_new = await self.evaluations.report(evaluation_id, _report_of(found, raw))
+        return _answer({"evaluation_id": evaluation_id}, 201 if is_new else 200)
+
+    async def _approval(self, request: web.Request) -> web.Response:
+        ticket_id = request.match_info["id"]
+        return self._standing(ticket_id, self.evaluations.of_ticket(ticket_id))
+
+    async def _resolve(self, request: web.Request) -> web.Response:
+        ticket_id = request.match_info["id"]
+        self._ticket(ticket_id)
+        evaluation = self.evaluations.of_ticket(ticket_id)
+        found = body.members(body.decoded(await body.read(request)), _RESOLUTION)
+        by = f"{request[TOKEN].name}: {body.name(found, 'resolved_by')}"
+        reason = body.optional_name(found, "reason")
+        decision = found.get("decision")
+        if decision not in ("approve", "deny"):
+            raise body.invalid("decision: is neither `approve` nor `deny`")
+        try:
+            if decision == "approve":
+                await self.broker.approve(ticket_id, by)
+            else:
+                await self.broker.deny(ticket_id, by, reason)
+        except AlreadyResolved as error:
+            more = {"reason": "already_resolved", "status": error.status}
+            raise Refused(409, str(error), more=more) from None
+        except JournalUnavailable as error:
+            raise Refused(503, str(error), more={"reason": "audit_unavailable"}) from None
+        if evaluation is not None:
+            await evaluation.moved_on(ticket_id)
+        return self._standing(ticket_id, evaluation)
+
+    def _standing(self, ticket_id: str, evaluation: Evaluation | None) -> web.Response:
+        """What is known of a ticket now: of the evaluation that waits for it, and how it stands."""
+        ticket = self._ticket(ticket_id)
+        told = {} if evaluation is None else _told(evaluation)
+        return _answer({**told, "approval": _ticket_told(ticket)}, 200)
+
+    def _ticket(self, ticket_id: str) -> Ticket:
+        """A ticket about an adapter's call; no other is an adapter's business. Raises `Refused`."""
+        try:
+            ticket = self.broker.get(ticket_id)
+        except UnknownTicket as error:
+            raise Refused(404, str(error), more={"reason": "unknown_ticket"}) from None
+        if not ticket.upstream.startswith(PREFIX):
+            text = f"ticket {ticket_id} is not about a call of an adapter"
+            raise Refused(404, text, more={"reason": "unknown_ticket"})
+        return ticket
+
+
+def _message(found: Mapping[str, Any], raw: bytes) -> Message:
+    """The call, by the strict envelope of every call. Raises `Refused`."""
+    tool = body.members(found.get("tool"), _TOOL.keys(), "tool.")
+    arguments = b"null" if found.get("arguments") is None else select("$.arguments", raw)[0]
+    try:
+        return tool_call(body.name(tool, "name", "tool."), arguments)
+    except MalformedMessage as error:
+        reason, _, _, detail = error.args
+        raise body.invalid(f"{reason}: {detail}") from None
+
+
+def _metadata(raw: bytes) -> bytes:
+    metadata = select("$.metadata", raw)[0]
+    if len(metadata) > _LARGEST_METADATA:
+        text = f"metadata: has more than {_LARGEST_METADATA} bytes"
+        raise Refused(413, text, more={"reason": "too_large"})
+    return metadata
+
+
+def _tools(tool: Mapping[str, Any]) -> tuple[Tool, ...]:
+    """The tool as a definition of MCP's. What is not said of it is unknown."""
+    definition = {_TOOL[key]: value for key, value in tool.items() if value is not None}
+    return read_definition(orjson.dumps(definition))
+
+
+def _report_of(found: Mapping[str, Any], raw: bytes) -> Report:
+    status = found.get("status")
+    if status not in _STATUSES:
+        raise body.invalid(f"status: is not one of {', '.join(_STATUSES)}")
+    error = found.get("error")
+    if error is not None and not isinstance(error, str):
+        raise body.invalid("error: is not a text")
+    took = found.get("duration_ms", 0)
+    if isinstance(took, bool) or not isinstance(took, int | float) or not 0 <= took <= _LONGEST_MS:
+        raise body.invalid("duration_ms: is not a number of milliseconds")
+    result = select("$.result", raw)[0] if "result" in found else None
+    return Report(status, error or "", result, int(took * 1_000_000))
+
+
+def _told(evaluation: Evaluation) -> dict[str, object]:
+    """What an adapter is told of a call. Raises `Refused` for one that could not be judged."""
+    told: dict[str, object] = {"evaluation_id": evaluation.call_id}
+    ticket = evaluation.ticket
+    if not evaluation.settled.is_set() and ticket is not None:
+        return told | {
+            "decision": "require_approval",
+            "reason": "approval_pending",
+            "matched_rule": ticket.matched_rule,
+            "approval": _ticket_told(ticket),
+        }
+    if evaluation.allowed:
+        rule = evaluation.machine.rule
+        return told | {"decision": "allow", "reason": None, "matched_rule": rule}
+    if evaluation.refusal is None:
+        raise Refused(500, "the call could not be judged; Helio's log says why")
+    return told | _refused(orjson.loads(evaluation.refusal))
+
+
+def _refused(answer: Mapping[str, Any]) -> dict[str, object]:
+    """What a JSON-RPC answer of Helio's own says, in an adapter's words."""
+    meta = answer["error"]["data"] if "error" in answer else answer["result"]["_meta"]
+    rehearsed = meta.get("helio/dry_run")
+    if rehearsed is not None:
+        return {
+            "decision": "dry_run",
+            "reason": rehearsed["reason"],
+            "matched_rule": rehearsed["rule"],
+            "dry_run": rehearsed,
+        }
+    block = meta.get("helio/blocked", meta)
+    reason = block["reason"]
+    details = {key: block[key] for key in block.keys() - _SAID - set(_FEEDBACK)}
+    told: dict[str, object] = {
+        "decision": _decision(block),
+        "reason": reason,
+        "matched_rule": block["rule"],
+        "feedback": {key: block[key] for key in _FEEDBACK},
+    }
+    if "ticket_id" in details:
+        told["approval"] = details
+    elif details:
+        told["limits" if told["decision"] in _LIMITED else "details"] = details
+    return told
+
+
+def _decision(block: Mapping[str, Any]) -> str:
+    if block["reason"] in _LIMITED:
+        return str(block["reason"])
+    return "require_approval" if block["reason"] == _PENDING else "deny"
+
+
+def _ticket_told(ticket: Ticket) -> dict[str, object]:
+    return {
+        "ticket_id": ticket.id,
+        "status": ticket.status,
+        "mode": ticket.mode,
+        "expires_at": instant(ticket.timeout_at),
+    }
+
+
+def _answer(found: object, status: int) -> web.Response:
+    return web.Response(body=orjson.dumps(found), status=status, content_type="application/json")

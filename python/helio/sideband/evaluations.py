@@ -1,0 +1,235 @@
+"""Calls that run in the agent's own process: judged, and held open until an adapter says what came
+of them.
+
+Above: `adapters`. Below: `helio.runtime` (the driver, for which an evaluation is the call's
+exchange), `helio.pipeline`. Lives on one event loop. An evaluation is open from its verdict to its
+report, and for no longer than its time: then nobody knows what came of the call, and what it
+charged stays charged.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from helio.governance.ticket import Ticket
+from helio.operator.faults import Refused
+from helio.pipeline import events
+from helio.pipeline.governance import Governance
+from helio.pipeline.machine import CallMachine
+from helio.runtime import clock
+from helio.runtime.driver import Driver
+
+logger = logging.getLogger(__name__)
+
+MOST_OPEN: Final = 10_000
+"""Evaluations that wait for their report; more are refused."""
+_MOST_CLOSED: Final = 10_000
+"""Reports that are remembered, so that one sent again is known; the oldest are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of a call. `result` is JSON; `error` what the tool said, empty for nothing."""
+
+    status: Literal["success", "error", "not_executed"]
+    error: str = ""
+    result: bytes | None = None
+    latency: int = 0
+
+    def digest(self) -> bytes:
+        """Equal for equal reports."""
+        told = repr((self.status, self.error, self.result, self.latency))
+        return hashlib.sha256(told.encode()).digest()
+
+
+class Evaluation:
+    """One call, as `helio.runtime.exchange.Exchange`. `ttl` is in seconds.
+
+    `decided`: there is something to say, a verdict or a ticket. `settled`: it is the verdict; then
+    the call may run (`allowed`), or `refusal` says why not. `ticket` is what a person is asked.
+    """
+
+    def __init__(
+        self, machine: CallMachine, call_id: str, ttl: float, tickets: "dict[str, Evaluation]"
+    ) -> None:
+        """`tickets`: where those are that wait, by the ticket."""
+        self.machine = machine
+        self.call_id = call_id
+        self.allowed = False
+        self.refusal: bytes | None = None
+        self.ticket: Ticket | None = None
+        self.decided = asyncio.Event()
+        self.settled = asyncio.Event()
+        self._ttl = ttl
+        self._tickets = tickets
+        self._asked: list[str] = []
+        self._moved = asyncio.Event()
+        self._report: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
+        self.expired = False
+
+    def report(self, report: Report) -> None:
+        """What came of the call, once."""
+        if not self._report.done():
+            self._report.set_result(report)
+
+    async def forward(self) -> events.UpstreamAnswered | events.UpstreamFailed:
+        """Waits for the report."""
+        began = clock.now().monotonic
+        self.allowed = True
+        self.end()
+        try:
+            async with asyncio.timeout(self._ttl):
+                report = await self._report
+        except TimeoutError:
+            self.expired = True
+            waited = clock.now().monotonic - began
+            detail = f"no report came within {self._ttl:g} s"
+            return events.UpstreamFailed("evaluation_expired", detail, sent=True, latency=waited)
+        if report.status == "not_executed":
+            detail = report.error or "the agent did not run it"
+            return events.UpstreamFailed("not_executed", detail, sent=False, latency=0)
+        body = b'{"jsonrpc":"2.0","id":0,"result":' + (report.result or b"null") + b"}"
+        error = (report.error or "the tool failed") if report.status == "error" else None
+        return events.UpstreamAnswered(200, body, b"", error, report.latency)
+
+    async def hold(
+        self, ticket: Ticket, resolved: asyncio.Future[Ticket]
+    ) -> Literal["resolved", "gone", "cancelled"]:
+        """Waits for the ticket; the adapter is told of it meanwhile, and asks again."""
+        self.ticket = ticket
+        self._asked.append(ticket.id)
+        self._tickets[ticket.id] = self
+        self.decided.set()
+        self._moved.set()
+        self.ticket = await asyncio.shield(resolved)
+        return "resolved"
+
+    async def moved_on(self, ticket_id: str) -> None:
+        """Returns when a ticket that was resolved had its effect."""
+        while not self.settled.is_set() and self.ticket is not None and self.ticket.id == ticket_id:
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def deliver(self) -> None:
+        """Nobody waits for an answer: the tool's result never left the agent's process."""
+
+    async def answer(self, body: bytes) -> None:
+        """What Helio says of a call that must not run."""
+        if not self.allowed:
+            self.refusal = body
+            self.end()
+
+    def end(self) -> None:
+        """There is nothing to wait for any more but the report."""
+        self.decided.set()
+        self.settled.set()
+        self._moved.set()
+
+    def forget(self) -> None:
+        """It is over: its tickets are nobody's."""
+        for ticket_id in self._asked:
+            self._tickets.pop(ticket_id, None)
+
+
+class Evaluations:
+    """All that are open, and what was reported of those that were. `ttl` is in seconds."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        ttl: float,
+        note_expired: Callable[[events.CallReceived], None],
+        *,
+        most: int = MOST_OPEN,
+    ) -> None:
+        """`note_expired` keeps in the audit that nobody reported about a call."""
+        self._driver = driver
+        self._note_expired = note_expired
+        self._ttl = ttl
+        self._most = most
+        self._open: dict[str, tuple[Evaluation, asyncio.Task[None]]] = {}
+        self._closed: OrderedDict[str, bytes | None] = OrderedDict()
+        self._tickets: dict[str, Evaluation] = {}
+        self._closing = False
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    async def begin(self, received: events.CallReceived, governance: Governance) -> Evaluation:
+        """Has a call judged. Raises `Refused` past the bound, and where it could not be judged."""
+        if self._closing or len(self._open) >= self._most:
+            raise Refused(
+                503,
+                f"{len(self._open)} evaluations wait for their report, and no more are taken",
+                headers={"retry-after": "5"},
+                more={"reason": "too_many_open"},
+            )
+        machine = CallMachine(governance)
+        evaluation = Evaluation(machine, received.call_id, self._ttl, self._tickets)
+        task = asyncio.create_task(self._run(evaluation, received))
+        self._open[received.call_id] = (evaluation, task)
+        await evaluation.decided.wait()
+        return evaluation
+
+    def of_ticket(self, ticket_id: str) -> Evaluation | None:
+        """The open evaluation that a person is asked about by this ticket."""
+        return self._tickets.get(ticket_id)
+
+    async def report(self, call_id: str, report: Report) -> bool:
+        """Keeps what came of a call; False when it is known already.
+
+        Raises `Refused` for an unknown evaluation (404), and (409) for one that was reported
+        otherwise, that expired, or whose call may not run.
+        """
+        entry = self._open.get(call_id)
+        digest = report.digest()
+        if entry is not None and entry[0].allowed and call_id not in self._closed:
+            evaluation, task = entry
+            self._remember(call_id, digest)
+            evaluation.report(report)
+            await asyncio.shield(task)
+            return True
+        if call_id in self._closed:
+            known = self._closed[call_id]
+            if known is None:
+                raise _conflict("expired", "this evaluation expired: nobody reported in time")
+            if known != digest:
+                raise _conflict("reported_otherwise", "this call was reported otherwise before")
+            return False
+        if entry is not None:
+            raise _conflict("not_allowed", "this call was not allowed to run")
+        raise Refused(404, "no such evaluation waits", more={"reason": "unknown_evaluation"})
+
+    async def aclose(self) -> None:
+        """Gives up what is open: what came of these calls stays unknown."""
+        self._closing = True
+        tasks = [task for _, task in self._open.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, evaluation: Evaluation, received: events.CallReceived) -> None:
+        try:
+            await self._driver.run(evaluation.machine, received, evaluation)
+        except Exception:
+            logger.exception("evaluation %s failed", received.call_id)
+        finally:
+            if evaluation.expired:
+                self._remember(received.call_id, None)
+                self._note_expired(received)
+            evaluation.forget()
+            del self._open[received.call_id]
+            evaluation.end()
+
+    def _remember(self, call_id: str, digest: bytes | None) -> None:
+        self._closed[call_id] = digest
+        if len(self._closed) > _MOST_CLOSED:
+            self._closed.popitem(last=False)
+
+
+def _conflict(reason: str, text: str) -> Refused:
+    return Refused(409, text, more={"reason": reason})
