@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from processes import HelioProcess
 
@@ -19,6 +26,8 @@ QUIET = (
     *("--disable-domain-reliability", "--disable-client-side-phishing-detection"),
 )
 """Keeps Chromium from asking anybody for anything."""
+PATIENCE = 20_000
+"""Milliseconds that a page may take to show something: machines are busy while they test."""
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 _EXPECTED = re.compile(
     r"status of (400|401|409|503)|ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|FAILED)"
@@ -67,7 +76,8 @@ class Desk:
         self.context: BrowserContext = browser.new_context(
             color_scheme=theme, viewport={"width": width, "height": 800}, bypass_csp=checked
         )
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(PATIENCE)
+        expect.set_options(timeout=PATIENCE)
         self.page: Page = self.context.new_page()
         self.complaints: list[str] = []
         self.page.on("console", self._note)

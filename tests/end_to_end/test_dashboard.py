@@ -311,7 +311,7 @@ def test_a_tool_that_drifted_is_accepted(helio: HelioFactory, recorder: Recorder
     row = desk.page.get_by_role("row").filter(has_text="create_payment")
     expect(row).to_contain_text("accepted")
     recorder.tools = [TOOLS[0] | {"description": "other"}, *TOOLS[1:]]
-    expect(row).to_contain_text("description", timeout=15_000)
+    expect(row).to_contain_text("description")
     desk.sees("1 tool is not what was accepted.")
     row.get_by_role("button", name="Accept").click()
     dialog = desk.page.get_by_role("dialog")

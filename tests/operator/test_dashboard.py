@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import AsyncIterator
 from importlib.resources import files
@@ -149,7 +150,7 @@ def test_what_others_wrote_is_what_they_published() -> None:
 def test_what_was_changed_of_it_are_the_names_of_imports() -> None:
     """They are published for bundlers, and name packages where a browser needs files."""
     published = ROOT / "tests" / "clients" / "node_modules"
-    if not (published / "preact").exists():
+    if not (published / "preact").exists() and not os.environ.get("HELIO_REQUIRE_PEERS"):
         pytest.skip("`make peers` installs what they published")
     vendored = json.loads((VENDOR / "vendored.json").read_text("utf-8"))
     for name, told in vendored["files"].items():
