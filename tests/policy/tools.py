@@ -33,4 +33,4 @@ def tools_beside(case: Path) -> KnownTools | None:
     named = re.match(r"#.* With (\S+\.tools\.json)\.$", case.read_text("utf-8"), re.MULTILINE)
     if named is None:
         return None
-    return known(json.loads(case.with_name(named[1]).read_text("utf-8")))
+    return known(json.loads((case.parent / named[1]).read_text("utf-8")))
