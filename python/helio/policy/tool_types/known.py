@@ -4,11 +4,10 @@ Above: `findings`. Below: `schemas`, `helio.evaluator`. Pure.
 """
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from typing import Final
 
 import orjson
@@ -26,6 +25,7 @@ DEFAULTS: Final = {
 """What MCP takes for granted of a tool that says nothing (schema `ToolAnnotations`)."""
 
 _SPECIAL = re.compile(r"[*?\[{\\]")
+_LAST_CHARACTER = chr(0x10FFFF)
 _LAST_SPECIAL = re.compile(r".*[*?\]}\\]", re.S)
 
 
@@ -93,11 +93,9 @@ class ToolIndex:
         """Names that begin and end as the glob does."""
         beginning = _SPECIAL.split(glob, maxsplit=1)[0]
         ending = _LAST_SPECIAL.sub("", glob)
-        for name in islice(self.names, bisect_left(self.names, beginning), None):
-            if not name.startswith(beginning):
-                return
-            if name.endswith(ending):
-                yield name
+        first = bisect_left(self.names, beginning)
+        last = bisect_right(self.names, beginning + _LAST_CHARACTER)
+        return [name for name in self.names[first:last] if name.endswith(ending)]
 
 
 def is_name(glob: str) -> bool:
