@@ -7,10 +7,11 @@ module that takes turns over its standard input and output. The inspector is a c
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from frameworks.scenario import Framework, Said
@@ -36,14 +37,23 @@ class Program:
     tools: Sequence[str] = ()
 
     @classmethod
-    def started(cls, venv: Path, agent: str, url: str, directory: Path, session: str) -> "Program":
-        """The agent in its environment, connected."""
+    def started(
+        cls,
+        venv: Path,
+        agent: Path,
+        url: str,
+        directory: Path,
+        *,
+        session: str,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> "Program":
+        """The agent in its venv, connected; `environment` are variables that it has beside."""
         log = directory / "agent.log"
         with log.open("wb") as errors:
             process = subprocess.Popen(
-                [str(venv / "bin" / "python"), str(HERE / agent), url, session],
+                [str(venv / "bin" / "python"), str(agent), url, session],
                 cwd=directory,
-                env={**os.environ, **SILENT, "HOME": str(directory)},
+                env={**os.environ, **SILENT, "HOME": str(directory), **environment},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -187,7 +197,7 @@ class Way:
             inspector.list_tools()
             yield inspector
             return
-        program = Program.started(self.venv, self.agent, url, directory, session)
+        program = Program.started(self.venv, HERE / self.agent, url, directory, session=session)
         try:
             yield program
         finally:

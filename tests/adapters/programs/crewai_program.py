@@ -1,0 +1,23 @@
+"""Tools of a crew, governed: `crewai_program.py URL SESSION`."""
+
+from crewai.tools import tool
+from shop import ORIGIN, delete_order, lookup_order, refund_order
+from turns import URL, governor, say, turns
+
+from helio.adapters.crewai import governed
+
+
+def main() -> None:
+    """Takes turns."""
+    governing = governor(ORIGIN, URL)
+    made = [tool(each.__name__)(each) for each in (lookup_order, refund_order, delete_order)]
+    tools = {each.name: governed(each, governing) for each in made}
+    say({"tools": list(tools)})
+    for name, arguments in turns():
+        try:
+            say({"told": str(tools[name].run(**arguments)), "error": None})
+        except ValueError as error:
+            say({"told": str(error), "error": None})
+
+
+main()
