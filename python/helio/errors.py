@@ -92,6 +92,16 @@ class IndexUnavailable(HelioError):
     """The audit's index cannot be asked now. The text says why."""
 
 
+class Unanswered(HelioError):
+    """A question to the audit's index that got no answer. `fault` says whose it is: `filter` (a
+    faulty one), `missing` (nothing of this name), `unavailable` (no index now), `failed`. The text
+    says why."""
+
+    def __init__(self, fault: str, why: str) -> None:
+        super().__init__(why)
+        self.fault = fault
+
+
 class ArchiveUnavailable(IndexUnavailable):
     """The audit's archive cannot be reached, written or read now. The text says why."""
 

@@ -6,7 +6,6 @@ import io
 import json
 import threading
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,10 @@ import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 
+from answering import answered
 from helio.audit import analytics, feed
 from helio.audit import query as asking_rows
+from helio.audit.asking.line import Line
 from helio.audit.chained import digest_at
 from helio.audit.index import Index
 from helio.audit.journal import Journal
@@ -32,14 +33,14 @@ LARGE = 300_000
 
 
 class Port:
-    """A served operator port over a journal; `index` may be taken away."""
+    """A served operator port over a journal; `line` may be taken away."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, line: Line) -> None:
         self.journal = journal
-        self.index: Index | None = Index(journal.directory, lambda: journal.settled)
-        self.asking = Asking(lambda: self.index)
+        self.line: Line | None = line
+        self.asking = Asking(lambda: self.line)
         access = Access(host_rules(listen_host="127.0.0.1"), origin_rules(own_ports=[3100]), None)
-        view = AuditView(self.asking, partial(digest_at, journal.directory))
+        view = AuditView(self.asking)
         self.server = TestServer(application(access, view.routes()))
 
     async def intent(self, call_id: str, **data: object) -> None:
@@ -100,15 +101,11 @@ class Port:
 async def port(tmp_path: Path) -> AsyncIterator[Port]:
     journal = Journal.open(tmp_path / "audit")
     await journal.start(dict)
-    found = Port(journal)
-    index = found.index
-    assert index is not None
-    index.start()
-    await found.server.start_server()
-    yield found
-    await found.server.close()
-    await found.asking.close()
-    index.stop()
+    async with answered(journal) as line:
+        found = Port(journal, line)
+        await found.server.start_server()
+        yield found
+        await found.server.close()
     await journal.close()
 
 
@@ -319,13 +316,12 @@ async def test_faulty_questions_to_the_feed_and_exports_are_named(port: Port) ->
 
 @pytest.mark.parametrize("path", ["feed", "audit", "audit/x", "audit/export", "analytics"])
 async def test_without_an_index_it_says_when_to_come_again(port: Port, path: str) -> None:
-    kept, port.index = port.index, None
+    port.line = None
     url = port.server.make_url(f"/api/{path}")
     async with ClientSession() as client, client.get(url) as answer:
         assert (answer.status, answer.headers["retry-after"]) == (503, "2")
         error = (await answer.json())["error"]
     assert error == "the audit's index cannot be asked: it is loading"
-    port.index = kept
 
 
 async def test_an_index_that_lags_behind_answers_the_feed_alone(
@@ -333,7 +329,7 @@ async def test_an_index_that_lags_behind_answers_the_feed_alone(
 ) -> None:
     await port.call("a")
     assert await port.ids("/api/feed") == ["a"]
-    monkeypatch.setattr(port.index, "refresh", lambda _timeout: False)
+    monkeypatch.setattr(Index, "refresh", lambda *_: False)
     assert await port.ids("/api/feed") == ["a"]
     status, error = await port.error("/api/audit")
     assert (status, "yet to read" in error) == (503, True)

@@ -11,6 +11,8 @@ import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 
+from answering import answered
+from helio.audit.asking.line import Line
 from helio.audit.index import Index
 from helio.audit.journal import Journal
 from helio.operator.access import Access
@@ -23,12 +25,11 @@ MONEY = "/api/budgets/money/events"
 
 
 class Port:
-    """A served operator port over a journal with three charges; `index` may be taken away."""
+    """A served operator port over a journal with three charges; `line` may be taken away."""
 
-    def __init__(self, journal: Journal) -> None:
-        self.index: Index | None = Index(journal.directory, lambda: journal.settled)
-        self.asking = Asking(lambda: self.index)
-        ledger = Ledger(self.asking, lambda: {"money", "unused"})
+    def __init__(self, line: Line) -> None:
+        self.line: Line | None = line
+        ledger = Ledger(Asking(lambda: self.line), lambda: {"money", "unused"})
         access = Access(
             hosts=host_rules(listen_host="127.0.0.1"),
             origins=origin_rules(own_ports=[3100]),
@@ -59,15 +60,11 @@ async def port(tmp_path: Path) -> AsyncIterator[Port]:
         }
         await journal.append_intent(call)
         await journal.append_outcome("outcome", {"call_id": f"c{number}", "status": "answered"})
-    found = Port(journal)
-    index = found.index
-    assert index is not None
-    index.start()
-    await found.server.start_server()
-    yield found
-    await found.server.close()
-    await found.asking.close()
-    index.stop()
+    async with answered(journal) as line:
+        found = Port(line)
+        await found.server.start_server()
+        yield found
+        await found.server.close()
     await journal.close()
 
 
@@ -102,7 +99,7 @@ async def test_what_cannot_be_answered_says_why(port: Port, path: str) -> None:
     status, text, _ = await port.get(f"{MONEY}{path}?colour=red")
     assert (status, json.loads(text)["error"][:6]) == (400, "colour")
     assert (await port.get(f"{MONEY}/export?format=xml"))[0] == 400
-    port.index = None
+    port.line = None
     status, text, _ = await port.get(MONEY + path)
     assert status == 503
     assert json.loads(text) == {"error": "the audit's index cannot be asked: it is loading"}
@@ -111,6 +108,6 @@ async def test_what_cannot_be_answered_says_why(port: Port, path: str) -> None:
 async def test_an_index_that_lags_behind_answers_nothing(
     port: Port, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(port.index, "refresh", lambda _timeout: False)
+    monkeypatch.setattr(Index, "refresh", lambda *_: False)
     status, text, _ = await port.get(MONEY)
     assert (status, "yet to read" in text) == (503, True)

@@ -5,11 +5,11 @@ directory, so that a second process refuses before it binds a port), the state t
 upstreams' tools, the ports.
 """
 
+import asyncio
 import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -32,7 +32,6 @@ from helio.app.redaction import Redaction, made_secret
 from helio.app.sideband import Sideband
 from helio.app.tool_lock import ToolLockFile
 from helio.app.watching import watch
-from helio.audit.chained import digest_at
 from helio.audit.directories import archive_of
 from helio.audit.journal import Journal
 from helio.config.sections import HelioConfig
@@ -260,14 +259,12 @@ class Application:
             secret=self.made_secret if secret is None else secret.get_secret_value(),
             cookie=f"helio_session_{dashboard.port}",
         )
-        asking = Asking(lambda: indexing.index)
         served = routes(
             health=self._health,
             shown_policy=self._policy_shown,
             policy=lambda: self._policy.compiled,
             memory=self._memory,
-            asking=asking,
-            digest=partial(digest_at, self._config.audit.path),
+            asking=Asking(lambda: indexing.line),
             upstreams=self._upstreams or (),
             session_falls_back=self._config.session.on_unresolved == "anonymous",
             seen=self._seen,
@@ -282,7 +279,6 @@ class Application:
             policy=lambda: self._policy.compiled,
             memory=self._memory,
         )
-        app.on_cleanup.append(lambda _: asking.close())
         return await self._ports.listen(app, dashboard.host, dashboard.port)
 
     async def stop(self) -> None:
@@ -300,6 +296,8 @@ class Application:
                     given_up,
                 )
             await self._broker.aclose()
+        # It stands back behind all that goes on, and may take a moment.
+        index = None if self._indexing is None else asyncio.create_task(self._indexing.stop())
         if self._sse is not None:
             await self._sse.close()
         upstreams = self._upstreams
@@ -310,8 +308,8 @@ class Application:
             await self._agents.aclose()
         if upstreams is not None:
             await upstreams.aclose()
-        if self._indexing is not None:
-            await self._indexing.stop()
+        if index is not None:
+            await index
         try:
             await self._notes.lifecycle(event="stopped")
         except JournalUnavailable as error:

@@ -1,6 +1,6 @@
 """What the audit's rows add up to: decisions, tools, agents, latencies, hours, money.
 
-Above: `helio.operator`. Below: `query` (filters), `reach`. Pure but for the connection it is given.
+Above: `asking`. Below: `query` (filters), `reach`. Pure but for the connection it is given.
 Only calls count (`record_kind` tool_call), unless a filter asks for another kind.
 """
 

@@ -1,6 +1,6 @@
 """Threads that stand back behind those that carry calls.
 
-Above: `index`, `helio.operator`. Below: the operating system.
+Above: `helio.operator`. Below: the operating system.
 """
 
 import os

@@ -1,7 +1,6 @@
 """One record's hash, found in the journal by its number.
 
-Above: `helio.operator`. Below: `segment`. Reads in pieces, and looks for the line without a loop in
-Python, so that calls go on meanwhile.
+Above: `asking`. Below: `segment`. Reads in pieces, and looks for the line without a loop in Python.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """Exports: rows of the audit, or of a budget's ledger, as JSON, CSV or Parquet, oldest first.
 
-Above: `helio.cli`, `helio.operator`. Below: `query`, `ledger`, `loader`, `lock`. `opened` reads the
+Above: `helio.cli`, `asking`. Below: `query`, `ledger`, `loader`, `lock`. `opened` reads the
 journal's files into an index of its own, because another process may hold the one beside them; so
 an export holds every call that was acknowledged before it began, whether Helio runs, was stopped,
 or was killed.

@@ -1,6 +1,6 @@
 """The latest rows, for those who watch: of every kind, without their bodies, newest first.
 
-Above: `helio.operator`. Below: `reach`. Pure but for the connection it is given. It asks the index
+Above: `asking`. Below: `reach`. Pure but for the connection it is given. It asks the index
 alone, not the archive, so that it is fast; what is archived is not the latest.
 
 A row is in the feed from the moment it is whole, so its place there is that of the record that made

@@ -1,8 +1,7 @@
 """The index: a DuckDB file beside the journal, filled by a thread in batches.
 
-Above: `helio.app` (starts and stops it), `helio.operator` (asks it). Below: `loader`. Nobody waits
-for it: when the file is locked, damaged or of another version, calls go on, and it is made anew
-from the journal, which is the truth.
+Above: `helio.audit.asking` (a process of its own). Below: `loader`. When the file is locked,
+damaged or of another version, it is made anew from the journal, which is the truth.
 """
 
 import logging
@@ -15,7 +14,6 @@ from typing import Final, Literal, NamedTuple
 import duckdb
 
 from helio.audit.archive import Archive
-from helio.audit.background import stand_back
 from helio.audit.loader import IndexOutdated, Loader
 from helio.audit.reach import learn, note, note_problem
 from helio.audit.segment import Position, segments
@@ -53,7 +51,8 @@ class Index:
 
     `settled` tells how far the journal may be read; `interval` is the pause between two looks, in
     seconds. `archive` is where sealed days are, if there are any: what is there belongs to the
-    answers, and no longer to the file.
+    answers, and no longer to the file. `anew`: the file is made anew, whatever it holds. `told`
+    hears every change of the status, in the index's thread.
     """
 
     def __init__(
@@ -63,11 +62,15 @@ class Index:
         *,
         archive: str | None = None,
         interval: float = _INTERVAL,
+        anew: bool = False,
+        told: Callable[[IndexStatus], None] = lambda _status: None,
     ) -> None:
         self._directory = directory
         self._path = directory / FILE
         self._settled = settled
         self._interval = interval
+        self._anew = anew
+        self._told = told
         self._last_question = -_QUIET
         self._location = archive
         self._archive: Archive | None = None
@@ -124,7 +127,8 @@ class Index:
             return self._connection.cursor()
 
     def _run(self) -> None:
-        stand_back()
+        if self._anew:
+            self._remove()
         pause = 0.0
         while not self._stopping:
             try:
@@ -150,14 +154,17 @@ class Index:
         self._look_at_archive = True
         if self._location is not None:
             note_problem(connection, f"the archive {self._location} is not read yet")
+            if "://" not in self._location:
+                # It is on this machine, and can be asked from the first moment on.
+                self._learn_archive(connection)
         oldest: list[int] = []
         while not self._stopping:
             target = self._settled()
             while not self._stopping and loader.step(target):
                 pass
+            self._set(IndexStatus("ready"))
             with self._changed:
                 self._loaded = target
-                self._status = IndexStatus("ready")
                 self._changed.notify_all()
             oldest, before = segments(self._directory)[:1], oldest
             if self._look_at_archive or oldest != before:
@@ -192,9 +199,14 @@ class Index:
     def _give_up(self, detail: str) -> None:
         with self._changed:
             connection, self._connection = self._connection, None
-            self._status = IndexStatus("unavailable", detail)
+        self._set(IndexStatus("unavailable", detail))
         if connection is not None:
             connection.close()
+
+    def _set(self, status: IndexStatus) -> None:
+        before, self._status = self._status, status
+        if status != before:
+            self._told(status)
 
     def _remove(self) -> None:
         for path in (self._path, self._path.with_suffix(".duckdb.wal")):

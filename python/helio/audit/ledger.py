@@ -1,6 +1,6 @@
 """A budget's ledger: every charge of a call that was forwarded, or may have been.
 
-Above: `export`, `helio.operator`, `helio.cli`. Below: `query` (filters), `loader` (the table). Pure
+Above: `export`, `asking`, `helio.cli`. Below: `query` (filters), `loader` (the table). Pure
 but for the connection it is given. The charges stand in the audit's column `budgets`; a call that
 is known not to have reached its upstream gave them back.
 """

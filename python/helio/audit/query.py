@@ -1,6 +1,6 @@
 """Questions about the past: filters, and the SQL they become.
 
-Above: `export`, `helio.operator`. Below: `record` (the columns), `reach` (the table). Pure but for
+Above: `export`, `asking`. Below: `record` (the columns), `reach` (the table). Pure but for
 the connection it is given. The filters are those of the operator API (product reference, "The
 operator port").
 """
@@ -21,7 +21,7 @@ from helio.errors import FilterError
 NAMES: Final = tuple(column.name for column in COLUMNS)
 
 _FETCH = 100
-"""Rows that are taken from DuckDB at a time: while they become Python's, calls wait."""
+"""Rows that are taken from DuckDB at a time: each may hold long bodies."""
 _COUNT = "SELECT count(*) FROM audit WHERE {condition}"
 _MOST_DIGITS = 18
 """Of a number: DuckDB's have 64 bits."""

@@ -1,7 +1,7 @@
 """What a path is asked, behind its `?`: names that are known, once each, and numbers.
 
 Above: `helio.operator.audit`, `ledger`, `approvals`. Below: `faults`. Pure. Filters of the audit
-are read by `helio.audit.query`, in a thread.
+are read by `helio.audit.query`, where they are asked.
 """
 
 from collections.abc import Mapping, Set

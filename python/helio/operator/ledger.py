@@ -1,24 +1,16 @@
 """`GET /api/budgets/{name}/events` and its export: what calls took from a budget.
 
-Above: `helio.app`. Below: `questions`, `audit` (filters), `helio.audit` (the index), which is
-imported in the threads that ask.
+Above: `helio.app`. Below: `questions`, `audit` (forms of exports).
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Final
+from typing import Final
 
 from aiohttp import web
 
-from helio.governance.feedback import exact
-from helio.operator.answers import json_answer
 from helio.operator.asked import once
-from helio.operator.audit import attached, export_format, filters_of, page_limit
-from helio.operator.faults import Refused
-from helio.operator.questions import Asking, in_pieces
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+from helio.operator.audit import attached, export_format
+from helio.operator.questions import Asking
 
 EVENTS: Final = "/api/budgets/{name}/events"
 
@@ -40,39 +32,19 @@ class Ledger:
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """`{"data": […], "total", "limit", "offset"}`, newest first."""
-        name = request.match_info["name"]
-        query = once(request.query)
-
-        def question(connection: "DuckDBPyConnection") -> dict[str, object]:
-            from helio.audit import ledger
-
-            filters = filters_of(query)
-            filters = replace(filters, limit=page_limit(filters))
-            total = ledger.count(connection, name, filters)
-            self._check(name, total)
-            rows = ledger.page(connection, name, filters)
-            data = [{**row, "amount": exact(str(row["amount"]))} for row in rows]
-            return {"data": data, "total": total, "limit": filters.limit, "offset": filters.offset}
-
-        return json_answer(await self._asking.thorough.ask(question))
+        asked = {**self._asked(request), "filters": once(request.query)}
+        return await self._asking.thorough.answer(request, "ledger", asked)
 
     async def _export(self, request: web.Request) -> web.StreamResponse:
         """All of them, oldest first, in the `format` of exports."""
-        name = request.match_info["name"]
         form, query = export_format(once(request.query))
+        return await self._asking.exports.answer(
+            request,
+            "ledger_export",
+            {**self._asked(request), "form": form, "filters": query},
+            headers=attached("helio-ledger", form),
+        )
 
-        def write(connection: "DuckDBPyConnection", out: IO[bytes]) -> None:
-            from helio.audit import export, ledger
-
-            filters = filters_of(query)
-            if name not in self._budgets():
-                self._check(name, ledger.count(connection, name, filters))
-            rows = ledger.charges(connection, name, filters)
-            export.write(in_pieces(rows), form, out, export.LEDGER)
-
-        return await self._asking.exports.stream(request, attached("helio-ledger", form), write)
-
-    def _check(self, name: str, charges: int) -> None:
-        """Raises `Refused` for a budget that neither is configured nor ever was charged."""
-        if not charges and name not in self._budgets():
-            raise Refused(404, "there is no budget of this name")
+    def _asked(self, request: web.Request) -> dict[str, object]:
+        name = request.match_info["name"]
+        return {"budget": name, "configured": name in self._budgets()}
