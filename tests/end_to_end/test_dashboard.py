@@ -290,6 +290,11 @@ def test_rules_have_their_hits_and_calls_are_tried(
     desk.page.get_by_role("link", name="Policy").click()
     row = desk.page.get_by_role("row").filter(has_text="no-mail")
     expect(row.get_by_role("cell").nth(4)).to_have_text("1")
+    picture = desk.page.get_by_role("img", name="The rules as a picture")
+    expect(picture).to_contain_text("input $.amount: { gt: 100 }")
+    expect(picture).to_contain_text("1 hit")
+    desk.page.get_by_text("The same as text").click()
+    expect(desk.page.get_by_text("rule 1: no-mail; tool: read_mail")).to_contain_text("then: deny")
     box = desk.page.get_by_role("textbox")
     box.fill('{"tool": "create_payment", "arguments": {"amount": "5000"}}')
     desk.page.get_by_role("button", name="Explain").click()
@@ -299,8 +304,16 @@ def test_rules_have_their_hits_and_calls_are_tried(
     box.fill("{")
     desk.page.get_by_role("button", name="Explain").click()
     expect(desk.page.get_by_role("alert")).to_contain_text("byte 1")
-    process.config.write_text(process.config.read_text().replace("no-mail", "no-mail-at-all"))
+    text = process.config.read_text()
+    process.config.write_text(text.replace("gt: 100", "gtt: 100"))
+    refused = desk.page.get_by_role("alert", name="The saved file has faults")
+    expect(refused).to_contain_text("unknown operator gtt")
+    expect(refused).to_contain_text("did you mean `gt`?")
+    never = "    - { name: never, match: { tool: read_mail }, action: deny }"
+    process.config.write_text(text.replace("no-mail", "no-mail-at-all") + never)
     expect(desk.page.get_by_role("row").filter(has_text="no-mail-at-all")).to_be_visible()
+    expect(refused).to_have_count(0)
+    desk.sees("2 findings about the loaded file")
 
 
 def test_a_tool_that_drifted_is_accepted(helio: HelioFactory, recorder: Recorder, sit: Sit) -> None:

@@ -17,6 +17,7 @@ from aiohttp import web
 from helio.app.approving import STATE, approvals
 from helio.app.archiving import Archiving
 from helio.app.doors import doors
+from helio.app.findings import Findings
 from helio.app.gauges import gauges
 from helio.app.governed import GovernedUpstreams
 from helio.app.identification import Agents
@@ -66,7 +67,7 @@ class Application:
     """One Helio.
 
     `made_secret` is the operator's secret if the configuration names none, `made_token` the SDK's
-    if nobody gave one: to be shown once.
+    if nobody gave one: to be shown once. `findings` are those of its file.
     `reception` answers agents once `start` returned; with `ports` False it is the only door, and
     nothing listens but the operator port, if `operator` says so. `tool_lock` is where a lock of the
     accepted tool definitions may be.
@@ -87,6 +88,7 @@ class Application:
         self._policy = ActivePolicy(policy)
         self._policy_loaded = clock.now()
         self._reload_error: str | None = None
+        self.findings = Findings()
         self._memory = Memory(config.session)
         self._seen = Seen()
         self._started = time.monotonic()
@@ -389,4 +391,5 @@ class Application:
         }
 
     def _policy_shown(self) -> Mapping[str, object]:
-        return policy_shown(self._policy, self._policy_loaded, self._reload_error, self._seen)
+        shown = policy_shown(self._policy, self._policy_loaded, self._reload_error, self._seen)
+        return {**shown, **self.findings.shown(self._redaction.redactor)}

@@ -20,6 +20,7 @@ from helio.operator.dashboard.serving import dashboard_routes
 from helio.operator.evidence import evidence_handler
 from helio.operator.explaining import PolicyExplaining
 from helio.operator.ledger import Ledger
+from helio.operator.picture import picture_route
 from helio.operator.questions import Asking
 from helio.operator.seen import Seen, adapters_route
 from helio.operator.tools import ToolsView
@@ -60,6 +61,7 @@ def routes(
     return [
         health_route(health),
         policy_route(shown_policy),
+        picture_route(policy),
         web.get("/api/limits", levels(limits_shown)),
         web.get("/api/budgets", levels(budgets_shown)),
         *AuditView(asking).routes(),

@@ -53,6 +53,7 @@ async def _reload(
             show(found)
             first = next(each for each in found.diagnostics if each.severity == "error")
             why = f"{first.file}:{first.span.line}:{first.span.column}: {first.message}"
+            application.findings.refuse(found)
             application.refuse_reload(why)
             logger.error("%s has faults; the rules stay as they were", path)
             continue
@@ -61,9 +62,11 @@ async def _reload(
         try:
             taken = application.reload(found.policy, found.config)
         except GraphError as error:
+            application.findings.refuse(found)
             application.refuse_reload(str(error))
             logger.error("%s cannot be evaluated; the rules stay as they were: %s", path, error)
             continue
+        application.findings.take(found)
         if taken:
             logger.info(
                 "loaded %d rules from %s, policy %s",

@@ -74,6 +74,8 @@ async def _serve(path: Path, graph: Path | None, console: Console) -> int:
     if graph is not None:
         policy = _load_graph(graph)
     application = Application(compiled.config, policy, tool_lock=path.with_name(FILE_NAME))
+    if graph is None:
+        application.findings.take(compiled)
     listeners = await application.start()
     settle_memory()
     _announce(application, listeners, policy, console)

@@ -79,6 +79,7 @@ async def _serve(
         return FINDINGS
     config = served.within(compiled.config)
     application, directory = await _start(config, compiled.policy, served, file, operator)
+    application.findings.take(compiled)
     reloading = None
     if file is not None and config.policies.hot_reload:
         reloading = reload_when_saved(file, load, loaded, compiled, application)

@@ -5,6 +5,8 @@ import { dayAndClock, text, words } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
 import { Badge, Empty, Facts, Failure, Field, useAsked } from "../parts.js";
 import { link } from "../router.js";
+import { Findings, Refused } from "./findings.js";
+import { Picture } from "./picture.js";
 
 const EXAMPLE = `{
   "tool": "create_payment",
@@ -23,14 +25,16 @@ export function Policy() {
   return html`
     <div class="page-head"><h1>Policy</h1></div>
     ${error && html`<${Failure} error=${error} again=${again} />`}
-    ${policy?.reload_error && html`<div class="notice notice-bad" role="alert"><p>The saved file has faults, so the policy below goes on: ${policy.reload_error}</p></div>`}
     ${policy && html`
+      <${Refused} policy=${policy} />
       <${Facts} of=${[
         ["Digest", html`<code class="hash">${policy.digest}</code>`],
         ["Loaded", dayAndClock(policy.loaded_at)],
       ]} />
       <h2 class="section">Rules</h2>
       <${Rules} policy=${policy} />
+      <${Findings} policy=${policy} />
+      <${Picture} policy=${policy} />
       <${Playground} />`}`;
 }
 

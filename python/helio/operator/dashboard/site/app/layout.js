@@ -1,0 +1,151 @@
+// Where the boxes and arrows of a policy's picture stand. Pure: `/api/policy/graph` in, places out.
+//
+// The way of a call leads down the middle, rule after rule. To the right of each rule stands what
+// becomes of the call, to the left what rules have to do with each other: tools that must have been
+// called, labels. Budgets, with what they count, stand below.
+
+/** @typedef {{id: string, kind: string, lines: string[], shadow: boolean, line: number | null}} Box */
+/** @typedef {{from: string, to: string, kind: string, text: string}} Arrow */
+/** @typedef {{id: string, kind: string, shadow: boolean, x: number, y: number, width: number, height: number,
+ *             lines: string[], title: string, rule: number | null}} Placed */
+/** @typedef {{kind: string, path: string, text: string, x: number, y: number}} Way */
+
+const LINE = 17;
+const PAD = 9;
+const GAP = 26;
+const COLUMNS = { left: { x: 0, width: 190 }, middle: { x: 260, width: 400 }, right: { x: 720, width: 250 } };
+const SIGN = 7.3;
+const MOST_LINES = 5;
+/** Rules that are drawn: a page with more of them is slow, and nobody reads it. */
+export const MOST_RULES = 200;
+const RIGHT_EDGE = COLUMNS.right.x + COLUMNS.right.width;
+
+/**
+ * @param {{boxes: Box[], arrows: Arrow[]}} drawing
+ * @returns {{boxes: Placed[], ways: Way[], left: number, width: number, height: number, leftOut: number}}
+ */
+export function laidOut({ boxes, arrows }) {
+  const rules = boxes.filter((box) => box.kind === "rule");
+  const page = new Page(boxes);
+  let before = page.place(boxes.find((box) => box.kind === "start"), "middle", 0);
+  for (const box of rules.slice(0, MOST_RULES)) before = page.rule(box, before, arrows.filter((each) => each.from === box.id));
+  const last = arrows.find((each) => each.kind === "next" && each.from === before.id);
+  if (last && rules.length <= MOST_RULES) page.otherwise(last, before);
+  page.related(arrows.filter((each) => ["calls", "needs", "puts", "asks"].includes(each.kind)));
+  page.budgets(arrows.filter((each) => each.kind === "feeds"));
+  const left = Math.min(...page.placed.map((box) => box.x));
+  return { boxes: page.placed, ways: page.ways, left, width: RIGHT_EDGE - left, height: page.bottom, leftOut: Math.max(0, rules.length - MOST_RULES) };
+}
+
+class Page {
+  /** @param {Box[]} boxes */
+  constructor(boxes) {
+    this.known = new Map(boxes.map((box) => [box.id, box]));
+    /** @type {Placed[]} */
+    this.placed = [];
+    /** @type {Way[]} */
+    this.ways = [];
+    this.bottom = 0;
+  }
+
+  /**
+   * @param {Box} box
+   * @param {keyof typeof COLUMNS} column
+   * @param {number} y
+   * @param {string[]} [more] lines below its own
+   */
+  place(box, column, y, more = []) {
+    const { x, width } = COLUMNS[column];
+    const lines = [...box.lines, ...more].flatMap((line) => folded(line, Math.floor((width - 2 * PAD) / SIGN)));
+    const height = lines.length * LINE + 2 * PAD - 4;
+    const number = box.kind === "rule" ? Number(box.id.slice("rule".length)) : null;
+    const placed = { ...box, x, y, width, height, lines, title: [...box.lines, ...more].join("\n"), rule: number };
+    this.placed.push(placed);
+    this.bottom = Math.max(this.bottom, y + height);
+    return placed;
+  }
+
+  /** @param {Box} box @param {Placed} before @param {Arrow[]} leaving */
+  rule(box, before, leaving) {
+    const placed = this.place(box, "middle", this.bottom + GAP);
+    this.down(before, placed, before.kind === "start" ? "" : "else");
+    let y = placed.y;
+    for (const arrow of leaving.filter((each) => each.kind === "decides")) {
+      const outcome = this.place(this.known.get(arrow.to), "right", y, arrow.text ? [arrow.text] : []);
+      const from = Math.min(y + LINE, placed.y + placed.height - PAD);
+      this.across("decides", placed.x + placed.width, from, outcome.x, y + LINE);
+      y = outcome.y + outcome.height + PAD;
+    }
+    return placed;
+  }
+
+  /** @param {Arrow} arrow what becomes of calls that no rule decides @param {Placed} before */
+  otherwise(arrow, before) {
+    const placed = this.place(this.known.get(arrow.to), "middle", this.bottom + GAP);
+    this.down(before, placed, arrow.text);
+  }
+
+  /** @param {Placed} from @param {Placed} to @param {string} text */
+  down(from, to, text) {
+    const x = COLUMNS.middle.x + 40;
+    const [start, end] = [from.y + from.height, to.y];
+    this.ways.push({ kind: "next", path: `M${x} ${start}V${end - 1}`, text, x: x + 10, y: end - GAP / 2 + 4 });
+  }
+
+  /** @param {string} kind @param {number} x @param {number} y @param {number} toX @param {number} toY @param {string} [text] */
+  across(kind, x, y, toX, toY, text = "") {
+    const bend = (toX - x) / 2;
+    this.ways.push({ kind, path: `M${x} ${y}C${x + bend} ${y} ${toX - bend} ${toY} ${toX} ${toY}`, text, x: x + bend, y: (y + toY) / 2 });
+  }
+
+  /** Tools and labels, each as near to its rules as there is room. @param {Arrow[]} arrows */
+  related(arrows) {
+    const at = new Map(this.placed.filter((each) => each.kind === "rule").map((each) => [each.id, each]));
+    const drawn = arrows.map((each) => (at.has(each.to) ? { ...each, rule: each.to, other: each.from } : { ...each, rule: each.from, other: each.to }));
+    const shown = drawn.filter((each) => at.has(each.rule));
+    const others = Map.groupBy(shown, (each) => each.other);
+    const wished = [...others].map(([id, all]) => ({ id, all, y: Math.min(...all.map((each) => at.get(each.rule).y)) }));
+    let free = 0;
+    for (const { id, all, y } of wished.sort((one, other) => one.y - other.y)) {
+      const box = this.place(this.known.get(id), "left", Math.max(y, free));
+      free = box.y + box.height + PAD;
+      all.forEach((each, number) => this.relation(each, box, at.get(each.rule), number));
+    }
+  }
+
+  /** @param {Arrow} arrow @param {Placed} other @param {Placed} rule @param {number} number */
+  relation(arrow, other, rule, number) {
+    const [x, y] = [other.x + other.width, other.y + other.height / 2];
+    const ruleY = rule.y + Math.min(rule.height - PAD, LINE * (1 + (number % 3)));
+    if (arrow.to === rule.id) this.across(arrow.kind, x, y, rule.x, ruleY);
+    else this.across(arrow.kind, rule.x, ruleY, x, y);
+  }
+
+  /** @param {Arrow[]} arrows from what is counted to the budget that it is counted in */
+  budgets(arrows) {
+    for (const [id, feeding] of Map.groupBy(arrows, (each) => each.to)) {
+      const budget = this.place(this.known.get(id), "right", this.bottom + GAP);
+      let y = budget.y;
+      for (const arrow of feeding) {
+        const source = this.place(this.known.get(arrow.from), "middle", y, [`counts ${arrow.text}`]);
+        const middle = source.y + source.height / 2;
+        this.across("feeds", source.x + source.width, middle, budget.x, Math.min(middle, budget.y + budget.height - PAD));
+        y = source.y + source.height + PAD;
+      }
+    }
+  }
+}
+
+/** A line as so many as it takes. @param {string} line @param {number} columns */
+function folded(line, columns) {
+  const found = [];
+  let rest = line;
+  while (rest.length > columns && found.length < MOST_LINES - 1) {
+    const space = rest.lastIndexOf(" ", columns);
+    const end = space > columns / 2 ? space : columns;
+    found.push(rest.slice(0, end));
+    rest = rest.slice(end).trimStart();
+  }
+  found.push(rest.length > columns ? `${rest.slice(0, columns - 1)}…` : rest);
+  return found;
+}
