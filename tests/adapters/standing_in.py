@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,13 @@ class Port:
     body: Any = None
     later: list[Any] = field(default_factory=list)
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
+
+    def wait_for(self, path: str) -> None:
+        """Returns when something at this path was asked."""
+        deadline = time.monotonic() + 20
+        while not any(asked == path for asked, _, _ in self.asked):
+            assert time.monotonic() < deadline, f"nobody asked {path}"
+            time.sleep(0.01)
 
 
 @contextmanager

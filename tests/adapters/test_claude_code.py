@@ -123,7 +123,8 @@ def test_a_person_is_not_waited_for_longer_than_may_be(port: Port, tmp_path: Pat
     reply = impatient.reply(json.dumps(EVENT))
     said = json.loads(reply.out)["hookSpecificOutput"]["permissionDecisionReason"]
     assert "A person has to approve this call" in said
-    assert len(port.asked) == 1
+    assert [path for path, _, _ in port.asked] == ["/evaluate", "/audit"]
+    assert port.asked[1][2] == {"evaluation_id": "e3", "status": "not_executed"}
 
 
 @pytest.mark.parametrize(

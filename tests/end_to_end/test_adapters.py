@@ -186,6 +186,13 @@ def test_a_person_is_asked_and_the_evaluation_goes_on(adapter: Adapter) -> None:
         f"/approval/{ticket}/resolve", {"decision": "deny", "resolved_by": "Ada", "reason": "no"}
     )
     assert (found["decision"], found["reason"]) == ("deny", "approval_denied")
+    assert found["feedback"]["message"] == "HELIO_ADAPTER_TOKEN: Ada denied this call: no"
+    later = adapter.get(f"/approval/{ticket}")
+    assert later == found
+    assert (later["evaluation_id"], later["approval"]["status"]) == (
+        denied["evaluation_id"],
+        "denied",
+    )
     (row,) = [row for row in adapter.process.calls() if row["id"] == asked["evaluation_id"]]
     assert row["approved_by"] == "HELIO_ADAPTER_TOKEN: Ada"
 
@@ -205,6 +212,34 @@ def test_an_approval_that_is_not_waited_for_is_for_the_same_call_again(
     assert [adapter.runs("wire", {"amount": 5}) for _ in range(2)] == ["allow", "require_approval"]
     theirs = ask(adapter.process, "wire", {"amount": 5}).blocked["ticket_id"]
     assert adapter.post(f"/approval/{theirs}/resolve", resolution)[0] == 404
+
+
+def test_who_waits_no_more_gets_the_approval_with_the_same_call_again(adapter: Adapter) -> None:
+    asked = adapter.evaluate("wire", {"amount": 5})
+    ticket = asked["approval"]["ticket_id"]
+    assert adapter.report(asked)[0] == 409
+    assert [adapter.report(asked, "not_executed")[0] for _ in range(2)] == [201, 200]
+    left = adapter.get(f"/approval/{ticket}")
+    assert (left["reason"], left["approval"]["status"]) == ("client_disconnected", "pending")
+    resolution = {"decision": "approve", "resolved_by": "Ada"}
+    assert adapter.post(f"/approval/{ticket}/resolve", resolution)[0] == 200
+    assert [adapter.runs("wire", {"amount": 5}) for _ in range(2)] == ["allow", "require_approval"]
+
+
+def test_an_approval_that_nobody_fetches_stays_charged(
+    helio: HelioFactory, recorder: Recorder
+) -> None:
+    text = POLICIES.replace("{ tool: buy }", "{ tool: '{buy,wire}' }")
+    text = f"{text}\nsdk: {{ port: '${{HELIO_TEST_SDK_PORT}}', evaluation_ttl: 100ms }}\n"
+    adapter = Adapter(helio(text, upstream=recorder.url, environment=TOKENS))
+    asked = adapter.evaluate("wire", {"amount": 600})
+    resolution = {"decision": "approve", "resolved_by": "Ada"}
+    ticket = asked["approval"]["ticket_id"]
+    assert adapter.post(f"/approval/{ticket}/resolve", resolution)[0] == 200
+    expired = ("--record-kind", "evaluation_expired")
+    wait("the expiry", adapter.process, lambda: bool(adapter.process.export(*expired)))
+    assert adapter.report(asked, "not_executed")[1]["reason"] == "expired"
+    assert adapter.runs("buy", {"amount": 600}) == "budget_exceeded"
 
 
 def test_the_request_of_the_page_is_answered_so(adapter: Adapter) -> None:

@@ -142,7 +142,7 @@ async def test_a_person_is_asked(client: Client) -> None:
     asked = asyncio.create_task(asyncio.to_thread(client.before, "WebFetch", fetching))
     (ticket,) = await people.waiting()
     assert people.deny(ticket, "not that page") == 200
-    assert "denied" in str(await asked)
+    assert "ann denied this call: not that page" in str(await asked)
     approved, denied = client.helio.calls()
     assert (approved["approval_status"], approved["approved_by"]) == ("approved", "ann")
     assert (denied["approval_status"], denied["block_reason"]) == ("denied", "approval_denied")

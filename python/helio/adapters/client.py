@@ -5,8 +5,10 @@ answer raises `HelioError`: who asks must not make the call then.
 """
 
 import json
+import logging
 import os
 import time
+from threading import Event
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -23,6 +25,7 @@ LONGEST_WAIT = 330.0
 _PAUSE = 0.5
 
 Status = Literal["success", "error", "not_executed"]
+logger = logging.getLogger(__name__)
 
 
 class AdapterClient:
@@ -40,21 +43,31 @@ class AdapterClient:
         """What Helio decides about a call. Raises `HelioError` when there is no decision."""
         return self._evaluation(self._send("POST", "/evaluate", call.as_body()))
 
-    def decide(self, call: Call, wait: float = LONGEST_WAIT) -> Evaluation:
+    def decide(
+        self, call: Call, wait: float = LONGEST_WAIT, given_up: Event | None = None
+    ) -> Evaluation:
         """What Helio decides in the end: a call that is held while a person is asked is waited for,
-        at most `wait` seconds. Raises `HelioError`.
+        at most `wait` seconds, or until it is `given_up`. Helio is told when nobody waits any more:
+        an approval that comes later is for the same call when it is asked about again. Raises
+        `HelioError`.
         """
-        evaluation, until = self.evaluate(call), time.monotonic() + wait
-        while (ticket := evaluation.ticket) is not None and time.monotonic() < until:
-            time.sleep(min(_PAUSE, wait))
-            answer = self._send("GET", f"/approval/{quote(ticket, '')}")
-            over = isinstance(answer.body, dict) and "decision" not in answer.body
-            evaluation = evaluation.ended(answer.body) if over else self._evaluation(answer)
+        evaluation = self.evaluate(call)
+        if evaluation.ticket is None:
+            return evaluation
+        try:
+            evaluation = self._decided(evaluation, wait, given_up or Event())
+        except BaseException:
+            self._leave(evaluation)
+            raise
+        if evaluation.ticket is not None:
+            self._leave(evaluation)
         return evaluation
 
-    def require(self, call: Call, wait: float = LONGEST_WAIT) -> Evaluation:
+    def require(
+        self, call: Call, wait: float = LONGEST_WAIT, given_up: Event | None = None
+    ) -> Evaluation:
         """The decision, if the call may be made. Raises `Blocked` if not, and `HelioError`."""
-        evaluation = self.decide(call, wait)
+        evaluation = self.decide(call, wait, given_up)
         if not evaluation.allowed:
             raise Blocked(evaluation.text, evaluation)
         return evaluation
@@ -83,6 +96,25 @@ class AdapterClient:
     def close(self) -> None:
         """Closes the connections. The client may be used again."""
         self._connections.close()
+
+    def _decided(self, evaluation: Evaluation, wait: float, given_up: Event) -> Evaluation:
+        """Asks again and again what became of a call that is held."""
+        until = time.monotonic() + wait
+        while (ticket := evaluation.ticket) is not None and time.monotonic() < until:
+            if given_up.wait(min(_PAUSE, wait)):
+                break
+            answer = self._send("GET", f"/approval/{quote(ticket, '')}")
+            over = isinstance(answer.body, dict) and "decision" not in answer.body
+            evaluation = evaluation.ended(answer.body) if over else self._evaluation(answer)
+        return evaluation
+
+    def _leave(self, evaluation: Evaluation) -> None:
+        """Nobody waits for this call any more. Where Helio cannot be told, an approval that comes
+        later is used up by it."""
+        try:
+            self.audit(evaluation.evaluation_id, "not_executed")
+        except HelioError as error:
+            logger.warning("Helio was not told that nobody waits for a call: %s", error)
 
     @staticmethod
     def _evaluation(answer: Answer) -> Evaluation:

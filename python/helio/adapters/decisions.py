@@ -104,6 +104,12 @@ class Blocked(Exception):
         super().__init__(text)
         self.evaluation = evaluation
 
+    @property
+    def retry_allowed(self) -> bool:
+        """Whether the very same call can succeed later."""
+        feedback = {} if self.evaluation is None else self.evaluation.body.get("feedback")
+        return bool((feedback or {}).get("retry_allowed", True))
+
     @classmethod
     def undecided(cls, error: Exception) -> "Blocked":
         """A call about which nothing could be decided."""

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from threading import Event
 from typing import Any, TypeVar
 
 from helio.adapters.client import LONGEST_WAIT, AdapterClient, Status
@@ -77,8 +78,8 @@ class Governor:
         function: Callable[[], Awaitable[Result]],
         told: Callable[[Result], object] = as_json,
     ) -> Result:
-        """The same for a coroutine."""
-        evaluation = await asyncio.to_thread(self._begin, tool, arguments)
+        """The same for a coroutine. Cancelled while Helio is asked, the call is given up."""
+        evaluation = await self._begin_beside(tool, arguments)
         began = time.monotonic()
         try:
             result = await function()
@@ -88,7 +89,26 @@ class Governor:
         await asyncio.to_thread(self._end, evaluation, "success", began, result=told(result))
         return result
 
-    def _begin(self, tool: str, arguments: Mapping[str, Any]) -> Evaluation:
+    async def _begin_beside(self, tool: str, arguments: Mapping[str, Any]) -> Evaluation:
+        """Asks in a thread. It cannot be cancelled, so it ends the evaluation of a call that nobody
+        will make."""
+        given_up = Event()
+
+        def asked() -> Evaluation:
+            evaluation = self._begin(tool, arguments, given_up)
+            if given_up.is_set():
+                self._end(evaluation, "not_executed")
+            return evaluation
+
+        try:
+            return await asyncio.to_thread(asked)
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
+
+    def _begin(
+        self, tool: str, arguments: Mapping[str, Any], given_up: Event | None = None
+    ) -> Evaluation:
         call = Call(
             self.origin,
             tool,
@@ -98,7 +118,7 @@ class Governor:
             metadata=self.metadata,
         )
         try:
-            return self.client.require(call, self.wait)
+            return self.client.require(call, self.wait, given_up)
         except HelioError as error:
             raise Blocked.undecided(error) from error
 
@@ -106,7 +126,7 @@ class Governor:
         self,
         evaluation: Evaluation,
         status: Status,
-        began: float,
+        began: float | None = None,
         *,
         result: object = None,
         error: str | None = None,
@@ -114,7 +134,7 @@ class Governor:
         """Tells how it ended. What was done is done: an end that cannot be told is logged, and
         Helio records that the evaluation expired.
         """
-        took = (time.monotonic() - began) * 1000
+        took = None if began is None else (time.monotonic() - began) * 1000
         try:
             self.client.audit(
                 evaluation.evaluation_id, status, result=result, error=error, duration_ms=took

@@ -7,18 +7,26 @@ Above: programs. Below: `governing`. Needs `helio[openai-agents]`.
 """
 
 import json
+import logging
 from dataclasses import replace
 from typing import Any
 
-from agents.tool import FunctionTool
+from agents.tool import (
+    FunctionTool,
+    set_function_tool_failure_error_function,
+    with_function_tool_failure_error_handler,
+)
 
 from helio.adapters.decisions import Blocked
 from helio.adapters.governing import Governor
 
+logger = logging.getLogger(__name__)
+
 
 def governed(tool: FunctionTool, governor: Governor) -> FunctionTool:
-    """The tool, governed; for a blocked call it gives Helio's text."""
-    invoke = tool.on_invoke_tool
+    """The tool, governed; for a blocked call it gives Helio's text. A failure is told to Helio as
+    one, and then becomes what the tool makes of its failures."""
+    raising = set_function_tool_failure_error_function(replace(tool), None)
 
     async def invoked(context: Any, given: str) -> Any:
         try:
@@ -28,8 +36,20 @@ def governed(tool: FunctionTool, governor: Governor) -> FunctionTool:
         if not isinstance(arguments, dict):
             return "Blocked: the arguments are no JSON object"
         try:
-            return await governor.run_async(tool.name, arguments, lambda: invoke(context, given))
+            return await governor.run_async(
+                tool.name, arguments, lambda: raising.on_invoke_tool(context, given)
+            )
         except Blocked as blocked:
             return str(blocked)
 
+    # What was made by `function_tool` turns failures into texts; anything else raises, or has its
+    # own way.
+    if hasattr(tool.on_invoke_tool, "__agents_bind_function_tool__"):
+        return replace(
+            tool, on_invoke_tool=with_function_tool_failure_error_handler(invoked, _failed)
+        )
     return replace(tool, on_invoke_tool=invoked)
+
+
+def _failed(tool: FunctionTool, error: Exception, _given: str) -> None:
+    logger.debug("tool %s failed, and its model is told: %s", tool.name, error)

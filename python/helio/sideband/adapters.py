@@ -144,7 +144,12 @@ class AdaptersView:
     def _standing(self, ticket_id: str, evaluation: Evaluation | None) -> web.Response:
         """What is known of a ticket now: of the evaluation that waits for it, and how it stands."""
         ticket = self._ticket(ticket_id)
-        told = {} if evaluation is None else _told(evaluation)
+        told: Mapping[str, object] = {}
+        refused = self.evaluations.refused(ticket_id)
+        if evaluation is not None:
+            told = _told(evaluation)
+        elif refused is not None:
+            told = {"evaluation_id": refused[0], **_refused(orjson.loads(refused[1]))}
         return _answer({**told, "approval": _ticket_told(ticket)}, 200)
 
     def _ticket(self, ticket_id: str) -> Ticket:

@@ -29,6 +29,8 @@ MOST_OPEN: Final = 10_000
 """Evaluations that wait for their report; more are refused."""
 _MOST_CLOSED: Final = 10_000
 """Reports that are remembered, so that one sent again is known; the oldest are forgotten."""
+_MOST_REFUSED: Final = 1_000
+"""Refusals after a person was asked that are remembered, for adapters that ask a little later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Evaluation:
     """One call, as `helio.runtime.exchange.Exchange`. `ttl` is in seconds.
 
     `decided`: there is something to say, a verdict or a ticket. `settled`: it is the verdict; then
-    the call may run (`allowed`), or `refusal` says why not. `ticket` is what a person is asked.
+    the call may run (`allowed`), or `refusal` says why not. `ticket` is what a person is asked,
+    `asked` are all that were.
     """
 
     def __init__(
@@ -66,10 +69,15 @@ class Evaluation:
         self.settled = asyncio.Event()
         self._ttl = ttl
         self._tickets = tickets
-        self._asked: list[str] = []
+        self.asked: list[str] = []
         self._moved = asyncio.Event()
         self._report: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
         self.expired = False
+
+    def takes(self, report: Report) -> bool:
+        """Whether this can have come of the call as it stands."""
+        is_held = self.ticket is not None and not self.settled.is_set()
+        return self.allowed or (is_held and report.status == "not_executed")
 
     def report(self, report: Report) -> None:
         """What came of the call, once."""
@@ -99,13 +107,17 @@ class Evaluation:
     async def hold(
         self, ticket: Ticket, resolved: asyncio.Future[Ticket]
     ) -> Literal["resolved", "gone", "cancelled"]:
-        """Waits for the ticket; the adapter is told of it meanwhile, and asks again."""
+        """Waits for the ticket; the adapter is told of it meanwhile, and asks again. It is gone
+        when it reports that it will not make the call."""
         self.ticket = ticket
-        self._asked.append(ticket.id)
+        self.asked.append(ticket.id)
         self._tickets[ticket.id] = self
         self.decided.set()
         self._moved.set()
-        self.ticket = await asyncio.shield(resolved)
+        await asyncio.wait((resolved, self._report), return_when=asyncio.FIRST_COMPLETED)
+        if not resolved.done():
+            return "gone"
+        self.ticket = resolved.result()
         return "resolved"
 
     async def moved_on(self, ticket_id: str) -> None:
@@ -131,7 +143,7 @@ class Evaluation:
 
     def forget(self) -> None:
         """It is over: its tickets are nobody's."""
-        for ticket_id in self._asked:
+        for ticket_id in self.asked:
             self._tickets.pop(ticket_id, None)
 
 
@@ -154,6 +166,7 @@ class Evaluations:
         self._open: dict[str, tuple[Evaluation, asyncio.Task[None]]] = {}
         self._closed: OrderedDict[str, bytes | None] = OrderedDict()
         self._tickets: dict[str, Evaluation] = {}
+        self._refused: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
         self._closing = False
 
     def __len__(self) -> int:
@@ -179,15 +192,21 @@ class Evaluations:
         """The open evaluation that a person is asked about by this ticket."""
         return self._tickets.get(ticket_id)
 
+    def refused(self, ticket_id: str) -> tuple[str, bytes] | None:
+        """The evaluation that a person was asked about by this ticket, and the refusal that it
+        ended with; None where it did not, or where that is forgotten."""
+        return self._refused.get(ticket_id)
+
     async def report(self, call_id: str, report: Report) -> bool:
-        """Keeps what came of a call; False when it is known already.
+        """Keeps what came of a call; False when it is known already. A call about which a person is
+        asked can only be given up.
 
         Raises `Refused` for an unknown evaluation (404), and (409) for one that was reported
         otherwise, that expired, or whose call may not run.
         """
         entry = self._open.get(call_id)
         digest = report.digest()
-        if entry is not None and entry[0].allowed and call_id not in self._closed:
+        if entry is not None and entry[0].takes(report) and call_id not in self._closed:
             evaluation, task = entry
             self._remember(call_id, digest)
             evaluation.report(report)
@@ -221,6 +240,8 @@ class Evaluations:
             if evaluation.expired:
                 self._remember(received.call_id, None)
                 self._note_expired(received)
+            if evaluation.refusal is not None:
+                self._remember_refusal(evaluation, evaluation.refusal)
             evaluation.forget()
             del self._open[received.call_id]
             evaluation.end()
@@ -229,6 +250,12 @@ class Evaluations:
         self._closed[call_id] = digest
         if len(self._closed) > _MOST_CLOSED:
             self._closed.popitem(last=False)
+
+    def _remember_refusal(self, evaluation: Evaluation, refusal: bytes) -> None:
+        for ticket_id in evaluation.asked:
+            self._refused[ticket_id] = (evaluation.call_id, refusal)
+            if len(self._refused) > _MOST_REFUSED:
+                self._refused.popitem(last=False)
 
 
 def _conflict(reason: str, text: str) -> Refused:

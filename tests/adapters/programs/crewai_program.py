@@ -1,6 +1,7 @@
 """Tools of a crew, governed: `crewai_program.py URL SESSION`."""
 
 from crewai.tools import tool
+from crewai.tools.tool_failure import ToolFailure
 from shop import ORIGIN, delete_order, lookup_order, refund_order
 from turns import URL, governor, say, turns
 
@@ -15,9 +16,11 @@ def main() -> None:
     say({"tools": list(tools)})
     for name, arguments in turns():
         try:
-            say({"told": str(tools[name].run(**arguments)), "error": None})
+            result = tools[name].run(**arguments)
+            failed = isinstance(result, ToolFailure)
+            say({"told": result.as_agent_message() if failed else result, "error": failed})
         except ValueError as error:
-            say({"told": str(error), "error": None})
+            say({"told": str(error), "error": True})
 
 
 main()
