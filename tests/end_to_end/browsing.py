@@ -4,7 +4,7 @@ its own."""
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
@@ -109,3 +109,7 @@ class Desk:
         """Closes the window, which must have had nothing to complain of."""
         self.context.close()
         assert self.complaints == []
+
+
+Sit = Callable[..., Desk]
+"""Opens a window before a Helio."""

@@ -1,10 +1,14 @@
 """Fixtures for tests with whole processes."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
+from end_to_end.browsing import Desk, Sit, running_browser
 from end_to_end.recording import Recorder
+from processes import HelioProcess
 
 
 @pytest.fixture
@@ -13,3 +17,24 @@ def recorder() -> Iterator[Recorder]:
     upstream = Recorder()
     yield upstream
     upstream.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for all tests of a file."""
+    with running_browser() as found:
+        yield found
+
+
+@pytest.fixture
+def sit(browser: Browser) -> Iterator[Sit]:
+    """Opens windows, and closes them."""
+    desks: list[Desk] = []
+
+    def open_desk(process: HelioProcess, **how: Any) -> Desk:
+        desks.append(Desk(browser, process, **how))
+        return desks[-1]
+
+    yield open_desk
+    for desk in desks:
+        desk.close()

@@ -1,17 +1,15 @@
 """The dashboard in a real browser, before a Helio with real traffic."""
 
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from end_to_end.browsing import Desk, running_browser
+from end_to_end.browsing import Sit
 from end_to_end.people import People
 from end_to_end.recording import TOOLS, Recorder
 from end_to_end.wire import Reply, call
-from processes import HelioFactory, HelioProcess
+from processes import HelioFactory
 
 pytestmark = pytest.mark.end_to_end
 
@@ -32,31 +30,7 @@ budgets:
   - { name: payments, limit: 100, currency: EUR, window: 24h,
       contributors: [{ match: { tool: create_payment }, field: amount }] }
 """
-DRIFTING = "policies: { tool_revalidation: { interval: 200ms } }\n"
 MARKUP = "<img src=x onerror=alert(1)><script>alert(2)</script>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as found:
-        yield found
-
-
-@pytest.fixture
-def sit(browser: Browser) -> Iterator[Callable[..., Desk]]:
-    """Opens windows, and closes them."""
-    desks: list[Desk] = []
-
-    def open_desk(process: HelioProcess, **how: Any) -> Desk:
-        desks.append(Desk(browser, process, **how))
-        return desks[-1]
-
-    yield open_desk
-    for desk in desks:
-        desk.close()
-
-
-Sit = Callable[..., Desk]
 
 
 def test_only_who_knows_the_secret_gets_in_and_out_is_out(
@@ -280,59 +254,6 @@ def test_limits_fill_and_budgets_are_charged_while_one_looks(
     expect(desk.page.get_by_role("heading", name="create_payment")).to_be_visible()
 
 
-def test_rules_have_their_hits_and_calls_are_tried(
-    helio: HelioFactory, recorder: Recorder, sit: Sit
-) -> None:
-    process = helio(RULES, upstream=recorder.url).wait_for_index()
-    call(process.mcp_url, "read_mail")
-    desk = sit(process)
-    desk.sign_in()
-    desk.page.get_by_role("link", name="Policy").click()
-    row = desk.page.get_by_role("row").filter(has_text="no-mail")
-    expect(row.get_by_role("cell").nth(4)).to_have_text("1")
-    picture = desk.page.get_by_role("img", name="The rules as a picture")
-    expect(picture).to_contain_text("input $.amount: { gt: 100 }")
-    expect(picture).to_contain_text("1 hit")
-    desk.page.get_by_text("The same as text").click()
-    expect(desk.page.get_by_text("rule 1: no-mail; tool: read_mail")).to_contain_text("then: deny")
-    box = desk.page.get_by_role("textbox")
-    box.fill('{"tool": "create_payment", "arguments": {"amount": "5000"}}')
-    desk.page.get_by_role("button", name="Explain").click()
-    told = desk.page.get_by_role("article")
-    expect(told).to_contain_text("indeterminate")
-    expect(told).to_contain_text("input $.amount: { gt: 100 }")
-    box.fill("{")
-    desk.page.get_by_role("button", name="Explain").click()
-    expect(desk.page.get_by_role("alert")).to_contain_text("byte 1")
-    text = process.config.read_text()
-    process.config.write_text(text.replace("gt: 100", "gtt: 100"))
-    refused = desk.page.get_by_role("alert", name="The saved file has faults")
-    expect(refused).to_contain_text("unknown operator gtt")
-    expect(refused).to_contain_text("did you mean `gt`?")
-    never = "    - { name: never, match: { tool: read_mail }, action: deny }"
-    process.config.write_text(text.replace("no-mail", "no-mail-at-all") + never)
-    expect(desk.page.get_by_role("row").filter(has_text="no-mail-at-all")).to_be_visible()
-    expect(refused).to_have_count(0)
-    desk.sees("2 findings about the loaded file")
-
-
-def test_a_tool_that_drifted_is_accepted(helio: HelioFactory, recorder: Recorder, sit: Sit) -> None:
-    process = helio(DRIFTING, upstream=recorder.url)
-    desk = sit(process)
-    desk.sign_in()
-    desk.page.get_by_role("link", name="Tools").click()
-    row = desk.page.get_by_role("row").filter(has_text="create_payment")
-    expect(row).to_contain_text("accepted")
-    recorder.tools = [TOOLS[0] | {"description": "other"}, *TOOLS[1:]]
-    expect(row).to_contain_text("description")
-    desk.sees("1 tool is not what was accepted.")
-    row.get_by_role("button", name="Accept").click()
-    dialog = desk.page.get_by_role("dialog")
-    dialog.get_by_role("button", name="Accept").click()
-    expect(row).to_contain_text("accepted")
-    assert call(process.mcp_url, "create_payment").blocked is None
-
-
 def test_markup_is_text_wherever_it_is_shown(
     helio: HelioFactory, recorder: Recorder, sit: Sit
 ) -> None:
@@ -353,7 +274,7 @@ def test_markup_is_text_wherever_it_is_shown(
     desk.open("#/tools")
     desk.sees(MARKUP)
     desk.open("#/policy")
-    desk.page.get_by_role("textbox").fill(f'{{"tool": "{MARKUP}"}}')
+    desk.page.get_by_label("A call, as helio explain takes it").fill(f'{{"tool": "{MARKUP}"}}')
     desk.page.get_by_role("button", name="Explain").click()
     desk.page.get_by_role("article").get_by_text(MARKUP).wait_for()
     assert desk.page.locator("main img, main script").count() == 0

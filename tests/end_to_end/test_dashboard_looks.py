@@ -3,14 +3,13 @@ cannot see or point, nothing beyond the edge. With `HELIO_SCREENSHOTS=1` the pic
 docs/dashboard.md are taken anew, with a directory's name all of them, there."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
-from end_to_end.browsing import Desk, Theme, running_browser
+from end_to_end.browsing import Desk, Theme
 from end_to_end.recording import Recorder
 from end_to_end.wire import call
 from peers import NODE_MODULES
@@ -48,12 +47,6 @@ PAGES = {
 """What each of them shows once it is drawn."""
 WIDTHS = (1280, 768, 360)
 THEMES: tuple[Theme, ...] = ("light", "dark")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as found:
-        yield found
 
 
 def traffic(process: HelioProcess) -> str:

@@ -30,6 +30,7 @@ from helio.app.policy_view import policy_shown
 from helio.app.ports import Listeners, Ports
 from helio.app.reaching import Reach
 from helio.app.redaction import Redaction, made_secret
+from helio.app.replaying import Replaying
 from helio.app.sideband import Sideband
 from helio.app.tool_lock import ToolLockFile
 from helio.app.watching import watch
@@ -43,6 +44,7 @@ from helio.operator.access import Access
 from helio.operator.api import application
 from helio.operator.approvals import ApprovalsView
 from helio.operator.questions import Asking
+from helio.operator.replaying import replay_route
 from helio.operator.seen import Seen
 from helio.pipeline.governance import ActivePolicy
 from helio.pipeline.histories import histories, identities
@@ -272,7 +274,9 @@ class Application:
             seen=self._seen,
         )
         tickets = ApprovalsView(self._broker, access)
-        app = application(access, [*served, *tickets.routes(), *more])
+        tried = Replaying(self._config.audit.path, self.findings, self._redaction.redactor)
+        replay = replay_route(tried.judge)
+        app = application(access, [*served, *tickets.routes(), replay, *more])
         watch(
             app,
             access,

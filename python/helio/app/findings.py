@@ -4,6 +4,7 @@ Above: `helio.cli`, which reads the file; `helio.app.policy_view`, which shows i
 `helio.diagnostics`. Pure.
 """
 
+from pathlib import Path
 from typing import Any, Final
 
 from helio.diagnostics.rendering import plain_text
@@ -21,15 +22,19 @@ class Findings:
 
     Each is `{code, severity, message, hint, path, line, column, text}`; `text` is the finding as
     `helio compile` shows it, with the lines of the file that it is about, secrets left out.
+    `file` is None where the policy is of none.
     """
 
     def __init__(self) -> None:
         self.loaded: list[Finding] = []
         self.refused: list[Finding] = []
+        self.file: Path | None = None
 
     def take(self, compiled: Compiled) -> None:
         """The file holds what runs."""
         self.loaded, self.refused = _listed(compiled), []
+        file = Path(compiled.diagnostics.file).absolute()
+        self.file = file if file.is_file() else None
 
     def refuse(self, compiled: Compiled) -> None:
         """The file was saved with faults: what ran before goes on."""

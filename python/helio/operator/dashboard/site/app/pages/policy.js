@@ -7,6 +7,7 @@ import { Badge, Empty, Facts, Failure, Field, useAsked } from "../parts.js";
 import { link } from "../router.js";
 import { Findings, Refused } from "./findings.js";
 import { Picture } from "./picture.js";
+import { Replay } from "./replay.js";
 
 const EXAMPLE = `{
   "tool": "create_payment",
@@ -35,7 +36,8 @@ export function Policy() {
       <${Rules} policy=${policy} />
       <${Findings} policy=${policy} />
       <${Picture} policy=${policy} />
-      <${Playground} />`}`;
+      <${Playground} />
+      <${Replay} />`}`;
 }
 
 /** @param {{policy: any}} props */

@@ -1,0 +1,100 @@
+"""The dashboard's policy and tools, in a real browser."""
+
+import pytest
+from playwright.sync_api import expect
+
+from end_to_end.browsing import Sit
+from end_to_end.recording import TOOLS, Recorder
+from end_to_end.wire import call
+from processes import HelioFactory
+
+pytestmark = pytest.mark.end_to_end
+
+RULES = """
+policies:
+  rules:
+    - { name: large, match: { tool: create_payment, input: { amount: { gt: 100 } } },
+        action: require_approval }
+    - { name: no-mail, match: { tool: read_mail }, action: deny,
+        feedback: { message: Mail is private. } }
+"""
+DRIFTING = "policies: { tool_revalidation: { interval: 200ms } }\n"
+
+
+def test_rules_have_their_hits_and_calls_are_tried(
+    helio: HelioFactory, recorder: Recorder, sit: Sit
+) -> None:
+    process = helio(RULES, upstream=recorder.url).wait_for_index()
+    call(process.mcp_url, "read_mail")
+    desk = sit(process)
+    desk.sign_in()
+    desk.page.get_by_role("link", name="Policy").click()
+    row = desk.page.get_by_role("row").filter(has_text="no-mail")
+    expect(row.get_by_role("cell").nth(4)).to_have_text("1")
+    picture = desk.page.get_by_role("img", name="The rules as a picture")
+    expect(picture).to_contain_text("input $.amount: { gt: 100 }")
+    expect(picture).to_contain_text("1 hit")
+    desk.page.get_by_text("The same as text").click()
+    expect(desk.page.get_by_text("rule 1: no-mail; tool: read_mail")).to_contain_text("then: deny")
+    box = desk.page.get_by_label("A call, as helio explain takes it")
+    box.fill('{"tool": "create_payment", "arguments": {"amount": "5000"}}')
+    desk.page.get_by_role("button", name="Explain").click()
+    told = desk.page.get_by_role("article")
+    expect(told).to_contain_text("indeterminate")
+    expect(told).to_contain_text("input $.amount: { gt: 100 }")
+    box.fill("{")
+    desk.page.get_by_role("button", name="Explain").click()
+    expect(desk.page.get_by_role("alert")).to_contain_text("byte 1")
+    text = process.config.read_text()
+    process.config.write_text(text.replace("gt: 100", "gtt: 100"))
+    refused = desk.page.get_by_role("alert", name="The saved file has faults")
+    expect(refused).to_contain_text("unknown operator gtt")
+    expect(refused).to_contain_text("did you mean `gt`?")
+    never = "    - { name: never, match: { tool: read_mail }, action: deny }"
+    process.config.write_text(text.replace("no-mail", "no-mail-at-all") + never)
+    expect(desk.page.get_by_role("row").filter(has_text="no-mail-at-all")).to_be_visible()
+    expect(refused).to_have_count(0)
+    desk.sees("2 findings about the loaded file")
+
+
+def test_another_policy_is_tried_on_what_was_recorded(
+    helio: HelioFactory, recorder: Recorder, sit: Sit
+) -> None:
+    process = helio(RULES, upstream=recorder.url).wait_for_index()
+    for amount in (1, 2, 50):
+        call(process.mcp_url, "create_payment", {"amount": amount})
+    desk = sit(process)
+    desk.sign_in()
+    desk.page.get_by_role("link", name="Policy").click()
+    tried = desk.page.get_by_label("A helio.yaml to try")
+    text = process.config.read_text()
+    tried.fill(text.replace("gt: 100", "gt: 10"))
+    desk.page.get_by_role("button", name="Replay").click()
+    report = desk.page.get_by_role("article", name="What would have changed")
+    expect(report).to_contain_text("3 calls judged: 1 decided otherwise.")
+    expect(report).to_contain_text("allow (default) → approval pending (large)")
+    tried.fill(text.replace("gt: 100", "gtt: 100"))
+    desk.page.get_by_role("button", name="Replay").click()
+    wrong = desk.page.get_by_role("alert")
+    expect(wrong).to_contain_text("policy.yaml:")
+    expect(wrong).to_contain_text("did you mean `gt`?")
+    tried.fill("")
+    desk.page.get_by_role("button", name="Replay").click()
+    expect(report).to_contain_text("3 calls judged: none decided otherwise.")
+
+
+def test_a_tool_that_drifted_is_accepted(helio: HelioFactory, recorder: Recorder, sit: Sit) -> None:
+    process = helio(DRIFTING, upstream=recorder.url)
+    desk = sit(process)
+    desk.sign_in()
+    desk.page.get_by_role("link", name="Tools").click()
+    row = desk.page.get_by_role("row").filter(has_text="create_payment")
+    expect(row).to_contain_text("accepted")
+    recorder.tools = [TOOLS[0] | {"description": "other"}, *TOOLS[1:]]
+    expect(row).to_contain_text("description")
+    desk.sees("1 tool is not what was accepted.")
+    row.get_by_role("button", name="Accept").click()
+    dialog = desk.page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Accept").click()
+    expect(row).to_contain_text("accepted")
+    assert call(process.mcp_url, "create_payment").blocked is None
