@@ -9,7 +9,6 @@ SMALLEST = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\n"
 
 ASKED_FOR = {
     "state.backend": "state: { backend: redis }",
-    "policies.install": "policies: { install: {} }",
 }
 
 
@@ -43,7 +42,7 @@ def test_refused(path: str) -> None:
         "sdk: { enabled: false, port: 5 }",
         "telemetry: { metrics: true, otlp: ~ }",
         "audit: { redact: [] }",
-        "policies: { on_tool_drift: log, install: ~ }",
+        "policies: { on_tool_drift: log, install: {} }",
     ],
 )
 def test_what_only_says_the_default_is_fine(text: str) -> None:

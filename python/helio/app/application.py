@@ -341,7 +341,7 @@ class Application:
 
         Calls under way keep the one they began with. Raises `helio.evaluator.GraphError`.
         """
-        another = policy.graph != self._policy.compiled.graph
+        another = policy.graphs != self._policy.compiled.graphs
         if another:
             known = identities(self._policy.compiled) | self._memory.counted()
             self._policy = ActivePolicy(policy, self._redaction.hash_key)

@@ -73,6 +73,8 @@ class Notes:
 
 
 def _policy_data(policy: ActivePolicy, loaded: Moment, **details: object) -> dict[str, object]:
+    if policy.install is not None:
+        details["install_digest"] = policy.install.digest
     return {
         "record_kind": "policy_loaded",
         "timestamp": instant(loaded.wall),

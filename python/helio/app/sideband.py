@@ -17,7 +17,7 @@ from helio.approvals.broker import Broker
 from helio.audit.journal import Journal
 from helio.config.sections import HelioConfig
 from helio.config.sideband import SdkConfig
-from helio.errors import JournalUnavailable, StartFailed
+from helio.errors import JournalUnavailable, ProgrammingError, StartFailed
 from helio.evaluator import Redactor
 from helio.governance.catalogue import Catalogue
 from helio.governance.definitions import Tool
@@ -33,6 +33,7 @@ from helio.sideband.access import Access
 from helio.sideband.adapters import AdaptersView
 from helio.sideband.api import application
 from helio.sideband.evaluations import Evaluations
+from helio.sideband.installs import InstallsView
 from helio.sideband.marks import MarksView
 from helio.sideband.rates import Rates
 from helio.sideband.tokens import Scope, Token, Tokens
@@ -88,6 +89,10 @@ class Sideband:
         adapters = AdaptersView(
             self._evaluations, broker, partial(self._governance, policy, redactor)
         )
+        installs = InstallsView(
+            self._evaluations,
+            partial(self._governance, partial(_installing, policy), redactor),
+        )
         access = Access(
             hosts=host_rules(listen_host=sdk.host, configured=self._config.listen.allowed_hosts),
             tokens=lambda: self._tokens,
@@ -100,7 +105,7 @@ class Sideband:
             rates=Rates(sdk.max_session_rate, "session"),
             agents_known=self._config.auth.mode != "none",
         )
-        routes = [*marks.routes(), *adapters.routes()]
+        routes = [*marks.routes(), *adapters.routes(), *installs.routes()]
         return application(access, routes, lambda: journal.available, sdk.max_body)
 
     async def stop(self) -> None:
@@ -153,6 +158,14 @@ class Expiries:
             self._journal.append_soon("evaluation_expired", data)
         except JournalUnavailable as error:
             logger.error("an expired evaluation is not recorded: %s", error)
+
+
+def _installing(policy: Callable[[], ActivePolicy]) -> ActivePolicy:
+    """What installations are judged by now."""
+    install = policy().install
+    if install is None:
+        raise ProgrammingError("the policy was compiled without its configuration")
+    return install
 
 
 def _configured(sdk: SdkConfig) -> Iterator[Token]:

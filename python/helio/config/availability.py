@@ -45,10 +45,7 @@ class Unavailable:
     what: str
 
 
-UNAVAILABLE = (
-    Unavailable("state.backend", one_of("redis"), "`backend: redis`"),
-    Unavailable("policies.install", given, "`install`"),
-)
+UNAVAILABLE = (Unavailable("state.backend", one_of("redis"), "`backend: redis`"),)
 
 
 def refuse(root: Mapping, diagnostics: Diagnostics) -> None:

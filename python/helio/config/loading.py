@@ -57,7 +57,7 @@ _SECTIONS = (
     "telemetry",
 )
 """An absent section is an empty one, so that its defaults are validated as if written."""
-_OPAQUE = frozenset({"policies.rules", "budgets.contributors.match"})
+_OPAQUE = frozenset({"policies.rules", "policies.install", "budgets.contributors.match"})
 """What `helio.policy` reads, by path without the indices of lists."""
 _WEAK = 16
 _START = Span(1, 1, 1, 1)

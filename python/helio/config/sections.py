@@ -8,7 +8,7 @@ faults are reported before they are refused (`availability`).
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -123,8 +123,8 @@ class ToolRevalidationConfig(Section):
 
 
 class PoliciesConfig(Section):
-    """What the rules stand in. `rules` is the part of the file as it is: `helio.policy` compiles
-    it.
+    """What the rules stand in. `rules` and `install` are parts of the file as they are:
+    `helio.policy` compiles them.
     """
 
     default: Literal["allow", "deny"] = "allow"
@@ -138,7 +138,7 @@ class PoliciesConfig(Section):
     blocked_as: Literal["tool_result", "error"] = "tool_result"
     hot_reload: Boolean = True
     hide_denied: Boolean = False
-    install: dict[str, Any] | None = Field(default=None, repr=False)
+    install: Node | None = Field(default=None, repr=False)
 
 
 class BudgetApprovalConfig(Section):

@@ -1,7 +1,7 @@
 """What happened to a call, in the past tense. Pure."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from helio.evaluator import Breach, BudgetBreach, Message
 from helio.governance.evidence import SessionFacts
@@ -31,7 +31,8 @@ class CallReceived:
     (2026-07-28, Multi Round-Trip Requests) and a `helio.governance.continuations.Continuations`
     said so: it is decided like any other, but what it would charge was charged then. `trace` is the
     span that it is, or hangs on, where someone traces it. Of an adapter's call, `metadata` is what
-    it says beside the arguments, a JSON object, and `sender` who its message came from.
+    it says beside the arguments, a JSON object, and `sender` who its message came from. `kind` is
+    what the audit calls it (`record_kind`).
     """
 
     message: Message
@@ -45,6 +46,7 @@ class CallReceived:
     trace: TraceContext | None = None
     metadata: bytes | None = None
     sender: str | None = None
+    kind: Literal["tool_call", "install_scan"] = "tool_call"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ class ActivePolicy:
     `needs_session`: what a session did before can change a decision. `session_names` are the tools
     and the evidence that rules ask for, `evidence_names` those that marks may stand for, and of
     calls of `bound_names` it counts what they were about. `asking` are the rules that have a person
-    asked, and how, by their index; `asking_budgets` the budgets, by their id.
+    asked, and how, by their index; `asking_budgets` the budgets, by their id. `install` is what
+    installations are judged by, None where the policy says nothing of them.
     """
 
     def __init__(self, compiled: CompiledPolicy, hash_key: bytes | None = None) -> None:
@@ -26,6 +27,8 @@ class ActivePolicy:
         self.settings = compiled.settings
         self.digest = compiled.digest
         self.evaluator = Evaluator(compiled.graph, hash_key)
+        install = compiled.install
+        self.install = None if install is None else ActivePolicy(install, hash_key)
         self._rules = {rule.index: rule for rule in compiled.rules}
         self.asking = {
             rule.index: rule.approval

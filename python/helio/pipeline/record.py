@@ -28,7 +28,7 @@ def call_data(
     tool_input, args_hash = kept_arguments(message, tool, governance.max_record, redactor)
     data: dict[str, object] = {
         "call_id": received.call_id,
-        "record_kind": "tool_call",
+        "record_kind": received.kind,
         "timestamp": instant(started.wall),
         "session_id": received.session.id,
         "session_source": received.session.source,

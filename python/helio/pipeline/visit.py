@@ -1,7 +1,7 @@
 """One call in its session: what it asks of it, and what it leaves there. Pure.
 
 Above: `helio.pipeline.machine`. Below: `helio.governance.sessions`. A call without a known session
-asks nothing and leaves nothing.
+asks nothing and leaves nothing, nor does what is no call of a tool.
 """
 
 from typing import cast
@@ -22,7 +22,8 @@ class SessionVisit:
     def __init__(self, received: CallReceived, governance: Governance) -> None:
         self._policy = policy = governance.policy
         self._redactor = governance.redactor
-        self._session = received.session.key(received.agent)
+        is_call = received.kind == "tool_call"
+        self._session = received.session.key(received.agent) if is_call else None
         self._message = received.message
         self._visit: Visit | None = None
         if self._session is not None:

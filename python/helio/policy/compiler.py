@@ -6,7 +6,7 @@ is no graph; warnings and notes do not.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from helio.config import HelioConfig, LoadedConfig, Purpose, load_config, parse_config
@@ -28,6 +28,7 @@ from helio.policy.circles import check_circles
 from helio.policy.codes import ALL_CODES, REFUSED_GRAPH
 from helio.policy.collecting import uncollected
 from helio.policy.graph import CompiledPolicy, Settings
+from helio.policy.installation import INSTALL_PATH, Installation, read_installation
 from helio.policy.lower import lower
 from helio.policy.reach import check_reach
 from helio.policy.redaction_check import check_redaction
@@ -94,14 +95,20 @@ def _compiled(loaded: LoadedConfig, tools: KnownTools | None) -> Compiled:
     if loaded.root is None:
         return nothing
     policies = loaded.root.get("policies")
-    node = policies.get("rules") if isinstance(policies, MappingNode) else None
+    node, install = (
+        policies.get(key) if isinstance(policies, MappingNode) else None
+        for key in ("rules", "install")
+    )
     rules = read_rules(node, RULES_PATH, diagnostics)
+    installation = read_installation(install, diagnostics)
     config = loaded.config
     budgets = read_budgets(loaded.root.get("budgets"), "budgets", diagnostics)
     check(rules, config, diagnostics)
+    check(installation.rules, config, diagnostics)
     check_circles(rules, diagnostics)
     check_budgets(budgets, config, diagnostics)
-    check_approvals(rules, budgets, config, loaded.root, diagnostics)
+    asking = (*rules, *installation.rules)
+    check_approvals(asking, budgets, config, loaded.root, diagnostics)
     check_redaction(loaded.root, diagnostics)
     check_sdk(loaded.root, diagnostics)
     if config is None or diagnostics.has_errors:
@@ -111,23 +118,30 @@ def _compiled(loaded: LoadedConfig, tools: KnownTools | None) -> Compiled:
     valued = list(zip(budgets, config.budgets, strict=True))
     graph = lower(rules, valued, _settings(config), name)
     policy = _verified(graph, node, diagnostics)
-    if policy is not None:
+    scans = lower(installation.rules, [], _scan_settings(config, installation), name)
+    scanned = _verified(scans, install, diagnostics, INSTALL_PATH)
+    if policy is not None and scanned is not None:
+        policy = replace(policy, install=scanned)
         check_reach(rules, graph, policy.settings, diagnostics)
         check_upstreams(rules, budgets, config, diagnostics)
         check_state(rules, budgets, config, diagnostics)
         if tools is not None:
             check_tools(rules, budgets, config, tools, diagnostics, root=loaded.root)
-    return nothing if policy is None else Compiled(config, policy, diagnostics, loaded.source)
+    if policy is None or scanned is None:
+        return nothing
+    return Compiled(config, policy, diagnostics, loaded.source)
 
 
-def _verified(graph: bytes, rules: Node | None, diagnostics: Diagnostics) -> CompiledPolicy | None:
+def _verified(
+    graph: bytes, rules: Node | None, diagnostics: Diagnostics, path: str = RULES_PATH
+) -> CompiledPolicy | None:
     """The policy; None when the evaluator does not take its graph, which is reported."""
     try:
         return CompiledPolicy.from_graph(graph)
     except GraphError as error:
         place = Span(1, 1, 1, 1) if rules is None else opening(rules)
         message = f"the evaluator does not take the graph of these rules: {error}"
-        diagnostics.add(REFUSED_GRAPH, message, place, RULES_PATH)
+        diagnostics.add(REFUSED_GRAPH, message, place, path)
         return None
 
 
@@ -141,5 +155,17 @@ def _settings(config: HelioConfig) -> Settings:
         dry_run=policies.dry_run,
         shadow=policies.shadow,
         blocked_as=policies.blocked_as,
+        environment=config.environment,
+    )
+
+
+def _scan_settings(config: HelioConfig, installation: Installation) -> Settings:
+    """Those of the graph of installations: no tool is behind it that could drift or destroy."""
+    return Settings(
+        default=installation.default,
+        flag_destructive="off",
+        on_tool_drift="log",
+        dry_run=config.policies.dry_run,
+        shadow=config.policies.shadow,
         environment=config.environment,
     )

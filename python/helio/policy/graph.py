@@ -129,7 +129,8 @@ class BudgetSummary:
 class CompiledPolicy:
     """A rule graph that verified. `graph` is its canonical text, `source` included.
 
-    `asked_tools` are those of which a condition asks whether the session called them.
+    `asked_tools` are those of which a condition asks whether the session called them. `install` is
+    what installations are judged by, None for a policy that came without its configuration.
     """
 
     graph: bytes
@@ -139,6 +140,7 @@ class CompiledPolicy:
     budgets: tuple[BudgetSummary, ...]
     limits: tuple[LimitSummary, ...]
     asked_tools: frozenset[str] = frozenset()
+    install: "CompiledPolicy | None" = None
 
     @property
     def asks_people(self) -> bool:
@@ -148,7 +150,13 @@ class CompiledPolicy:
             "require_approval" in (settings.flag_destructive, settings.on_tool_drift)
             or any(rule.action == "require_approval" for rule in self.rules)
             or any(budget.on_exceed == "require_approval" for budget in self.budgets)
+            or (self.install is not None and self.install.asks_people)
         )
+
+    @property
+    def graphs(self) -> tuple[bytes, bytes | None]:
+        """All that it is compiled to: equal for policies that differ in nothing."""
+        return self.graph, None if self.install is None else self.install.graph
 
     @classmethod
     def from_graph(cls, graph: bytes) -> "CompiledPolicy":

@@ -25,15 +25,15 @@ _RULE_KEYS = (
     "shadow",
 )
 _LIMIT_KEYS = ("max_calls", "window", "key", "max_spend")
-_APPROVAL_KEYS = ("channel", "timeout", "escalation_after", "delegates")
-_FEEDBACK_KEYS = ("message", "suggestion")
+APPROVAL_KEYS = ("channel", "timeout", "escalation_after", "delegates")
+FEEDBACK_KEYS = ("message", "suggestion")
 _HOMES = {
     key: home
     for home, keys in (
         ("match", MATCH_KEYS),
         ("limits", _LIMIT_KEYS),
-        ("approval", _APPROVAL_KEYS),
-        ("feedback", _FEEDBACK_KEYS),
+        ("approval", APPROVAL_KEYS),
+        ("feedback", FEEDBACK_KEYS),
     )
     for key in keys
 }
@@ -66,8 +66,8 @@ def _read_rule(reader: Reader, node: Node, path: str, index: int) -> Rule:
         requires_success=part.boolean("requires_success"),
         limits=_limits(part.inner("limits", _LIMIT_KEYS)),
         labels=part.texts("labels"),
-        approval=_approval(part.inner("approval", _APPROVAL_KEYS)),
-        feedback=_feedback(part.inner("feedback", _FEEDBACK_KEYS)),
+        approval=read_approval(part.inner("approval", APPROVAL_KEYS)),
+        feedback=read_feedback(part.inner("feedback", FEEDBACK_KEYS)),
         shadow=part.boolean("shadow") or False,
     )
 
@@ -137,7 +137,8 @@ def _spend(part: Parts | None) -> Spend | None:
     )
 
 
-def _approval(part: Parts | None) -> Approval | None:
+def read_approval(part: Parts | None) -> Approval | None:
+    """How people are asked; None where nothing is said."""
     if part is None:
         return None
     return Approval(
@@ -149,7 +150,8 @@ def _approval(part: Parts | None) -> Approval | None:
     )
 
 
-def _feedback(part: Parts | None) -> Feedback | None:
+def read_feedback(part: Parts | None) -> Feedback | None:
+    """What agents are told; None where nothing is said."""
     if part is None:
         return None
     return Feedback(part.plain("message"), part.plain("suggestion"))

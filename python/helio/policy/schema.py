@@ -11,6 +11,7 @@ from typing import Any
 from helio.config import HelioConfig
 from helio.config.types import AMOUNT_FORM, DURATION_FORM, one_or_several
 from helio.evaluator import HINTS
+from helio.policy import installation
 from helio.policy.match_reading import MATCH_KEYS, OPERATORS, QUANTIFIERS
 from helio.policy.rule_reading import ACTIONS, KEYS
 
@@ -37,9 +38,13 @@ def schema() -> Schema:
         "type": "array",
         "items": {"$ref": "#/$defs/Rule"},
     }
+    definitions["PoliciesConfig"]["properties"]["install"] = {
+        "anyOf": [{"$ref": "#/$defs/Installation"}, {"type": "null"}]
+    }
     definitions["ContributorConfig"]["properties"]["match"] = {"$ref": "#/$defs/Match"}
     definitions["IdentitySource"] = _identity_source()
     definitions |= {"Rule": _rule(), "Match": _match(), "Test": _test()}
+    definitions |= {"Installation": _installation()}
     properties = {name: _as_written(each) for name, each in whole["properties"].items()}
     named = {name: _as_written(each) for name, each in sorted(definitions.items())}
     return {
@@ -85,6 +90,37 @@ def _object(properties: Schema, required: Sequence[str] = (), **more: Any) -> Sc
     }
 
 
+_RULE_NAME: Schema = {**_TEXT, "maxLength": 128}
+_APPROVAL = _object(
+    {
+        "channel": _TEXT,
+        "timeout": DURATION_FORM,
+        "escalation_after": DURATION_FORM,
+        "delegates": _TEXTS,
+    }
+)
+_FEEDBACK = _object({"message": _TEXT, "suggestion": _TEXT})
+
+
+def _installation() -> Schema:
+    kinds = one_or_several({"enum": list(installation.KINDS)})
+    match = {key: kinds if key == "kind" else _TEXTS for key in installation.MATCH_KEYS}
+    rule = _object(
+        {
+            "name": _RULE_NAME,
+            "match": _object(match),
+            "action": {"enum": list(installation.ACTIONS)},
+            "approval": _APPROVAL,
+            "feedback": _FEEDBACK,
+        },
+        ("action",),
+    )
+    return _object(
+        {"default": {"enum": ["allow", "deny"]}, "rules": {"type": "array", "items": rule}},
+        description="What agents may install: the first rule that matches decides.",
+    )
+
+
 def _rule() -> Schema:
     key = one_or_several({"enum": list(KEYS)})
     spend = {
@@ -106,15 +142,9 @@ def _rule() -> Schema:
         "minItems": 1,
         "items": {"anyOf": [_TEXT, _object(bound, ("tool",))]},
     }
-    approval = {
-        "channel": _TEXT,
-        "timeout": DURATION_FORM,
-        "escalation_after": DURATION_FORM,
-        "delegates": _TEXTS,
-    }
     return _object(
         {
-            "name": {**_TEXT, "maxLength": 128},
+            "name": _RULE_NAME,
             "match": {"$ref": "#/$defs/Match"},
             "action": {"enum": list(ACTIONS)},
             "evidence": _object({"requires": evidence}, ("requires",)),
@@ -122,8 +152,8 @@ def _rule() -> Schema:
             "requires_success": _BOOLEAN,
             "limits": _object(limits),
             "labels": _TEXTS,
-            "approval": _object(approval),
-            "feedback": _object({"message": _TEXT, "suggestion": _TEXT}),
+            "approval": _APPROVAL,
+            "feedback": _FEEDBACK,
             "shadow": _BOOLEAN,
         },
         description="One rule: the first that matches decides.",

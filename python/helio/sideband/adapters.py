@@ -1,11 +1,11 @@
 """`POST /evaluate`, `POST /audit`, `POST /approval/{id}/resolve`, `GET /approval/{id}`: decisions
 for tools that run in the agent's own process.
 
-Above: `api`. Below: `evaluations`, `body`, `helio.approvals` (the broker). What is asked
-goes through the same machine as a call by MCP; the tool is what the adapter says it is.
+Above: `api`, `installs`. Below: `evaluations`, `callers`, `body`, `helio.approvals` (the broker).
+What is asked goes through the same machine as a call by MCP; the tool is what the adapter says it
+is.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,7 +18,6 @@ from helio.errors import AlreadyResolved, JournalUnavailable, UnknownTicket
 from helio.evaluator import MalformedMessage, Message, select, tool_call
 from helio.governance.definitions import Tool, read_definition
 from helio.governance.feedback import instant
-from helio.governance.identity import SessionIdentity
 from helio.governance.ticket import Ticket
 from helio.operator.faults import Refused
 from helio.pipeline.events import CallReceived
@@ -26,6 +25,7 @@ from helio.pipeline.governance import Governance
 from helio.runtime import clock
 from helio.sideband import body
 from helio.sideband.access import TOKEN
+from helio.sideband.callers import caller
 from helio.sideband.evaluations import Evaluation, Evaluations, Report
 from helio.sideband.tokens import Token
 
@@ -43,7 +43,6 @@ _TOOL: Final = {
 _REPORT: Final = frozenset({"evaluation_id", "status", "error", "duration_ms", "result"})
 _STATUSES: Final = ("success", "error", "not_executed")
 _RESOLUTION: Final = frozenset({"decision", "resolved_by", "reason"})
-_ORIGIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LARGEST_METADATA: Final = 16 * 1024
 _LONGEST_MS: Final = 7 * 24 * 3600 * 1000
 _LIMITED: Final = frozenset({"rate_limited", "spend_limited", "budget_exceeded"})
@@ -75,21 +74,10 @@ class AdaptersView:
         received = self._received(found, raw, request[TOKEN])
         tools = _tools(found["tool"])
         evaluation = await self.evaluations.begin(received, self.governance(tools))
-        return _answer(_told(evaluation), 200)
+        return answer(told(evaluation), 200)
 
     def _received(self, found: Mapping[str, Any], raw: bytes, token: Token) -> CallReceived:
-        origin = body.name(found, "origin")
-        if not _ORIGIN.fullmatch(origin) or origin == "mcp":
-            raise body.invalid(
-                "origin: is not 1 to 64 small letters, digits, `.`, `_` and `-`, and other than mcp"
-            )
-        agent = body.optional_name(found, "agent_id") or token.agent
-        if not token.is_for(agent):
-            text = "agent_id: this token is not for that agent"
-            raise Refused(403, text, more={"reason": "agent_not_allowed"})
-        session = SessionIdentity(None, None, ("session_id",))
-        if found.get("session_id") is not None:
-            session = SessionIdentity(body.session_id(found), "adapter", ())
+        who = caller(found, token)
         metadata = found.get("metadata")
         if metadata is not None and not isinstance(metadata, dict):
             raise body.invalid("metadata: is not an object")
@@ -97,11 +85,11 @@ class AdaptersView:
         return CallReceived(
             message=_message(found, raw),
             call_id=clock.new_call_id(now),
-            upstream=PREFIX + origin,
-            session=session,
-            agent=agent,
+            upstream=PREFIX + who.origin,
+            session=who.session,
+            agent=who.agent,
             protocol_version=None,
-            origin=origin,
+            origin=who.origin,
             metadata=None if metadata is None else _metadata(raw),
             sender=None if metadata is None else body.optional_name(metadata, "sender_id"),
         )
@@ -111,7 +99,7 @@ class AdaptersView:
         found = body.members(body.decoded(raw), _REPORT)
         evaluation_id = body.name(found, "evaluation_id")
         is_new = await self.evaluations.report(evaluation_id, _report_of(found, raw))
-        return _answer({"evaluation_id": evaluation_id}, 201 if is_new else 200)
+        return answer({"evaluation_id": evaluation_id}, 201 if is_new else 200)
 
     async def _approval(self, request: web.Request) -> web.Response:
         ticket_id = request.match_info["id"]
@@ -144,13 +132,13 @@ class AdaptersView:
     def _standing(self, ticket_id: str, evaluation: Evaluation | None) -> web.Response:
         """What is known of a ticket now: of the evaluation that waits for it, and how it stands."""
         ticket = self._ticket(ticket_id)
-        told: Mapping[str, object] = {}
+        verdict: Mapping[str, object] = {}
         refused = self.evaluations.refused(ticket_id)
         if evaluation is not None:
-            told = _told(evaluation)
+            verdict = told(evaluation)
         elif refused is not None:
-            told = {"evaluation_id": refused[0], **_refused(orjson.loads(refused[1]))}
-        return _answer({**told, "approval": _ticket_told(ticket)}, 200)
+            verdict = {"evaluation_id": refused[0], **_refused(orjson.loads(refused[1]))}
+        return answer({**verdict, "approval": _ticket_told(ticket)}, 200)
 
     def _ticket(self, ticket_id: str) -> Ticket:
         """A ticket about an adapter's call; no other is an adapter's business. Raises `Refused`."""
@@ -203,7 +191,7 @@ def _report_of(found: Mapping[str, Any], raw: bytes) -> Report:
     return Report(status, error or "", result, int(took * 1_000_000))
 
 
-def _told(evaluation: Evaluation) -> dict[str, object]:
+def told(evaluation: Evaluation) -> dict[str, object]:
     """What an adapter is told of a call. Raises `Refused` for one that could not be judged."""
     told: dict[str, object] = {"evaluation_id": evaluation.call_id}
     ticket = evaluation.ticket
@@ -264,5 +252,6 @@ def _ticket_told(ticket: Ticket) -> dict[str, object]:
     }
 
 
-def _answer(found: object, status: int) -> web.Response:
+def answer(found: object, status: int) -> web.Response:
+    """An answer as JSON."""
     return web.Response(body=orjson.dumps(found), status=status, content_type="application/json")
