@@ -7,6 +7,7 @@ import { link, route } from "../router.js";
 import { say } from "../saying.js";
 import { name, rename, session } from "../session.js";
 import { askToNotify, failure, permission, refresh, waiting } from "../tickets.js";
+import { Bucket, withShare } from "./limits.js";
 
 export function Approvals() {
   const tickets = waiting.value;
@@ -127,6 +128,7 @@ function Ticket({ ticket, ask }) {
     ${ticket.notification_failures.length > 0 && html`<div class="notice notice-warn">
       ${ticket.notification_failures.map((each) => html`<p><strong>${each.channel}</strong> could not be told: ${each.detail}</p>`)}
     </div>`}
+    <${Room} ticket=${ticket} />
     <${Earlier} ticket=${ticket} />
   </article>`;
 }
@@ -140,6 +142,26 @@ function Budgets({ breached }) {
       <th scope="col" class="number">This call</th></tr></thead>
     <tbody>${breached.map((each) => html`<tr><td>${each.name}</td><td class="number">${each.spent}</td>
       <td class="number">${each.limit} ${each.currency}</td><td class="number">${each.attempted_amount}</td></tr>`)}</tbody></table></div>`;
+}
+
+/** Whether a pot is that of the ticket's session and agent, as far as it is anybody's. @param {any} bucket @param {any} budget @param {any} ticket */
+function isOf(bucket, budget, ticket) {
+  const { agent_id: agent, session_id: session } = ticket;
+  const own = { session: agent ? `${agent} ${session}` : session, agent };
+  const parts = [budget.key].flat();
+  const holds = (part) => (parts.length === 1 ? bucket.key === `${part}=${own[part]}` : bucket.key.includes(`${part}=${own[part]}`));
+  return parts.every((part) => !(part in own) || holds(part));
+}
+
+/** How full the budgets are that this call's session and agent share. @param {{ticket: any}} props */
+function Room({ ticket }) {
+  const { value } = useAsked(async (signal) => (await get("/api/budgets", {}, signal)).budgets, [ticket.id]);
+  const budgets = (value ?? []).map((budget) => ({ ...budget, buckets: budget.buckets.filter((bucket) => isOf(bucket, budget, ticket)) }));
+  if (!budgets.length) return null;
+  return html`<h3>Budgets now</h3><ul class="buckets">${budgets.flatMap((budget) => budget.buckets.length
+    ? budget.buckets.slice(0, 3).map((bucket) => html`<${Bucket} used="spent" maximum=${budget.limit}
+        bucket=${withShare({ ...bucket, key: `${budget.name}, in ${budget.currency}` }, "spent", budget.limit)} />`)
+    : html`<li class="bucket"><span class="bucket-key">${budget.name}</span><span class="muted">nothing spent of ${budget.limit} ${budget.currency}</span></li>`)}</ul>`;
 }
 
 /** @param {{ticket: any}} props */

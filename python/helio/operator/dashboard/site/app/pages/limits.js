@@ -59,7 +59,7 @@ function Levels() {
 function Level({ title, maximum, unit, used, level, window, ledger, note }) {
   const key = Array.isArray(level.key) ? level.key.join(" + ") : level.key;
   const buckets = level.buckets
-    .map((each) => ({ ...each, share: (Number(each[used]) + Number(each.reserved)) / Number(maximum) }))
+    .map((each) => withShare(each, used, maximum))
     .sort((one, other) => other.share - one.share);
   return html`<section class="card">
     <header class="level-head"><h3 class="name">${title}</h3>${ledger && html`<a href=${ledger}>Ledger</a>`}</header>
@@ -70,8 +70,16 @@ function Level({ title, maximum, unit, used, level, window, ledger, note }) {
   </section>`;
 }
 
-/** @param {{bucket: any, used: string, maximum: any}} props */
-function Bucket({ bucket, used, maximum }) {
+/** @param {any} bucket @param {string} used @param {any} maximum */
+export function withShare(bucket, used, maximum) {
+  return { ...bucket, share: (Number(bucket[used]) + Number(bucket.reserved)) / Number(maximum) };
+}
+
+/**
+ * How full one window is.
+ * @param {{bucket: any, used: string, maximum: any}} props `used` names what of the bucket counts
+ */
+export function Bucket({ bucket, used, maximum }) {
   const full = bucket.share >= 1;
   const percent = Math.round(Math.min(1, bucket.share || 0) * 100);
   const kind = full ? "full" : bucket.share >= NEARLY_FULL ? "near" : "room";

@@ -1,10 +1,10 @@
 // The loaded policy: its rules and how often each decided, and why a call would be decided so.
 import { get, post } from "../api.js";
 import { listen } from "../events.js";
-import { dayAndClock, text, words } from "../format.js";
+import { dayAndClock, words } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
 import { Badge, Empty, Facts, Failure, Field, useAsked } from "../parts.js";
-import { link } from "../router.js";
+import { Explained } from "./explained.js";
 import { Findings, Refused } from "./findings.js";
 import { Picture } from "./picture.js";
 import { Replay } from "./replay.js";
@@ -90,24 +90,4 @@ function Playground() {
       </form>
       <div aria-live="polite">${found ? html`<${Explained} of=${found} />` : html`<${Empty} title="Why would it be decided so?">Every rule that is considered is shown, and what each condition found.<//>`}</div>
     </div></section>`;
-}
-
-const TRUTHS = { true: ["good", "✓"], false: ["quiet", "✕"], indeterminate: ["warn", "?"] };
-
-/** @param {{of: any}} props */
-function Explained({ of }) {
-  const blocked = of.reason || of.outcome === "deny";
-  return html`<article class="card">
-    <p class="lead"><${Badge} kind=${blocked ? "bad" : of.outcome === "allow" ? "good" : "asked"} sign=${blocked ? "✕" : of.outcome === "allow" ? "✓" : "?"}>${words(of.outcome)}<//>
-      ${" "}${of.rule ? html`by rule <strong>${of.rule}</strong>` : "by the default"}${of.reason && ` (${words(of.reason)})`}</p>
-    ${of.rules.map((rule) => html`<h3>${rule.rule} <span class="muted">${words(rule.action)} · ${words(rule.effect)}</span></h3>
-      <ul class="conditions">${rule.conditions.map((each) => html`<li>
-        <${Badge} kind=${TRUTHS[each.result]?.[0] ?? "quiet"} sign=${TRUTHS[each.result]?.[1] ?? "·"}>${each.result}<//>
-        <code>${each.condition}</code>${each.found !== null && each.found !== undefined && html`<span class="muted">found ${text(each.found)}</span>`}</li>`)}</ul>`)}
-    ${of.asks.length > 0 && html`<h3>Asked for</h3><ul class="conditions">${of.asks.map((each) => html`<li>
-      ${each.met !== null && html`<${Badge} kind=${each.met ? "good" : "bad"} sign=${each.met ? "✓" : "✕"}>${each.met ? "met" : "missing"}<//>`}
-      <span>${words(each.kind)}: ${each.text}</span></li>`)}</ul>`}
-    ${of.notes.map((note) => html`<p class="muted">${note}</p>`)}
-    <p class="foot">${of.other_tools.length} rules are for other tools, ${of.not_reached} come later. <a href=${link("audit", "", { tool: of.tool })}>Calls of ${of.tool}</a></p>
-  </article>`;
 }
