@@ -55,6 +55,7 @@ conformance: $(NATIVE) $(DEV) $(PEERS) ## the MCP conformance suite, direct and 
 
 compat: $(NATIVE) $(DEV) $(PEERS) $(COMPAT) ## agents' frameworks through Helio, each in an environment of its own (1.5 GB)
 	$(BIN)/python tests/frameworks/record.py
+	$(BIN)/python tests/adapters/record.py
 	HELIO_COMPAT=1 $(BIN)/pytest tests/frameworks tests/adapters
 
 check: lint types contracts rust-lint fast-test ## what must hold before a commit: linters, types, contracts, fast tests

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from threading import Event
 
 import pytest
 
@@ -62,15 +63,17 @@ def test_who_waited_long_enough_says_so(port: Port) -> None:
     assert told(port)[1:] == [GIVEN_UP]
 
 
-def test_an_interrupted_wait_is_given_up(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
-    port.body = HELD
+class Interrupted(Event):
+    """Whoever waits for it is interrupted."""
 
-    def interrupted(_event: object, _seconds: float) -> bool:
+    def wait(self, timeout: float | None = None) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("helio.adapters.client.Event.wait", interrupted)
+
+def test_an_interrupted_wait_is_given_up(port: Port) -> None:
+    port.body = HELD
     with pytest.raises(KeyboardInterrupt):
-        AdapterClient(port.url, token="t").decide(Call("shop", "refund"))
+        AdapterClient(port.url, token="t").decide(Call("shop", "refund"), given_up=Interrupted())
     assert told(port)[1:] == [GIVEN_UP]
 
 

@@ -18,9 +18,10 @@ PATIENCE = 20.0
 
 @dataclass
 class People:
-    """Whoever knows the operator's secret of this Helio."""
+    """Whoever knows the operator's secret of this Helio; `patience` in seconds."""
 
     helio: HelioProcess
+    patience: float = PATIENCE
 
     def tickets(self, **wanted: str) -> list[dict[str, Any]]:
         """The tickets, filtered as the API does."""
@@ -68,7 +69,7 @@ class People:
             found[:] = self.tickets(status=status)
             return len(found) >= count
 
-        self.until(there)
+        self.until(there, self.patience)
         return found
 
     async def waiting(self, count: int = 1, status: str = "pending") -> list[dict[str, Any]]:
@@ -76,9 +77,9 @@ class People:
         return await asyncio.to_thread(self.wait_for, count, status)
 
     @staticmethod
-    def until(holds: Callable[[], bool]) -> None:
+    def until(holds: Callable[[], bool], patience: float = PATIENCE) -> None:
         """Asks again and again: another process has no event for it."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         while not holds():
             assert time.monotonic() < deadline, "it did not come to that"
             time.sleep(0.02)

@@ -118,10 +118,26 @@ class Blocked(Exception):
 
 def _told(body: Mapping[str, Any]) -> str:
     """Helio's words: those about the block and what to do, else the reason."""
+    rehearsed = body.get("dry_run")
+    if rehearsed is not None:
+        return _rehearsed(rehearsed)
     feedback = body.get("feedback") or {}
     said = [str(feedback[part]) for part in ("message", "suggestion") if feedback.get(part)]
     if not said and body["decision"] == PENDING:
         said = ["A person has to approve this call, and nobody has yet", "Try it again later"]
     if not said:
         said = [str(body.get("reason") or body["decision"])]
-    return "Blocked: " + " ".join(part if part[-1:] in ".!?" else f"{part}." for part in said)
+    return "Blocked: " + _sentences(said)
+
+
+def _rehearsed(dry_run: Mapping[str, Any]) -> str:
+    """What would have become of a call that was not to be made."""
+    said = ["Nothing was done", "This call would have been allowed"]
+    if not dry_run.get("would_forward"):
+        why = dry_run.get("message") or dry_run.get("reason")
+        said[1] = f"This call would have been blocked: {why}"
+    return "Dry run: " + _sentences(said)
+
+
+def _sentences(said: list[str]) -> str:
+    return " ".join(part if part[-1:] in ".!?" else f"{part}." for part in said)

@@ -4,18 +4,14 @@ import asyncio
 from typing import Any
 
 from autogen_core.tools import FunctionTool, StaticWorkbench
-from shop import ORIGIN, delete_order, lookup_order, refund_order
-from turns import URL, Told, governor, take
+from turns import ORIGIN, TOOLS, URL, Told, governor, take
 
 from helio.adapters.autogen import GovernedWorkbench
 
 
 async def main() -> None:
     """Takes turns."""
-    made = [
-        FunctionTool(each, each.__doc__ or "")
-        for each in (lookup_order, refund_order, delete_order)
-    ]
+    made = [FunctionTool(each, each.__doc__ or "") for each in TOOLS]
     async with GovernedWorkbench(StaticWorkbench(made), governor(ORIGIN, URL)) as workbench:
 
         async def invoke(name: str, arguments: dict[str, Any]) -> Told:

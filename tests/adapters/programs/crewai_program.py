@@ -2,8 +2,7 @@
 
 from crewai.tools import tool
 from crewai.tools.tool_failure import ToolFailure
-from shop import ORIGIN, delete_order, lookup_order, refund_order
-from turns import URL, governor, say, turns
+from turns import ORIGIN, TOOLS, URL, governor, say, turns
 
 from helio.adapters.crewai import governed
 
@@ -11,7 +10,7 @@ from helio.adapters.crewai import governed
 def main() -> None:
     """Takes turns."""
     governing = governor(ORIGIN, URL)
-    made = [tool(each.__name__)(each) for each in (lookup_order, refund_order, delete_order)]
+    made = [tool(each.__name__)(each) for each in TOOLS]
     tools = {each.name: governed(each, governing) for each in made}
     say({"tools": list(tools)})
     for name, arguments in turns():

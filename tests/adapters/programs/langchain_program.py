@@ -7,8 +7,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
-from shop import ORIGIN, delete_order, lookup_order, refund_order
-from turns import URL, Told, governor, take
+from turns import ORIGIN, TOOLS, URL, Told, governor, take
 
 from helio.adapters.langchain import GovernedCalls
 
@@ -16,7 +15,7 @@ from helio.adapters.langchain import GovernedCalls
 async def main() -> None:
     """Takes turns."""
     calls = GovernedCalls(governor(ORIGIN, URL))
-    tools = [tool(each) for each in (lookup_order, refund_order, delete_order)]
+    tools = [tool(each) for each in TOOLS]
     graph = StateGraph(MessagesState)
     node = ToolNode(
         tools,

@@ -6,8 +6,7 @@ from typing import Any
 
 from agents import function_tool
 from agents.tool_context import ToolContext
-from shop import ORIGIN, delete_order, lookup_order, refund_order
-from turns import URL, Told, governor, take
+from turns import ORIGIN, TOOLS, URL, Told, governor, take
 
 from helio.adapters.openai_agents import governed
 
@@ -15,7 +14,7 @@ from helio.adapters.openai_agents import governed
 async def main() -> None:
     """Takes turns."""
     governing = governor(ORIGIN, URL)
-    made = [function_tool(each) for each in (lookup_order, refund_order, delete_order)]
+    made = [function_tool(each) for each in TOOLS]
     tools = {each.name: governed(each, governing) for each in made}
 
     async def invoke(name: str, arguments: dict[str, Any]) -> Told:
