@@ -273,6 +273,73 @@ def test_what_nobody_reports_expires_and_stays_charged(
     assert row["outcome"] == "indeterminate"
 
 
+def test_what_a_call_cost_takes_the_place_of_what_was_reserved(adapter: Adapter) -> None:
+    cheap = adapter.evaluate("pay", {"amount": 60})
+    assert adapter.report(cheap, actual_amount="0.1")[0] == 201
+    assert adapter.report(cheap, actual_amount=0.10)[0] == 200  # The same amount.
+    assert adapter.report(cheap, actual_amount=0.11)[0] == 409
+    dear = adapter.evaluate("pay", {"amount": 99.9})
+    assert dear["decision"] == "allow"
+    assert adapter.report(dear, "error", actual_amount=100.1)[0] == 201
+    adapter.process.kill()
+    adapter.process.start()
+    refused = adapter.evaluate("pay", {"amount": 0})
+    assert (refused["decision"], refused["limits"]["current_spend"]) == ("spend_limited", 100.2)
+    bought = adapter.evaluate("buy", {"amount": 1}, metadata={"n": 1.50})
+    assert adapter.report(bought, actual_amount=1000.5)[0] == 201
+    rows = {row["id"]: row for row in adapter.process.calls()}
+    row = rows[bought["evaluation_id"]]
+    assert (row["spend"], row["budgets"][0]["amount"]) == ({"GBP": "1000.5"}, "1000.5")
+    (over,) = row["metadata"]["actual"]["budgets"]
+    assert (over["name"], over["limit"], over["spent"]) == ("all", "1000", "1000.5")
+    assert row["metadata"]["adapter"] == {"n": 1.5}
+    assert adapter.runs("buy", {"amount": 0.01}) == "budget_exceeded"
+
+
+def test_what_is_no_amount_is_said(adapter: Adapter) -> None:
+    paid = adapter.evaluate("pay", {"amount": 60})
+    for amount in (-1, "-1", "", "1e3", "1,5", True, [1], {}, "9" * 29, 10**28, "x", "\u0663"):
+        status, found = adapter.report(paid, actual_amount=amount)
+        assert (status, found["reason"]) == (400, "invalid"), amount
+        assert found["error"].startswith("actual_amount: ")
+    assert adapter.report(paid, "not_executed", actual_amount=1)[0] == 400
+    assert adapter.report(paid)[0] == 201
+
+
+def test_a_finished_call_gives_evidence_that_its_token_may_give(
+    helio: HelioFactory, recorder: Recorder
+) -> None:
+    text = f"""{POLICIES}
+sdk:
+  port: '${{HELIO_TEST_SDK_PORT}}'
+  tokens:
+    - {{ name: strict, token: the-strict-token-of-an-adapter, scopes: [adapter], evidence: ['x*'] }}
+"""
+    adapter = Adapter(helio(text, upstream=recorder.url, environment=TOKENS))
+    looked = adapter.evaluate("crawl")
+    mark = {"evidence_key": "lookup", "data": {"order": 7}}
+    body = {"evaluation_id": looked["evaluation_id"], "status": "success", "evidence": [mark]}
+    status, found = adapter.post("/audit", body, "the-strict-token-of-an-adapter")
+    assert (status, found["reason"]) == (403, "evidence_not_allowed")
+    for wrong, expected in (
+        ({"evidence": [mark | {"evidence_key": "unasked"}]}, (422, "evidence_not_asked")),
+        ({"evidence": [{"evidence_key": "lookup"}]}, (400, "invalid")),
+        ({"evidence": [mark | {"ttl": 0}]}, (400, "invalid")),
+        ({"evidence": [mark | {"session_id": "s2"}]}, (400, "invalid")),
+        ({"evidence": {}}, (400, "invalid")),
+        ({"status": "error"}, (400, "invalid")),
+    ):
+        status, found = adapter.post("/audit", body | wrong)
+        assert (status, found["reason"]) == expected, wrong
+    assert adapter.runs("refund") == "deny"
+    assert [adapter.post("/audit", body)[0] for _ in range(2)] == [201, 200]
+    assert adapter.post("/audit", body | {"evidence": [mark, mark]})[0] == 409
+    assert adapter.runs("refund") == "allow"
+    nowhere = adapter.evaluate("crawl", session_id=None)
+    body |= {"evaluation_id": nowhere["evaluation_id"]}
+    assert adapter.post("/audit", body)[0] == 400
+
+
 REFUSED: list[tuple[dict[str, object], str]] = [
     ({"origin": "mcp"}, "origin"),
     ({"origin": "A B"}, "origin"),

@@ -86,9 +86,6 @@ class Sideband:
         sdk = self._config.sdk
         notes = Expiries(journal, self._config.environment)
         self._evaluations = Evaluations(driver, sdk.evaluation_ttl.seconds, notes.note)
-        adapters = AdaptersView(
-            self._evaluations, broker, partial(self._governance, policy, redactor)
-        )
         installs = InstallsView(
             self._evaluations,
             partial(self._governance, partial(_installing, policy), redactor),
@@ -104,6 +101,9 @@ class Sideband:
             tokens=lambda: self._tokens,
             rates=Rates(sdk.max_session_rate, "session"),
             agents_known=self._config.auth.mode != "none",
+        )
+        adapters = AdaptersView(
+            self._evaluations, broker, marks, partial(self._governance, policy, redactor)
         )
         routes = [*marks.routes(), *adapters.routes(), *installs.routes()]
         return application(access, routes, lambda: journal.available, sdk.max_body)

@@ -4,10 +4,10 @@
 Above: `loader` (rows in DuckDB), `query`, `export`; `helio.pipeline` composes the records' data.
 Pure.
 
-Data has the row's names. Beside them: `call_id` (the row's id), `charges` on an intent, `status`
-and `cause` on an outcome. `tool_input`, `upstream_response` and `metadata` are JSON texts, so that
-every digit of a number stays as it came; a body over the configured size is
-`{"sha256","size","head"}`.
+Data has the row's names. Beside them: `call_id` (the row's id), `charges` on an intent, and on an
+outcome that corrects them, `status` and `cause` on an outcome. `tool_input`, `upstream_response`
+and `metadata` are JSON texts, so that every digit of a number stays as it came; a body over the
+configured size is `{"sha256","size","head"}`.
 
 A row is an intent joined with its outcome, or any other record alone but `segment` and `ticket`.
 """
@@ -69,15 +69,15 @@ COLUMNS: tuple[Column, ...] = (
     Column("shadow", "VARCHAR", "call", json=True),
     Column("record_kind", "VARCHAR", "made"),
     Column("origin", "VARCHAR", "call"),
-    Column("metadata", "VARCHAR", "call", json=True),
+    Column("metadata", "VARCHAR", "either", json=True),
     Column("protocol_version", "VARCHAR", "call"),
     Column("created_at", "TIMESTAMP", "made"),
     Column("outcome", "VARCHAR", "made"),
     Column("feedback", "VARCHAR", "call", json=True),
     Column("assumed_annotations", "VARCHAR", "call", json=True),
-    Column("budgets", "VARCHAR", "call", json=True),
+    Column("budgets", "VARCHAR", "either", json=True),
     Column("tool_annotations", "VARCHAR", "call", json=True),
-    Column("spend", "VARCHAR", "call", json=True),
+    Column("spend", "VARCHAR", "either", json=True),
     Column("trace_id", "VARCHAR", "call"),
 )
 """Every column, in the order of exports. `outcome` is answered, upstream_error, indeterminate or

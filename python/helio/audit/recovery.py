@@ -201,7 +201,7 @@ class _Fold:
             if closed is not None and data["status"] == "not_forwarded":
                 self._take_fact("withdrawn", closed, at)
             elif closed is not None:
-                self.charges.extend(closed.charges)
+                self.charges.extend(_charged(closed, data))
                 self.take_call(closed, at, data.get("facts"))
         elif line.kind in ("evidence", "context") and not line.carried:
             # A carried one was in the state already.
@@ -266,6 +266,15 @@ def _fold(directory: Path, header: Header, cuts: list[Cut], now: int) -> Recover
         tuple(fold.facts),
         tuple(fold.approvals),
     )
+
+
+def _charged(call: OpenCall, outcome: Mapping[str, Any]) -> tuple[PastCharge, ...]:
+    """What a call charged in the end. A checkpoint that knows no charges of it has them already in
+    its state, as they were corrected."""
+    corrected = outcome.get("charges")
+    if corrected is None or not call.charges:
+        return call.charges
+    return tuple(PastCharge._make([*each, call.at]) for each in corrected)
 
 
 def _counting(charges: list[PastCharge], now: int) -> tuple[PastCharge, ...]:

@@ -22,6 +22,15 @@ class Charge(NamedTuple):
     window_ms: int
 
 
+def amount_of(text: str) -> str:
+    """The amount that a number's text stands for, as charges have it. Raises ValueError, which says
+    why it is none: negative, or of too many digits."""
+    scale = Windows()
+    scale.charge("", "", "spend", text, 1, 0, 0)
+    levels = scale.levels(0)
+    return levels[0].current if levels else "0"
+
+
 @dataclass(frozen=True, slots=True)
 class Reservation:
     """Room held for one call until it is committed or released; `id` 0 holds nothing.

@@ -6,13 +6,14 @@ Above: `helio.pipeline.machine`, `judgement`, `answers`. Below: `helio.pipeline.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from helio.config.scalars import duration
 from helio.evaluator import BudgetBreach, BudgetDemand, Decision
 from helio.governance.feedback import Block, exact, instant
 from helio.governance.ticket import BreachedBudget
 from helio.pipeline import verdict
-from helio.pipeline.events import CallReceived, Moment
+from helio.pipeline.events import CallReceived, Moment, RoomChecked
 from helio.pipeline.governance import ActivePolicy
 
 
@@ -79,6 +80,37 @@ def breached(breach: BudgetBreach, now: Moment) -> BreachedBudget:
         on_exceed=demand.on_exceed,
         reset_at=None if breach.reset_ns is None else instant(now.wall + breach.reset_ns),
     )
+
+
+def overdrawn(checked: RoomChecked) -> dict[str, object]:
+    """What has more in it than its limit, of what was found without room: `limits` [{rule_index,
+    key, limit, spent, currency}] and `budgets` [{name, key, limit, spent, currency, window,
+    on_exceed}], each where there is any. Amounts are decimal texts."""
+    limits = [
+        {
+            "rule_index": each.demand.rule,
+            "key": each.demand.key,
+            "limit": each.demand.maximum,
+            "spent": each.current,
+            "currency": each.demand.currency,
+        }
+        for each in checked.breaches
+        if each.demand.kind == "spend" and Decimal(each.current) > Decimal(each.demand.maximum)
+    ]
+    budgets = [
+        {
+            "name": each.demand.budget,
+            "key": each.demand.key,
+            "limit": each.demand.limit,
+            "spent": each.current,
+            "currency": each.demand.currency,
+            "window": _window(each.demand),
+            "on_exceed": each.demand.on_exceed,
+        }
+        for each in checked.budgets
+        if Decimal(each.current) > Decimal(each.demand.limit)
+    ]
+    return {name: found for name, found in (("limits", limits), ("budgets", budgets)) if found}
 
 
 def _overage(breach: BudgetBreach) -> str:

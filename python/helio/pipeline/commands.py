@@ -99,7 +99,8 @@ class RecordOutcome:
 class Commit:
     """Count what was reserved, from the monotonic instant `at` on: when the call was forwarded.
 
-    `overages` are counted beside it, for which there was no room and a person approved.
+    `overages` are counted beside it: for which there was no room and a person approved, or what
+    takes the place of something reserved.
     """
 
     reservation: int

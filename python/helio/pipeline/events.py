@@ -150,7 +150,8 @@ class UpstreamAnswered:
     `body` is the JSON-RPC answer's text; None when it is none, and then `unread` is what came.
     `error` says what the answer reports, if it does; `asks` what a further round must bring along,
     if the answer asks for one (2026-07-28).
-    `latency` is nanoseconds from the first byte sent to the last byte received.
+    `latency` is nanoseconds from the first byte sent to the last byte received. `actual_amount`, a
+    decimal text, is what the call turned out to cost, where somebody says so.
     """
 
     http_status: int
@@ -159,6 +160,7 @@ class UpstreamAnswered:
     error: str | None
     latency: int
     asks: Round | None = None
+    actual_amount: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,10 @@ from helio.evaluator import Decision
 from helio.governance.feedback import Block
 from helio.pipeline import answers, record, verdict
 from helio.pipeline.approval import CallApprovals
+from helio.pipeline.budgets import overdrawn
 from helio.pipeline.commands import (
     Answer,
+    CheckRoom,
     Command,
     Deliver,
     Forward,
@@ -26,6 +28,8 @@ from helio.pipeline.events import (
     Moment,
     Recorded,
     RecordingFailed,
+    RoomChecked,
+    StateFailed,
     UpstreamAnswered,
     UpstreamFailed,
 )
@@ -49,6 +53,7 @@ class State(Enum):
     RECORDING_BLOCK = auto()
     RECORDING_INTENT = auto()
     FORWARDED = auto()
+    CORRECTING = auto()
     RECORDING_OUTCOME = auto()
     DONE = auto()
 
@@ -60,6 +65,7 @@ class Forwarding:
     """
 
     __slots__ = (
+        "_actual_amount",
         "_answer",
         "_approvals",
         "_data",
@@ -67,6 +73,7 @@ class Forwarding:
         "_forwarded_at",
         "_governance",
         "_judgement",
+        "_outcome",
         "_received",
         "_room",
         "_sent",
@@ -76,11 +83,13 @@ class Forwarding:
         "_visit",
     )
 
+    _actual_amount: str
     _approvals: CallApprovals
     _data: dict[str, object]
     _decision: Decision
     _forwarded_at: int
     _judgement: Judgement
+    _outcome: dict[str, object]
     _received: CallReceived
     _room: CallRoom
     _shadow: ShadowNotes
@@ -172,7 +181,16 @@ class Forwarding:
         if self._governance.recorded:
             data = record.answered_data(self._received, event, self._started, now, self._governance)
         left = self._visit.answered(event, data)
-        return left + self._conclude(data, forwarded=True)
+        if event.actual_amount is None:
+            return left + self._conclude(data, forwarded=True)
+        return left + self._correct(event.actual_amount, data, now)
+
+    def _correct(self, amount: str, data: dict[str, object], now: Moment) -> list[Command]:
+        """What the call cost takes the place of what it was thought to cost."""
+        self._actual_amount = amount
+        self._outcome = data
+        self._state = State.CORRECTING
+        return [*self._room.correct(amount, now.monotonic), CheckRoom(self._decision)]
 
     def _failed(self, event: UpstreamFailed, now: Moment) -> list[Command]:
         self._sent = event.sent
@@ -180,6 +198,26 @@ class Forwarding:
         data = self._failed_data(event, now)
         left = self._visit.leave("failed" if event.sent else "withdrawn")
         return left + self._conclude(data, forwarded=event.sent)
+
+    # CORRECTING
+
+    def _corrected(self, event: RoomChecked, _now: Moment) -> list[Command]:
+        over = overdrawn(event)
+        self._outcome |= record.actual_data(self._data, self._actual_amount, over)
+        self._outcome |= self._room.intent()
+        self._approvals.discount(self._outcome)
+        self._state = State.RECORDING_OUTCOME
+        return [RecordOutcome(self._outcome)]
+
+    def _not_checked(self, _event: StateFailed, now: Moment) -> list[Command]:
+        return self._corrected(RoomChecked(()), now)
+
+    def _abandon_corrected(self, _event: Abandoned, now: Moment) -> list[Command]:
+        concluded = self._corrected(RoomChecked(()), now)
+        self._state = State.DONE
+        return concluded
+
+    # FORWARDED, and what was withdrawn before
 
     def _conclude(self, data: dict[str, object], *, forwarded: bool) -> list[Command]:
         self._state = State.RECORDING_OUTCOME

@@ -58,6 +58,11 @@ class CallMachine(Deciding):
         """What people call the rule that decided; None for the default. Once it is decided."""
         return self._governance.policy.label(self._decision.rule)
 
+    @property
+    def prices(self) -> frozenset[tuple[str, str | None]]:
+        """What a call that may run is charged in money: each amount with its currency."""
+        return self._room.prices
+
     def handle(self, event: Event, now: Moment) -> list[Command]:
         """What is to be done, in order, now that `event` happened.
 
@@ -101,6 +106,8 @@ TABLE: dict[tuple[State, type[Event]], Transition] = cast(
         (State.RECORDING_INTENT, RecordingFailed): CallMachine._intent_not_recorded,
         (State.FORWARDED, UpstreamAnswered): CallMachine._answered,
         (State.FORWARDED, UpstreamFailed): CallMachine._failed,
+        (State.CORRECTING, RoomChecked): CallMachine._corrected,
+        (State.CORRECTING, StateFailed): CallMachine._not_checked,
         (State.RECORDING_OUTCOME, Recorded): CallMachine._concluded,
         (State.RECORDING_OUTCOME, RecordingFailed): CallMachine._concluded,
         (State.NEW, Abandoned): CallMachine._abandon_ended,
@@ -113,6 +120,7 @@ TABLE: dict[tuple[State, type[Event]], Transition] = cast(
         (State.RECORDING_BLOCK, Abandoned): CallMachine._abandon_unsent,
         (State.RECORDING_INTENT, Abandoned): CallMachine._abandon_intent,
         (State.FORWARDED, Abandoned): CallMachine._abandon_sent,
+        (State.CORRECTING, Abandoned): CallMachine._abandon_corrected,
         (State.RECORDING_OUTCOME, Abandoned): CallMachine._abandon_ended,
         (State.DONE, Abandoned): CallMachine._abandon_ended,
     },

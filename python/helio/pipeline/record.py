@@ -155,12 +155,12 @@ def charge_data(charges: Sequence[Charge]) -> list[list[object]]:
 def budget_data(decision: Decision, charges: Sequence[Charge]) -> list[dict[str, object]]:
     """What of the `charges` budgets are charged, for their ledgers: `[{budget, key, amount,
     currency, contributor}]`, the amount as a decimal text."""
-    charged = {(charge.limit, charge.key) for charge in charges}
+    charged = {(charge.limit, charge.key): charge.amount for charge in charges}
     return [
         {
             "budget": demand.budget,
             "key": demand.key,
-            "amount": demand.amount,
+            "amount": charged[demand.id, demand.key],
             "currency": demand.currency,
             "contributor": demand.contributor,
         }
@@ -169,16 +169,33 @@ def budget_data(decision: Decision, charges: Sequence[Charge]) -> list[dict[str,
     ]
 
 
-def spend_data(decision: Decision, charges: Sequence[Charge]) -> dict[str, str]:
-    """The money of the call, by currency, as decimal texts. What several limits and budgets count
-    is the same money: the largest amount is what it comes to."""
-    currencies = {
+def currencies(decision: Decision) -> Mapping[tuple[str, str], str | None]:
+    """What each limit's and budget's amounts are in, by its identity and key; None for calls."""
+    return {
         **{(each.limit, each.key): each.currency for each in decision.demands},
         **{(each.id, each.key): each.currency for each in decision.budgets},
     }
+
+
+def actual_data(
+    data: Mapping[str, object], amount: str, overdrawn: Mapping[str, object]
+) -> dict[str, object]:
+    """What the outcome says of an amount that is known only now: the `metadata` of the call's
+    record (`data`), every digit as it was, with the amount in it, and with what has more in it than
+    its limit since."""
+    told = json.dumps({"amount": amount, **overdrawn})
+    before = str(data.get("metadata", "{}")).removesuffix("}")
+    separator = "" if before == "{" else ","
+    return {"metadata": f'{before}{separator}"actual":{told}}}'}
+
+
+def spend_data(decision: Decision, charges: Sequence[Charge]) -> dict[str, str]:
+    """The money of the call, by currency, as decimal texts. What several limits and budgets count
+    is the same money: the largest amount is what it comes to."""
+    known = currencies(decision)
     spend: dict[str, Decimal] = {}
     for charge in charges:
-        currency = currencies.get((charge.limit, charge.key))
+        currency = known.get((charge.limit, charge.key))
         if currency is not None:
             spend[currency] = max(Decimal(charge.amount), spend.get(currency, Decimal(0)))
     return {currency: f"{amount:f}" for currency, amount in spend.items()}

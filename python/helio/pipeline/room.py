@@ -17,13 +17,36 @@ class CallRoom:
     """The room of one call. One that goes on from an earlier round has what that one was charged,
     and needs none."""
 
-    __slots__ = ("_decision", "_held", "_needed", "_overages")
+    __slots__ = ("_actual_amount", "_decision", "_held", "_needed", "_overages")
 
     def __init__(self, decision: Decision, *, continues: bool) -> None:
         self._decision = decision
         self._needed = not continues
         self._held: list[Reservation | BudgetReservation] = []
         self._overages: tuple[Charge, ...] = ()
+        self._actual_amount: str | None = None
+
+    @property
+    def charges(self) -> tuple[Charge, ...]:
+        """Every charge, as it is or was corrected."""
+        found = [charge for held in self._held for charge in held.charges]
+        found.extend(self._overages)
+        if self._actual_amount is None:
+            return tuple(found)
+        return tuple(
+            each if each.kind == "rate" else each._replace(amount=self._actual_amount)
+            for each in found
+        )
+
+    @property
+    def prices(self) -> frozenset[tuple[str, str | None]]:
+        """What the call is charged in money, each amount (a decimal text) with its currency."""
+        currencies = record.currencies(self._decision)
+        return frozenset(
+            (each.amount, currencies.get((each.limit, each.key)))
+            for each in self.charges
+            if each.kind != "rate"
+        )
 
     @property
     def wants_limits(self) -> bool:
@@ -51,8 +74,7 @@ class CallRoom:
 
     def intent(self) -> dict[str, object]:
         """What the intent's record says of it: every charge, and which of them are budgets'."""
-        charges = [charge for held in self._held for charge in held.charges]
-        charges.extend(self._overages)
+        charges = self.charges
         data: dict[str, object] = {}
         if charges:
             data["charges"] = record.charge_data(charges)
@@ -63,6 +85,13 @@ class CallRoom:
             if spend:
                 data["spend"] = spend
         return data
+
+    def correct(self, actual_amount: str, at: int) -> list[Command]:
+        """Every amount of money turned out to be this one: it is counted from this monotonic
+        instant on, room or not, and what was reserved is given back."""
+        self._actual_amount = actual_amount
+        # In this order no window or pot is empty between the two.
+        return [Commit(0, at, self.charges), *(Release(held.id) for held in self._held)]
 
     def commit(self, at: int) -> list[Command]:
         """The call was forwarded, at this monotonic instant: all is counted from then on."""

@@ -6,8 +6,9 @@ What is asked goes through the same machine as a call by MCP; the tool is what t
 is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -23,10 +24,12 @@ from helio.operator.faults import Refused
 from helio.pipeline.events import CallReceived
 from helio.pipeline.governance import Governance
 from helio.runtime import clock
-from helio.sideband import body
+from helio.sideband import body, reports
 from helio.sideband.access import TOKEN
 from helio.sideband.callers import caller
-from helio.sideband.evaluations import Evaluation, Evaluations, Report
+from helio.sideband.evaluations import Evaluation, Evaluations
+from helio.sideband.marks import MarksView
+from helio.sideband.reports import GivenMark
 from helio.sideband.tokens import Token
 
 PREFIX: Final = "adapter:"
@@ -40,11 +43,8 @@ _TOOL: Final = {
     "annotations": "annotations",
 }
 """What an adapter says of a tool, as MCP calls it."""
-_REPORT: Final = frozenset({"evaluation_id", "status", "error", "duration_ms", "result"})
-_STATUSES: Final = ("success", "error", "not_executed")
 _RESOLUTION: Final = frozenset({"decision", "resolved_by", "reason"})
 _LARGEST_METADATA: Final = 16 * 1024
-_LONGEST_MS: Final = 7 * 24 * 3600 * 1000
 _LIMITED: Final = frozenset({"rate_limited", "spend_limited", "budget_exceeded"})
 _FEEDBACK: Final = ("message", "suggestion", "retry_allowed")
 _SAID: Final = frozenset({"blocked", "reason", "rule", "rule_index", "action", "call_id", "policy"})
@@ -57,6 +57,7 @@ class AdaptersView:
 
     evaluations: Evaluations
     broker: Broker
+    marks: MarksView
     governance: Callable[[tuple[Tool, ...]], Governance]
 
     def routes(self) -> list[web.RouteDef]:
@@ -95,11 +96,17 @@ class AdaptersView:
         )
 
     async def _report(self, request: web.Request) -> web.Response:
-        raw = await body.read(request)
-        found = body.members(body.decoded(raw), _REPORT)
-        evaluation_id = body.name(found, "evaluation_id")
-        is_new = await self.evaluations.report(evaluation_id, _report_of(found, raw))
+        evaluation_id, report = reports.read(await body.read(request))
+        keep = partial(self._keep_evidence, report.evidence, request[TOKEN])
+        is_new = await self.evaluations.report(evaluation_id, report, keep)
         return answer({"evaluation_id": evaluation_id}, 201 if is_new else 200)
+
+    async def _keep_evidence(
+        self, evidence: Sequence[GivenMark], token: Token, received: CallReceived
+    ) -> None:
+        """Keeps the marks that a call gives, all or none. Raises `Refused`."""
+        if evidence:
+            await self.marks.keep_of_call(evidence, token, received.session, received.agent)
 
     async def _approval(self, request: web.Request) -> web.Response:
         ticket_id = request.match_info["id"]
@@ -175,20 +182,6 @@ def _tools(tool: Mapping[str, Any]) -> tuple[Tool, ...]:
     """The tool as a definition of MCP's. What is not said of it is unknown."""
     definition = {_TOOL[key]: value for key, value in tool.items() if value is not None}
     return read_definition(orjson.dumps(definition))
-
-
-def _report_of(found: Mapping[str, Any], raw: bytes) -> Report:
-    status = found.get("status")
-    if status not in _STATUSES:
-        raise body.invalid(f"status: is not one of {', '.join(_STATUSES)}")
-    error = found.get("error")
-    if error is not None and not isinstance(error, str):
-        raise body.invalid("error: is not a text")
-    took = found.get("duration_ms", 0)
-    if isinstance(took, bool) or not isinstance(took, int | float) or not 0 <= took <= _LONGEST_MS:
-        raise body.invalid("duration_ms: is not a number of milliseconds")
-    result = select("$.result", raw)[0] if "result" in found else None
-    return Report(status, error or "", result, int(took * 1_000_000))
 
 
 def told(evaluation: Evaluation) -> dict[str, object]:

@@ -8,11 +8,9 @@ charged stays charged.
 """
 
 import asyncio
-import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from typing import Final, Literal
 
 from helio.governance.ticket import Ticket
@@ -22,6 +20,7 @@ from helio.pipeline.governance import Governance
 from helio.pipeline.machine import CallMachine
 from helio.runtime import clock
 from helio.runtime.driver import Driver
+from helio.sideband.reports import Report
 
 logger = logging.getLogger(__name__)
 
@@ -33,35 +32,26 @@ _MOST_REFUSED: Final = 1_000
 """Refusals after a person was asked that are remembered, for adapters that ask a little later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What came of a call. `result` is JSON; `error` what the tool said, empty for nothing."""
-
-    status: Literal["success", "error", "not_executed"]
-    error: str = ""
-    result: bytes | None = None
-    latency: int = 0
-
-    def digest(self) -> bytes:
-        """Equal for equal reports."""
-        told = repr((self.status, self.error, self.result, self.latency))
-        return hashlib.sha256(told.encode()).digest()
-
-
 class Evaluation:
     """One call, as `helio.runtime.exchange.Exchange`. `ttl` is in seconds.
 
     `decided`: there is something to say, a verdict or a ticket. `settled`: it is the verdict; then
     the call may run (`allowed`), or `refusal` says why not. `ticket` is what a person is asked,
-    `asked` are all that were.
+    `asked` are all that were. `reporting` is held by the one report that is taken now.
     """
 
     def __init__(
-        self, machine: CallMachine, call_id: str, ttl: float, tickets: "dict[str, Evaluation]"
+        self,
+        machine: CallMachine,
+        received: events.CallReceived,
+        ttl: float,
+        tickets: "dict[str, Evaluation]",
     ) -> None:
         """`tickets`: where those are that wait, by the ticket."""
         self.machine = machine
-        self.call_id = call_id
+        self.received = received
+        self.call_id = received.call_id
+        self.reporting = asyncio.Lock()
         self.allowed = False
         self.refusal: bytes | None = None
         self.ticket: Ticket | None = None
@@ -79,10 +69,12 @@ class Evaluation:
         is_held = self.ticket is not None and not self.settled.is_set()
         return self.allowed or (is_held and report.status == "not_executed")
 
-    def report(self, report: Report) -> None:
-        """What came of the call, once."""
-        if not self._report.done():
-            self._report.set_result(report)
+    def report(self, report: Report) -> bool:
+        """What came of the call, once; False when its time was over."""
+        if self._report.done():
+            return False
+        self._report.set_result(report)
+        return True
 
     async def forward(self) -> events.UpstreamAnswered | events.UpstreamFailed:
         """Waits for the report."""
@@ -93,16 +85,13 @@ class Evaluation:
             async with asyncio.timeout(self._ttl):
                 report = await self._report
         except TimeoutError:
+            if not self._report.cancelled():  # It came at that very moment, and was taken.
+                return _outcome(self._report.result())
             self.expired = True
             waited = clock.now().monotonic - began
             detail = f"no report came within {self._ttl:g} s"
             return events.UpstreamFailed("evaluation_expired", detail, sent=True, latency=waited)
-        if report.status == "not_executed":
-            detail = report.error or "the agent did not run it"
-            return events.UpstreamFailed("not_executed", detail, sent=False, latency=0)
-        body = b'{"jsonrpc":"2.0","id":0,"result":' + (report.result or b"null") + b"}"
-        error = (report.error or "the tool failed") if report.status == "error" else None
-        return events.UpstreamAnswered(200, body, b"", error, report.latency)
+        return _outcome(report)
 
     async def hold(
         self, ticket: Ticket, resolved: asyncio.Future[Ticket]
@@ -182,7 +171,7 @@ class Evaluations:
                 more={"reason": "too_many_open"},
             )
         machine = CallMachine(governance)
-        evaluation = Evaluation(machine, received.call_id, self._ttl, self._tickets)
+        evaluation = Evaluation(machine, received, self._ttl, self._tickets)
         task = asyncio.create_task(self._run(evaluation, received))
         self._open[received.call_id] = (evaluation, task)
         await evaluation.decided.wait()
@@ -197,31 +186,47 @@ class Evaluations:
         ended with; None where it did not, or where that is forgotten."""
         return self._refused.get(ticket_id)
 
-    async def report(self, call_id: str, report: Report) -> bool:
-        """Keeps what came of a call; False when it is known already. A call about which a person is
+    async def report(
+        self,
+        call_id: str,
+        report: Report,
+        keep: Callable[[events.CallReceived], Awaitable[None]],
+    ) -> bool:
+        """Keeps what came of a call; False when it is known already. `keep` keeps first what else
+        the report brings; when it raises, nothing was reported. A call about which a person is
         asked can only be given up.
 
-        Raises `Refused` for an unknown evaluation (404), and (409) for one that was reported
-        otherwise, that expired, or whose call may not run.
+        Raises `Refused` for an unknown evaluation (404), (409) for one that was reported otherwise,
+        that expired, or whose call may not run, and (422) for an amount of which nobody can say
+        what it is.
         """
         entry = self._open.get(call_id)
-        digest = report.digest()
-        if entry is not None and entry[0].takes(report) and call_id not in self._closed:
-            evaluation, task = entry
-            self._remember(call_id, digest)
-            evaluation.report(report)
+        if entry is None:
+            return self._known(call_id, report)
+        evaluation, task = entry
+        async with evaluation.reporting:
+            if call_id in self._closed:
+                return self._known(call_id, report)
+            if not evaluation.takes(report):
+                raise _conflict("not_allowed", "this call was not allowed to run")
+            _check_amount(report, evaluation.machine.prices)
+            await keep(evaluation.received)
+            accepted = evaluation.report(report)
+            if accepted:
+                self._remember(call_id, report.digest())
             await asyncio.shield(task)
-            return True
-        if call_id in self._closed:
-            known = self._closed[call_id]
-            if known is None:
-                raise _conflict("expired", "this evaluation expired: nobody reported in time")
-            if known != digest:
-                raise _conflict("reported_otherwise", "this call was reported otherwise before")
-            return False
-        if entry is not None:
-            raise _conflict("not_allowed", "this call was not allowed to run")
-        raise Refused(404, "no such evaluation waits", more={"reason": "unknown_evaluation"})
+            return accepted or self._known(call_id, report)
+
+    def _known(self, call_id: str, report: Report) -> bool:
+        """False for a report that was taken before. Raises `Refused` for every other."""
+        if call_id not in self._closed:
+            raise Refused(404, "no such evaluation waits", more={"reason": "unknown_evaluation"})
+        known = self._closed[call_id]
+        if known is None:
+            raise _conflict("expired", "this evaluation expired: nobody reported in time")
+        if known != report.digest():
+            raise _conflict("reported_otherwise", "this call was reported otherwise before")
+        return False
 
     async def aclose(self) -> None:
         """Gives up what is open: what came of these calls stays unknown."""
@@ -256,6 +261,29 @@ class Evaluations:
             self._refused[ticket_id] = (evaluation.call_id, refusal)
             if len(self._refused) > _MOST_REFUSED:
                 self._refused.popitem(last=False)
+
+
+def _outcome(report: Report) -> events.UpstreamAnswered | events.UpstreamFailed:
+    if report.status == "not_executed":
+        detail = report.error or "the agent did not run it"
+        return events.UpstreamFailed("not_executed", detail, sent=False, latency=0)
+    body = b'{"jsonrpc":"2.0","id":0,"result":' + (report.result or b"null") + b"}"
+    error = (report.error or "the tool failed") if report.status == "error" else None
+    return events.UpstreamAnswered(
+        200, body, b"", error, report.latency, actual_amount=report.actual_amount
+    )
+
+
+def _check_amount(report: Report, prices: frozenset[tuple[str, str | None]]) -> None:
+    """One amount can only take the place of one. Raises `Refused`."""
+    if report.actual_amount is not None and len(prices) > 1:
+        counted = ", ".join(sorted(f"{amount} {currency}" for amount, currency in prices))
+        raise Refused(
+            422,
+            f"actual_amount: this call counts as several amounts ({counted}), and nothing says "
+            "which of them it is: report without it, and what was reserved is charged",
+            more={"reason": "ambiguous_amount"},
+        )
 
 
 def _conflict(reason: str, text: str) -> Refused:

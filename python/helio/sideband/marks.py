@@ -24,6 +24,7 @@ from helio.runtime.marking import Marking, PreparedMark
 from helio.sideband import body
 from helio.sideband.access import TOKEN
 from helio.sideband.rates import Rates
+from helio.sideband.reports import GivenMark
 from helio.sideband.tokens import Token, Tokens
 
 MOST_MARKS: Final = 1000
@@ -70,6 +71,35 @@ class MarksView:
         self, found: Mapping[str, Any], data: bytes, where: str, token: Token
     ) -> PreparedMark:
         session, agent = self._session(found, where, token)
+        return self._prepared_in(session, agent, GivenMark(found, data, where), token)
+
+    async def keep_of_call(
+        self,
+        given: Sequence[GivenMark],
+        token: Token,
+        session: SessionIdentity,
+        agent: str | None,
+    ) -> None:
+        """Keeps the marks that a call in this session gives: all of them or none.
+
+        Raises `Refused`.
+        """
+        key = session.key(agent)
+        if key is None:
+            raise body.invalid("evidence: the call has no session that it could count in")
+        prepared = [self._prepared_in(session, agent, each, token) for each in given]
+        self.rates.take(key, len(prepared))
+        with _recording():
+            await self.marking.keep(prepared)
+
+    def _prepared_in(
+        self,
+        session: SessionIdentity,
+        agent: str | None,
+        given: GivenMark,
+        token: Token,
+    ) -> PreparedMark:
+        found, data, where = given.members, given.data, given.where
         names = self._names(found, where, token)
         try:
             return self.marking.prepare(session, agent, names, data, _ttl_ns(found, where))

@@ -83,6 +83,23 @@ def test_a_full_limit_and_a_breached_budget_are_told_beside_the_call() -> None:
     assert (name, breach["budgets"]) == ("budget_breached", told["budgets"])
 
 
+def test_a_budget_that_a_call_went_past_after_the_fact_is_told() -> None:
+    tell = Telling()
+    charge = {"budget": "daily", "key": "global=", "amount": "7.10", "currency": "EUR"}
+    tell("intent", intent("c1", budgets=[charge]))
+    over = {"name": "daily", "limit": "10", "spent": "10.000000000000000000001"}
+    actual = {"amount": "10", "budgets": [over]}
+    ended = outcome("c1") | {
+        "budgets": [charge | {"amount": "10"}],
+        "metadata": json.dumps({"adapter": {"actual": 1}, "actual": actual}),
+    }
+    _, (_, update, charged), (number, name, breach) = tell("outcome", ended)
+    assert (update, charged["charges"][0]["amount"]) == ("budget_update", 10)
+    assert (number, name) == ("2.2", "budget_breached")
+    assert (breach["call_id"], breach["ticket_id"], breach["after_the_call"]) == ("c1", None, True)
+    assert breach["budgets"] == [{"name": "daily", "limit": 10, "spent": 10.0}]
+
+
 def test_tickets_are_told_without_what_the_call_says() -> None:
     tell = Telling()
     asked = ticket(tool_input='{"secret": 1}')

@@ -127,10 +127,22 @@ class Teller:
         sequence, at, data = self._open.pop(outcome["call_id"], unknown)
         row = row_of("intent", at, data, outcome)
         yield "action", _action(sequence, line.sequence, row)
-        charged = data.get("budgets")
+        charged = outcome.get("budgets") or data.get("budgets")
         if charged and outcome["status"] != "not_forwarded":
             charges = [{**each, "amount": exact(each["amount"])} for each in charged]
             yield "budget_update", {"call_id": row["id"], "charges": charges}
+        if overdrawn := _overdrawn(outcome):
+            told = {"call_id": row["id"], "ticket_id": None, "after_the_call": True}
+            yield "budget_breached", {**told, "budgets": overdrawn}
+
+
+def _overdrawn(outcome: Mapping[str, Any]) -> list[Mapping[str, object]]:
+    """The budgets that the actual amount of a call left with more in them than their limits."""
+    if "metadata" not in outcome:
+        return []
+    budgets = orjson.loads(outcome["metadata"]).get("actual", {}).get("budgets", [])
+    amounts = ("limit", "spent")
+    return [{**each, **{name: exact(each[name]) for name in amounts}} for each in budgets]
 
 
 def _stopped(line: Line) -> Iterator[tuple[str, Mapping[str, object]]]:
