@@ -1,5 +1,7 @@
 """The dashboard's policy and tools, in a real browser."""
 
+import threading
+
 import pytest
 from playwright.sync_api import expect
 
@@ -18,7 +20,7 @@ policies:
     - { name: no-mail, match: { tool: read_mail }, action: deny,
         feedback: { message: Mail is private. } }
 """
-DRIFTING = "policies: { tool_revalidation: { interval: 200ms } }\n"
+DRIFTING = "policies: { on_tool_drift: require_approval, tool_revalidation: { interval: 200ms } }\n"
 
 
 def test_rules_have_their_hits_and_calls_are_tried(
@@ -93,8 +95,19 @@ def test_a_tool_that_drifted_is_accepted(helio: HelioFactory, recorder: Recorder
     recorder.tools = [TOOLS[0] | {"description": "other"}, *TOOLS[1:]]
     expect(row).to_contain_text("description")
     desk.sees("1 tool is not what was accepted.")
+    changed = desk.page.get_by_role("region", name="What changed of create_payment")
+    expect(changed).to_contain_text('+  "description": "other",')
+    threading.Thread(target=call, args=(process.mcp_url, "create_payment"), daemon=True).start()
+    expect(desk.page).to_have_title("(1) Helio")
+    desk.open("#/approvals")
+    expect(changed).to_contain_text('+  "description": "other",')
+    desk.page.get_by_role("button", name="Deny").click()
+    desk.page.get_by_role("dialog").get_by_role("button", name="Deny").click()
+    desk.sees("Nothing waits for you")
+    desk.open("#/tools")
     row.get_by_role("button", name="Accept").click()
     dialog = desk.page.get_by_role("dialog")
+    expect(dialog).to_contain_text('"description": "other"')
     dialog.get_by_role("button", name="Accept").click()
     expect(row).to_contain_text("accepted")
     assert call(process.mcp_url, "create_payment").blocked is None

@@ -293,3 +293,45 @@ def test_a_tool_drifts_exactly_when_it_is_not_the_accepted_one(
             )
             unknown = not mine and pin is None
             assert (catalogue.standing(name).drift is None) == (same or unknown)
+
+
+# accepted definitions, to be shown
+
+
+def test_what_was_accepted_is_kept_over_a_restart() -> None:
+    catalogue = known({"name": "a", "description": "first"})
+    catalogue.replace(tools({"name": "a", "description": "second"}))
+    stored = json.loads(json.dumps({"a": catalogue.pins["a"].stored()}))
+    again = Catalogue()
+    again.restore({name: Identity.restored(values) for name, values in stored.items()})
+    assert again.pins["a"].definition == b'{"description":"first","name":"a"}'
+    stored["a"][3] = '{"description":"forged","name":"a"}'
+    assert Identity.restored(stored["a"]).definition is None
+    assert Identity.restored(stored["a"][:3]) == again.pins["a"], "as earlier versions wrote it"
+
+
+def test_what_an_earlier_version_accepted_is_learnt_where_it_is_listed() -> None:
+    catalogue = Catalogue()
+    catalogue.restore({name: pin.without_definition() for name, pin in pins({"name": "a"}).items()})
+    catalogue.replace(tools({"name": "a", "description": "other"}))
+    assert catalogue.pins["a"].definition is None
+    catalogue.replace(tools({"name": "a"}))
+    assert catalogue.pins["a"].definition == b'{"name":"a"}'
+
+
+def test_only_so_much_is_kept_and_nothing_that_may_not_be() -> None:
+    long = {"description": "x" * 15_000}
+    many = [{"name": f"t{number}"} | long for number in range(100)]
+    catalogue = known(*many, {"name": "longer", "description": "x" * 20_000})
+    kept = [pin.definition for pin in catalogue.pins.values() if pin.definition is not None]
+    assert sum(map(len, kept)) <= rooms.KEPT_BYTES < sum(map(len, kept)) + 16_000
+    assert catalogue.pins["longer"].definition is None
+    catalogue.replace(tools(*many[:1]))
+    for number in range(1, 100):
+        catalogue.accept(f"t{number}")
+    catalogue.replace(tools(many[0], {"name": "new"} | long))
+    assert catalogue.pins["new"].definition is not None, "what was let go makes room"
+    discreet = Catalogue(lambda text: "secret" not in text)
+    discreet.replace(tools({"name": "a", "description": "a secret"}, {"name": "b"}))
+    assert discreet.pins["a"].definition is None
+    assert discreet.pins["b"].definition == b'{"name":"b"}'

@@ -125,3 +125,29 @@ async def test_names_may_hold_any_character(port: Port) -> None:
     lists(port.catalogues["shop"], PAY, LOOK, odd)
     lists(port.catalogues["shop"], PAY, LOOK, odd | {"description": "other"})
     assert (await port.approve("files%2Fread%20it"))[0] == 200
+
+
+async def test_what_changed_is_told_line_by_line(port: Port) -> None:
+    shop = port.catalogues["shop"]
+    lists(shop, PAY | {"description": "Pays twice."})
+
+    async def diff(name: str) -> Any:
+        async with port.client.get(port.server.make_url(f"/api/tools/{name}/diff")) as answer:
+            return answer.status, (await answer.json()).get("data")
+
+    status, told = await diff("pay")
+    assert (status, told["accepted"], told["listed"]) == (
+        200,
+        shop.drifts["pay"].pinned,
+        shop.drifts["pay"].current,
+    )
+    assert [each for each in told["diff"][2:] if each[0] in "+-"] == [
+        '+  "description": "Pays twice.",'
+    ]
+    _, gone = await diff("look")
+    assert all(each[0] == "-" for each in gone["diff"][3:-1])
+    assert '-  "name": "look"' in gone["diff"]
+    assert (await diff("nothing"))[0] == 404
+    shop.restore({name: pin.without_definition() for name, pin in shop.pins.items()})
+    lists(shop, PAY | {"description": "Pays thrice."})
+    assert (await diff("pay"))[1]["diff"] is None

@@ -50,7 +50,7 @@ class GovernedUpstream:
     ) -> None:
         self.upstream = upstream
         self._redactor = redactor
-        self.catalogue = Catalogue()
+        self.catalogue = Catalogue(lambda text: redactor.text(text) == text)
         upstream.parameters_of = self._parameters
         self._config = config
         self._records = records

@@ -4,7 +4,6 @@ Above: `helio.cli.tools`. Below: `helio.upstream` (asks the upstreams), `helio.g
 """
 
 import asyncio
-import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,9 +21,8 @@ from helio.governance.lock import (
     Locked,
     ToolLock,
     accepted,
+    difference,
     parse_lock,
-    pretty,
-    visible,
 )
 from helio.upstream.build import UpstreamSettings
 from helio.upstream.catalogue import fetch_tools
@@ -98,24 +96,13 @@ def differences(listing: Listing, lock: ToolLock) -> list[Difference]:
         Difference(
             listing.upstream,
             drift,
-            _diff(held.get(drift.tool), listing.definitions.get(drift.tool, ())),
+            difference(
+                None if (before := held.get(drift.tool)) is None else before.definition,
+                listing.definitions.get(drift.tool, ()),
+            ),
         )
         for drift in listing.drifts(lock)
     ]
-
-
-def _diff(held: Locked | None, listed: Sequence[bytes]) -> list[str]:
-    before = [] if held is None else pretty(held.definition).split("\n")
-    after = [line for raw in listed for line in _shown(raw).split("\n")]
-    lines = difflib.unified_diff(before, after, "accepted", "listed", lineterm="")
-    return list(lines)
-
-
-def _shown(raw: bytes) -> str:
-    try:
-        return pretty(raw)
-    except ValueError:  # Not strict JSON: as it came.
-        return visible(raw.decode("utf-8", "replace"))
 
 
 def fetch(config: HelioConfig, only: Sequence[str]) -> list[Listing]:

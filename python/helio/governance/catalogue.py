@@ -8,7 +8,7 @@ The accepted definitions are pins. Without a lock the first definition seen of a
 with one the pins are the lock's, and nothing is added by being seen.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -16,6 +16,9 @@ from helio.governance.definitions import ADDED, REMOVED, UNVERIFIED, Identity, T
 
 PIN_LIMIT: Final = 20_000
 """Tools of one upstream that are pinned when first seen. Those beyond it count as added."""
+
+KEPT_BYTES: Final = 1024 * 1024
+"""Accepted definitions of one upstream that are kept whole, to be shown when a tool drifts."""
 
 Pins: TypeAlias = Mapping[str, Identity]
 
@@ -77,9 +80,14 @@ _UNKNOWN = Standing(None, None, (0,))
 
 
 class Catalogue:
-    """The tools of one upstream. Empty and `primed == False` until the first list arrived."""
+    """The tools of one upstream. Empty and `primed == False` until the first list arrived.
 
-    def __init__(self) -> None:
+    `may_keep` says of an accepted definition's text whether it may be kept, to be shown later.
+    """
+
+    def __init__(self, may_keep: Callable[[str], bool] = lambda _: True) -> None:
+        self._may_keep = may_keep
+        self._kept = 0
         self._tools: dict[str, Tool] = {}
         self._pins: dict[str, Identity] = {}
         self._drifts: dict[str, Drift] = {}
@@ -132,15 +140,20 @@ class Catalogue:
             tools[tool.name] = tool if known is None else merged(known, tool)
         self._tools = tools
         self.primed = True
+        for name, tool in tools.items():
+            pin = self._pins.get(name)
+            if pin is not None and pin.definition is None and pin == tool.identity:
+                self._pin(name, tool.identity)  # An earlier version kept its fingerprint alone.
         return [*self._pin_new(), *self._compare()]
 
     def restore(self, pins: Pins) -> None:
         """Takes back the pins of an earlier process."""
-        self._pins = dict(pins)
+        self._take(pins)
 
     def lock(self, pins: Pins) -> list[Change]:
         """Takes the pins of a lock, all of them, in place of those it had."""
-        before, self._pins, self.locked = self._pins, dict(pins), True
+        before, self.locked = self._pins, True
+        self._take(pins)
         changes = []
         for name, pin in pins.items():
             old = before.get(name)
@@ -178,10 +191,10 @@ class Catalogue:
             raise ValueError(f"its definition is {tool.fault}")
         event: Literal["accepted", "released"] = "accepted"
         if tool is None:
-            del self._pins[name]
+            self._unpin(name)
             event = "released"
         else:
-            self._pins[name] = tool.identity
+            self._pin(name, tool.identity)
         self._compare()
         return [Change(event, name, drift.aspects, drift.pinned, drift.current)]
 
@@ -190,6 +203,28 @@ class Catalogue:
         they are first seen."""
         self.locked = False
 
+    def _take(self, pins: Pins) -> None:
+        self._pins, self._kept = {}, 0
+        for name, pin in pins.items():
+            self._pin(name, pin)
+
+    def _pin(self, name: str, pin: Identity) -> None:
+        """Its definition is kept where it may be, and as long as there is room."""
+        self._unpin(name)
+        definition = pin.definition
+        if definition is not None:
+            room = self._kept + len(definition) <= KEPT_BYTES
+            if room and self._may_keep(definition.decode()):
+                self._kept += len(definition)
+            else:
+                pin = pin.without_definition()
+        self._pins[name] = pin
+
+    def _unpin(self, name: str) -> None:
+        before = self._pins.pop(name, None)
+        if before is not None and before.definition is not None:
+            self._kept -= len(before.definition)
+
     def _pin_new(self) -> list[Change]:
         if self.locked:
             return []
@@ -197,7 +232,7 @@ class Catalogue:
         for name, tool in self._tools.items():
             if name in self._pins or tool.fault is not None or len(self._pins) >= PIN_LIMIT:
                 continue
-            self._pins[name] = tool.identity
+            self._pin(name, tool.identity)
             changes.append(Change("pinned", name, (ADDED,), None, tool.fingerprint))
         return changes
 

@@ -11,7 +11,7 @@ which says where two definitions differ.
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Self
 
 import orjson
@@ -34,6 +34,9 @@ OTHER: Final = "other"
 MAX_NAME: Final = 256
 """Bytes of a tool's name; calls that name a longer one are refused."""
 
+LONGEST_KEPT: Final = 16 * 1024
+"""Bytes of a definition that is kept beside its fingerprint, to be shown."""
+
 _ASPECTS = 32
 _ASPECT = re.compile(r"[A-Za-z0-9_./-]{1,64}")
 """Members that are told by their names. What agents are told of drift can hold no sentence that
@@ -52,22 +55,35 @@ class Identity:
     """What a definition is told from another by.
 
     `fingerprint` is 64 hex digits, `hints` the annotations as `helio.evaluator.pack_hints` packs
-    them, `aspects` a short fingerprint of each member but the name.
+    them, `aspects` a short fingerprint of each member but the name. `definition` is its canonical
+    JSON, to be shown; None where it was not kept.
     """
 
     fingerprint: str
     hints: int
     aspects: Mapping[str, str]
+    definition: bytes | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def restored(cls, values: Sequence[Any]) -> Self:
-        """From `stored`. Raises ValueError or TypeError for other values."""
-        fingerprint, hints, aspects = values
-        return cls(str(fingerprint), int(hints), dict(aspects))
+        """From `stored`. Raises ValueError or TypeError for other values.
+
+        A definition that is not that of the fingerprint is left out.
+        """
+        fingerprint, hints, aspects, *kept = values
+        definition = None if not kept else str(kept[0]).encode()
+        if definition is not None and hashlib.sha256(definition).hexdigest() != fingerprint:
+            definition = None
+        return cls(str(fingerprint), int(hints), dict(aspects), definition)
 
     def stored(self) -> list[object]:
         """As a JSON value for the journal."""
-        return [self.fingerprint, self.hints, dict(self.aspects)]
+        kept = [] if self.definition is None else [self.definition.decode()]
+        return [self.fingerprint, self.hints, dict(self.aspects), *kept]
+
+    def without_definition(self) -> "Identity":
+        """The same, with nothing to be shown."""
+        return replace(self, definition=None)
 
     def differences(self, other: "Identity") -> tuple[str, ...]:
         """The names of the members that differ, sorted; none for the same definition."""
@@ -165,9 +181,10 @@ def _read(name: str, canonical: bytes) -> Tool:
     hints = pack_hints(annotations if isinstance(annotations, dict) else None)
     schema = members.get("inputSchema", b"null")
     mirrored = parameter_headers(orjson.loads(schema)) if _MIRRORED in schema else {}
+    kept = canonical if len(canonical) <= LONGEST_KEPT else None
     return Tool(
         name=name,
-        identity=Identity(hashlib.sha256(canonical).hexdigest(), hints, _aspects(members)),
+        identity=Identity(hashlib.sha256(canonical).hexdigest(), hints, _aspects(members), kept),
         declares_output=members.get("outputSchema", b"null") != b"null",
         views=(hints,),
         parameters=mirrored,

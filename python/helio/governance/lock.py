@@ -14,9 +14,10 @@ its own lines only. The definition is there whole, with all digits of its number
 nobody sees stand as escapes.
 """
 
+import difflib
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
@@ -115,6 +116,21 @@ def pretty(definition: bytes) -> str:
     Characters that nobody sees, or that move others about, are written as escapes.
     """
     return _laid_out(_exact(definition))
+
+
+def difference(accepted: bytes | None, listed: Iterable[bytes]) -> list[str]:
+    """The lines of a unified diff from what was accepted to what is listed, both laid out for
+    people; what is no strict JSON stands as it came."""
+    before = [] if accepted is None else pretty(accepted).split("\n")
+    after = [line for raw in listed for line in _shown(raw).split("\n")]
+    return list(difflib.unified_diff(before, after, "accepted", "listed", lineterm=""))
+
+
+def _shown(raw: bytes) -> str:
+    try:
+        return pretty(raw)
+    except ValueError:  # Not strict JSON: as it came.
+        return visible(raw.decode("utf-8", "replace"))
 
 
 def visible(text: str) -> str:

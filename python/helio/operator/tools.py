@@ -3,6 +3,7 @@
 Above: `helio.app`. Below: `helio.governance.catalogue`, `body`, `asked`.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from helio.evaluator import unpack_hints
 from helio.governance.catalogue import Catalogue, Change
+from helio.governance.lock import difference
 from helio.operator.answers import json_answer
 from helio.operator.asked import known, once
 from helio.operator.body import name_of, optional_text, read_object
@@ -31,8 +33,12 @@ class ToolsView:
         self._note = note
 
     def routes(self) -> list[web.RouteDef]:
-        """Both of them. A tool's name may hold any character, `/` as `%2F`."""
-        return [web.get(TOOLS, self._list), web.post(TOOLS + "/{name}/approve", self._approve)]
+        """All of them. A tool's name may hold any character, `/` as `%2F`."""
+        return [
+            web.get(TOOLS, self._list),
+            web.get(TOOLS + "/{name}/diff", self._diff),
+            web.post(TOOLS + "/{name}/approve", self._approve),
+        ]
 
     async def _list(self, request: web.Request) -> web.Response:
         """`{"data": […], "total", "limit", "offset"}`: all tools, drifted ones first."""
@@ -44,6 +50,24 @@ class ToolsView:
         rows = [row for name, each in catalogues.items() for row in _rows(name, each)]
         rows.sort(key=lambda row: (row["status"] != "drifted", row["upstream"], row["name"]))
         return json_answer({"data": rows, "total": len(rows), "limit": len(rows), "offset": 0})
+
+    async def _diff(self, request: web.Request) -> web.Response:
+        """`{"data": {accepted, listed, diff}}` of a tool that drifted: the fingerprints, and the
+        lines of a unified diff; `diff` None where a definition is there that was not kept."""
+        query = once(request.query)
+        known(query, {"upstream"})
+        name = request.match_info["name"]
+        _, catalogue = self._drifted(name, query.get("upstream"))
+        drift = catalogue.drifts[name]
+        pin, tool = catalogue.pins.get(name), catalogue.find(name)
+        identities = [pin] if tool is None else [pin, tool.identity]
+        lines = None
+        if all(each is None or each.definition is not None for each in identities):
+            before, *after = [None if each is None else each.definition for each in identities]
+            listed = [each for each in after if each is not None]
+            lines = await asyncio.to_thread(difference, before, listed)
+        found = {"accepted": drift.pinned, "listed": drift.current, "diff": lines}
+        return json_answer({"data": found})
 
     async def _approve(self, request: web.Request) -> web.Response:
         """Takes `{approved_by, upstream?, fingerprint?}`: with a fingerprint only the definition

@@ -7,6 +7,7 @@ import { link, route } from "../router.js";
 import { say } from "../saying.js";
 import { name, rename, session } from "../session.js";
 import { askToNotify, failure, permission, refresh, waiting } from "../tickets.js";
+import { Difference } from "./difference.js";
 import { Bucket, withShare } from "./limits.js";
 
 export function Approvals() {
@@ -112,6 +113,7 @@ function Ticket({ ticket, ask }) {
     </div>
     <h3>What it would do</h3>
     <${Json} value=${ticket.tool_input} label="Arguments of the call" />
+    ${ticket.kind === "drift" && html`<h3>How the tool changed</h3><${Difference} tool=${ticket.tool_name} upstream=${ticket.upstream} about=${ticket.id} />`}
     <${Budgets} breached=${ticket.breached_budgets} />
     <h3>About it</h3>
     <${Facts} of=${[

@@ -7,7 +7,10 @@ import { Badge, Dialog, Empty, Failure, Field, Status, useAsked } from "../parts
 import { go, link, route } from "../router.js";
 import { say } from "../saying.js";
 import { name, rename } from "../session.js";
+import { Difference } from "./difference.js";
 
+/** Drifted tools whose change is shown line by line. */
+const MOST_SHOWN = 20;
 const HINTS = { readOnlyHint: "reads only", destructiveHint: "destructive", idempotentHint: "idempotent", openWorldHint: "open world" };
 
 export function Tools() {
@@ -27,6 +30,9 @@ export function Tools() {
           onInput=${(event) => go(link("tools", "", { find: event.target.value }), { replace: true })} /></label></div></div>
     ${error && html`<${Failure} error=${error} again=${again} />`}
     ${drifted.length > 0 && html`<div class="notice notice-warn" role="status"><p>${counted(drifted.length, "tool is", "tools are")} not what was accepted. Look at what changed before you accept it.</p></div>`}
+    ${drifted.slice(0, MOST_SHOWN).map((tool) => html`<section class="card changed" key=${`${tool.upstream} ${tool.name}`} aria-label=${`${tool.name} changed`}>
+      <h2><span class="name">${tool.name}</span> <span class="muted">of ${tool.upstream}: ${tool.drifted_aspects.map(words).join(", ")}</span></h2>
+      <${Difference} tool=${tool.name} upstream=${tool.upstream} about=${tool.fingerprint} /></section>`)}
     ${value && !tools.length && html`<${Empty} title="No tools">${wanted ? "None is called like that." : "No upstream listed any yet."}<//>`}
     ${tools.length > 0 && html`<div class="table-wrap" tabindex="0" role="region" aria-label="Tools"><table class="table">
       <thead><tr><th scope="col">Tool</th><th scope="col">Upstream</th><th scope="col">State</th><th scope="col">What changed</th><th scope="col">It says</th><th scope="col"><span class="unseen">Accept</span></th></tr></thead>
@@ -66,6 +72,7 @@ function Accept({ tool, onClose, done }) {
   };
   return html`<${Dialog} title=${gone ? "Let this tool go?" : "Accept what it is now?"} action=${gone ? "Let go" : "Accept"} onClose=${onClose} onSubmit=${submit}>
     <p><strong class="name">${tool.name}</strong> of ${tool.upstream}. Changed: ${tool.drifted_aspects.map(words).join(", ")}.</p>
+    <${Difference} tool=${tool.name} upstream=${tool.upstream} about=${tool.fingerprint} />
     <${Field} label="Your name"><input class="input" name="by" required maxlength="100" value=${name.value} /><//>
   <//>`;
 }
