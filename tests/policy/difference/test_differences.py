@@ -106,6 +106,7 @@ ALIKE = {
         {"match": {"tool": "pay", "input": {"$.n": {"gt": 5, "gte": 5.0}}}, "action": "deny"},
     ),
     "what is allowed anyway": (ALLOW, FREE),
+    "keys in another order": (rate(5, key=["tool", "session"]), rate(5, key=["session", "tool"])),
 }
 
 
@@ -133,6 +134,22 @@ def test_a_region_is_told_in_the_policy_s_own_words() -> None:
     assert found.witness == {"tool": "pay.any", "arguments": {"amount": 1001}}
     assert (found.old.decision, found.old.rule, found.old.index) == ("deny", "rules[1]", 1)
     assert (found.new.decision, found.new.rule, found.new.line) == ("allow", None, None)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "amount"), [("0.50", "0.60", 0.55), ("100", "100.50", 100.25)]
+)
+def test_amounts_are_shown_however_they_are_written(low: str, high: str, amount: float) -> None:
+    policies = [
+        side_of(
+            "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\npolicies:\n  rules:\n"
+            f"    - {{ match: {{ tool: pay, input: {{ n: {{ gt: {bound} }} }} }}, action: deny }}\n"
+        )
+        for bound in (low, high)
+    ]
+    found = differences(*policies)
+    assert kinds(found) == ["widened"]
+    assert found.differing[0].witness == {"tool": "pay", "arguments": {"n": amount}}
 
 
 def test_what_cannot_be_judged_is_told() -> None:

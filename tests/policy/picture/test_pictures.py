@@ -1,6 +1,7 @@
 """Pictures of policies: what is in them, and that no name can break the languages they are in."""
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -195,3 +196,19 @@ def test_no_name_breaks_a_picture(
 def test_every_line_of_the_example_is_read() -> None:
     drawing = drawn(POLICY)
     assert _read_dot(as_dot(drawing)) == _read_mermaid(as_mermaid(drawing)) == odd(drawing)
+
+
+def test_many_tools_that_rules_ask_for_are_drawn_in_little_time() -> None:
+    head = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\npolicies:\n  rules:\n"
+    rules = [
+        f"    - {{ match: {{ tool: read_{n} }}, action: allow }}\n"
+        f"    - {{ match: {{ tool: write_{n} }}, requires: [read_{n}] }}\n"
+        for n in range(2000)
+    ]
+    text = head + "".join(rules)
+    compiled = compile_text(text)
+    assert compiled.policy is not None
+    before = time.process_time()
+    drawing = draw(compiled.policy)
+    assert time.process_time() - before < 2
+    assert sum(each.kind == "calls" for each in drawing.arrows) == 2000

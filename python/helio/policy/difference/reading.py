@@ -200,7 +200,7 @@ class Side:
             limit["kind"],
             limit["maximum"],
             limit["window_ms"],
-            tuple(limit["key"]),
+            tuple(sorted(limit["key"])),
             path,
             limit.get("currency"),
         )

@@ -5,6 +5,9 @@ top and goes from rule to rule until one decides. Beside that way stand the tool
 budgets by which rules have to do with each other.
 """
 
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -19,6 +22,7 @@ from helio.policy.graph import CompiledPolicy, LimitSummary, RuleSummary
 BoxKind = Literal["start", "rule", "outcome", "tool", "label", "contributor", "budget"]
 ArrowKind = Literal["next", "decides", "calls", "needs", "puts", "asks", "feeds"]
 
+_SPECIAL: Final = re.compile(r"[*?\[\]{}\\]")
 _OUTCOMES: Final = {"deny": "deny", "require_approval": "ask a person", "dry_run": "dry run"}
 
 
@@ -94,6 +98,7 @@ class _Drawer:
             for at in graph["rules"]
         }
         self._ids: dict[tuple[BoxKind, str], str] = {}
+        self._counts: Counter[BoxKind] = Counter()
         self.drawing = Drawing(policy.digest)
         self._way()
         for rule in policy.rules:
@@ -165,7 +170,7 @@ class _Drawer:
 
     def _calls(self) -> None:
         """Which rules let calls pass of the tools that others ask for: those that name them."""
-        tools = [name for kind, name in self._ids if kind == "tool"]
+        tools = {name: place for place, (kind, name) in enumerate(self._ids) if kind == "tool"}
         for rule in self._policy.rules:
             if (
                 rule.shadow
@@ -178,17 +183,17 @@ class _Drawer:
                 for node in self._conditions[rule.index]
                 if node["node"] == "tool"
             ]
-            for tool in tools if conditions else ():
-                if all(any(glob_matches(glob, tool) for glob in globs) for globs in conditions):
-                    self._arrow(
-                        f"rule{rule.index}", self._named("tool", tool), "calls", "lets pass"
-                    )
+            passing = [_matching(globs, tools) for globs in conditions]
+            for tool in (
+                sorted(set.intersection(*passing), key=tools.__getitem__) if passing else ()
+            ):
+                self._arrow(f"rule{rule.index}", self._named("tool", tool), "calls", "lets pass")
 
     def _budget(self, budget: dict[str, Any]) -> None:
         over = budget["window_ms"]
         window = "a session" if over is None else duration(over)
         otherwise = "ask a person" if budget["on_exceed"] == "require_approval" else "deny"
-        box = f"budget{len(self._boxes('budget'))}"
+        box = f"budget{self._counts['budget']}"
         lines = (
             f"budget {budget['name']}",
             f"at most {budget['maximum']} {budget['currency']} in {window}",
@@ -215,20 +220,29 @@ class _Drawer:
     def _named(self, kind: BoxKind, name: str) -> str:
         """The box of a tool, a label or a contributor, which may stand for several rules."""
         if (kind, name) not in self._ids:
-            box = f"{kind}{len(self._boxes(kind))}"
+            box = f"{kind}{self._counts[kind]}"
             self._ids[kind, name] = box
             head = "" if kind == "contributor" else f"{kind} "
             self._add(Box(box, kind, tuple(f"{head}{name}".split("\n"))))
         return self._ids[kind, name]
 
-    def _boxes(self, kind: BoxKind) -> list[Box]:
-        return [box for box in self.drawing.boxes.values() if box.kind == kind]
-
     def _add(self, box: Box) -> None:
         self.drawing.boxes[box.id] = box
+        self._counts[box.kind] += 1
 
     def _arrow(self, source: str, target: str, kind: ArrowKind, text: str) -> None:
         self.drawing.arrows.append(Arrow(source, target, kind, text))
+
+
+def _matching(globs: Sequence[str], tools: Collection[str]) -> set[str]:
+    """The tools that some glob takes in; a glob without special signs is the name of one."""
+    found: set[str] = set()
+    for glob in globs:
+        if _SPECIAL.search(glob):
+            found.update(tool for tool in tools if glob_matches(glob, tool))
+        elif glob in tools:
+            found.add(glob)
+    return found
 
 
 def _limit(limit: LimitSummary) -> str:

@@ -6,6 +6,7 @@ of which the evaluator says something else, is no witness: nothing is shown that
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
@@ -111,7 +112,7 @@ def _value(text: str) -> Any:
     """The value of a JSON text, where every reader reads the same."""
     if re.fullmatch(r"-?[\d.]+", text):
         number = float(text) if "." in text else int(text)
-        if abs(number) > _SAFE_INTEGER or ("." in text and repr(number) != text):
+        if abs(number) > _SAFE_INTEGER or Decimal(repr(number)) != Decimal(text):
             raise _Unwritable
         return number
     return orjson.loads(text)
