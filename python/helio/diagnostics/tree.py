@@ -7,6 +7,7 @@ graph without cycles: one node may stand in several places, and its span is wher
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from helio.diagnostics.source import Span
@@ -111,10 +112,17 @@ def child_path(path: str, key: str | int) -> str:
     """The path of a part: `policies.rules[2]`, `input['$.amount']`."""
     if isinstance(key, int):
         return f"{path}[{key}]"
+    step = _step(key)
+    return path + step if path or step[0] == "[" else key
+
+
+@lru_cache(maxsize=4096)
+def _step(key: str) -> str:
+    """What a key adds to the path of its mapping."""
     if _IDENTIFIER.match(key):
-        return f"{path}.{key}" if path else key
+        return f".{key}"
     escaped = key.replace("\\", "\\\\").replace("'", "\\'")
-    return f"{path}['{escaped}']"
+    return f"['{escaped}']"
 
 
 def described(node: Node) -> str:

@@ -7,7 +7,7 @@ expanded.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import yaml
@@ -52,10 +52,14 @@ _NUMBER_LIKE = re.compile(
     r"[-+]?(?:0[xXoObB][0-9a-fA-F_]+|[0-9][0-9_]*\.?[0-9_]*(?:[eE][-+]?[0-9]+)?"
     r"|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))\Z|\.(?:nan|NaN|NAN)\Z"
 )
+_MAY_BE_NO_TEXT = frozenset(("", *"~ntf+-.0123456789"))
+"""What plain scalars begin with that mean something else than their characters."""
 _ODD_BREAK = re.compile("[\x85\u2028\u2029]")
 """Line breaks to YAML 1.1 and to libyaml, none to YAML 1.2 and to editors: what looks like a
 comment could go on as a rule.
 """
+_new: Any = tuple.__new__
+"""Makes a named tuple of its fields at once; by its own class it takes twice as long."""
 _Parser: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 """Only its events are used, never its constructors."""
 
@@ -74,15 +78,24 @@ class _Refused(Exception):
     """Ends the reading; the diagnostic has been added."""
 
 
-@dataclass(slots=True)
 class _Frame:
-    """A collection that is still open. A mapping's parts are its keys and values in turn."""
+    """A collection that is still open. A mapping's parts are its keys and values in turn; `inner`
+    is how many nodes its parts stand for beyond themselves.
+    """
 
-    is_mapping: bool
-    span: Span
-    anchor: str | None
-    parts: list[Node] = field(default_factory=list)
-    size: int = 1
+    __slots__ = ("anchor", "inner", "is_mapping", "parts", "span")
+
+    def __init__(self, is_mapping: bool, span: Span, anchor: str | None) -> None:
+        self.is_mapping = is_mapping
+        self.span = span
+        self.anchor = anchor
+        self.parts: list[Node] = []
+        self.inner = 0
+
+    @property
+    def size(self) -> int:
+        """How many nodes it stands for."""
+        return 1 + len(self.parts) + self.inner
 
 
 def parse_yaml(text: str, file: str) -> YamlDocument:
@@ -224,25 +237,30 @@ class _Builder:
         self._place(node, None, size)
 
     def _scalar(self, event: Any) -> None:
-        self._untagged(event)
+        # Most events are scalars: what few of them need is asked in place, before it is called.
+        text = event.value
+        if event.tag is not None:
+            self._untagged(event)
         span = _span(event)
-        if not event.value:
+        if not text:
             # An absent value may be reported beyond the end of the text.
             span = self._source.within(span)
-        if "#" in event.value:
+        elif "#" in text:
             self.with_hash.append(span)
-        plain = event.style is None or event.style == ""
-        value = self._resolved(event.value, span) if plain else event.value
-        written = span.end_column - span.column if span.line == span.end_line else -1
-        lead = 0 if plain else 1
-        exact = written == len(event.value) + 2 * lead
-        scalar = Scalar(value, span, lead if exact else None)
-        if isinstance(value, str) and holds_credentials(value):
+        lead = 1 if event.style else 0
+        value = text if lead or text[:1] not in _MAY_BE_NO_TEXT else self._resolved(text, span)
+        line, column, end_line, end_column = span
+        exact = line == end_line and end_column - column == len(text) + 2 * lead
+        scalar = _new(Scalar, (value, span, lead if exact else None))
+        if "://" in text and isinstance(value, str) and holds_credentials(value):
             self.secrets.append(span)
-        self._place(scalar, event.anchor, 1)
+        if event.anchor is None and self._stack:
+            self._stack[-1].parts.append(scalar)
+        else:
+            self._place(scalar, event.anchor, 1)
 
     def _resolved(self, text: str, span: Span) -> ScalarValue:
-        """What a plain scalar means."""
+        """What a plain scalar means that may be no text."""
         match text:
             case "" | "~" | "null":
                 return None
@@ -250,7 +268,7 @@ class _Builder:
                 return True
             case "false":
                 return False
-        if text[0] not in "+-.0123456789":
+        if text[0] in "~ntf":
             return text
         number = _NUMBER.match(text)
         if number is not None:
@@ -276,7 +294,7 @@ class _Builder:
             return
         frame = self._stack[-1]
         frame.parts.append(node)
-        frame.size += size
+        frame.inner += size - 1
 
     def _entries(self, frame: _Frame) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}
@@ -286,7 +304,7 @@ class _Builder:
             key = self._key(key_node)
             if key is None:
                 continue
-            text = str(key.value)
+            text = str(key[0])
             if is_secret_key(text):
                 self.secrets.extend(scalar.span for scalar in scalars_of(value))
             if text == "<<" and key.lead == 0:
@@ -294,7 +312,7 @@ class _Builder:
                 continue
             first = entries.get(text)
             if first is None:
-                entries[text] = Entry(key, value)
+                entries[text] = _new(Entry, (key, value))
                 continue
             message = f"the key {quoted(text)} stands twice"
             hint = f"it is at line {first.key.span.line}, column {first.key.span.column} already"
@@ -306,12 +324,12 @@ class _Builder:
 
     def _key(self, node: Node) -> Scalar | None:
         """The key as text; None for what cannot be one."""
+        if isinstance(node, Scalar) and type(node.value) is str:
+            return node
         if not isinstance(node, Scalar):
             self.fault(codes.KEY_NOT_TEXT, f"a key is text, not a {node.kind}", opening(node))
             return None
         match node.value:
-            case str():
-                return node
             case Number(text=text):
                 pass
             case None:
@@ -335,4 +353,4 @@ class _Builder:
 
 def _span(event: Any) -> Span:
     start, end = event.start_mark, event.end_mark
-    return Span(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+    return _new(Span, (start.line + 1, start.column + 1, end.line + 1, end.column + 1))

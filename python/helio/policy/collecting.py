@@ -12,7 +12,7 @@ from contextlib import contextmanager
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Puts the collector of cycles off until the end. What is not part of a cycle is freed as
-    always.
+    always. What stays counts as old then, so that the next search does not begin with it.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -20,4 +20,7 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         if was_on:
+            if not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()

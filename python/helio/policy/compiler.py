@@ -19,7 +19,7 @@ from helio.diagnostics import (
 )
 from helio.diagnostics import Mapping as MappingNode
 from helio.diagnostics.ignoring import settle
-from helio.evaluator import GraphError
+from helio.evaluator import Evaluator, GraphError
 from helio.policy.approval_check import check_approvals
 from helio.policy.budget_check import check_budgets
 from helio.policy.budget_reading import read_budgets
@@ -117,27 +117,27 @@ def _compiled(loaded: LoadedConfig, tools: KnownTools | None) -> Compiled:
     name = Path(loaded.source.path).name
     valued = list(zip(budgets, config.budgets, strict=True))
     graph = lower(rules, valued, _settings(config), name)
-    policy = _verified(graph, node, diagnostics)
+    evaluator = _verified(graph, node, diagnostics)
     scans = lower(installation.rules, [], _scan_settings(config, installation), name)
-    scanned = _verified(scans, install, diagnostics, INSTALL_PATH)
-    if policy is not None and scanned is not None:
-        policy = replace(policy, install=scanned)
-        check_reach(rules, graph, policy.settings, diagnostics)
-        check_upstreams(rules, budgets, config, diagnostics)
-        check_state(rules, budgets, config, diagnostics)
-        if tools is not None:
-            check_tools(rules, budgets, config, tools, diagnostics, root=loaded.root)
-    if policy is None or scanned is None:
+    scanner = _verified(scans, install, diagnostics, INSTALL_PATH)
+    if evaluator is None or scanner is None:
         return nothing
+    scanned = CompiledPolicy.verified(scans, scanner)
+    policy = replace(CompiledPolicy.verified(graph, evaluator), install=scanned)
+    check_reach(rules, evaluator, policy.settings, diagnostics)
+    check_upstreams(rules, budgets, config, diagnostics)
+    check_state(rules, budgets, config, diagnostics)
+    if tools is not None:
+        check_tools(rules, budgets, config, tools, diagnostics, root=loaded.root)
     return Compiled(config, policy, diagnostics, loaded.source)
 
 
 def _verified(
     graph: bytes, rules: Node | None, diagnostics: Diagnostics, path: str = RULES_PATH
-) -> CompiledPolicy | None:
-    """The policy; None when the evaluator does not take its graph, which is reported."""
+) -> Evaluator | None:
+    """The evaluator of a graph; None when it does not take it, which is reported."""
     try:
-        return CompiledPolicy.from_graph(graph)
+        return Evaluator(graph)
     except GraphError as error:
         place = Span(1, 1, 1, 1) if rules is None else opening(rules)
         message = f"the evaluator does not take the graph of these rules: {error}"

@@ -164,7 +164,11 @@ class CompiledPolicy:
 
         Raises `helio.evaluator.GraphError` when it cannot be decoded or does not verify.
         """
-        digest = Evaluator(graph).digest
+        return cls.verified(graph, Evaluator(graph))
+
+    @classmethod
+    def verified(cls, graph: bytes, evaluator: Evaluator) -> "CompiledPolicy":
+        """The same where the graph's evaluator is at hand."""
         document = orjson.loads(graph)
         nodes = document["nodes"]
         # The source is no part of what a graph means and may have been left out.
@@ -187,7 +191,7 @@ class CompiledPolicy:
             for rule, at in zip(rules, document["rules"], strict=True)
             for limit in nodes[at]["limits"]
         )
-        return cls(graph, digest, settings, rules, budgets, limits, asked_tools)
+        return cls(graph, evaluator.digest, settings, rules, budgets, limits, asked_tools)
 
 
 def canonical(value: object) -> bytes:

@@ -6,7 +6,7 @@ None, or nothing, for what it reported.
 
 from collections.abc import Callable
 from collections.abc import Mapping as Mapped
-from collections.abc import Sequence as Values
+from functools import cache
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -52,7 +52,7 @@ class Reader:
         self,
         node: Node,
         path: str,
-        known: Values[str] | None = None,
+        known: tuple[str, ...] | None = None,
         homes: Mapped[str, str] = MappingProxyType({}),
     ) -> dict[str, Entry]:
         """The entries of a mapping that are known; all of them when nothing is. `homes` are the
@@ -63,7 +63,7 @@ class Reader:
             return {}
         if known is None:
             return node.entries
-        if node.entries.keys() <= set(known):
+        if node.entries.keys() <= _names(known):
             return node.entries
         for key in node.entries:
             if key not in known:
@@ -150,6 +150,9 @@ class Reader:
         return self.value(node, path, lambda value: scalars.read_integer(value, 1, 10**15))
 
 
+_names: Callable[[tuple[str, ...]], frozenset[str]] = cache(frozenset)
+
+
 def _stand_in(node: Node) -> object:
     """A value of the collection's kind, for messages."""
     return {} if isinstance(node, Mapping) else ()
@@ -190,8 +193,8 @@ class Parts:
 
     def read(self, key: str, reading: Callable[[Node, str], T | None]) -> T | None:
         """A part read by one of the reader's methods."""
-        found = self.get(key)
-        return None if found is None else reading(*found)
+        entry = self.entries.get(key)
+        return None if entry is None else reading(entry.value, child_path(self.path, key))
 
     def text(self, key: str) -> Text | None:
         """A text with its place."""

@@ -5,7 +5,7 @@ found by counterexamples: a call that the rules so far leave over is shown to th
 names the rule that decides about it, until nothing is left over, or until the rule itself decides.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from helio.evaluator import Decision, Evaluator
@@ -31,9 +31,7 @@ class Answer:
 class Covering:
     """Asks about one rule after the other, in file order."""
 
-    def __init__(
-        self, lives: Sequence[Live], evaluator: Callable[[], Evaluator], effort: Effort
-    ) -> None:
+    def __init__(self, lives: Sequence[Live], evaluator: Evaluator, effort: Effort) -> None:
         self._lives = lives
         self._by_index = {live.rule.index: live for live in lives}
         self._evaluator = evaluator
@@ -102,7 +100,7 @@ class Covering:
 
     def _decider(self, live: Live, witness: Witness) -> Live | None:
         """The rule that decides about a call; this one where it would, or reports in shadow."""
-        decision = judged(self._evaluator(), witness)
+        decision = judged(self._evaluator, witness)
         if decision is None:
             return None
         if gets_to(decision, live):

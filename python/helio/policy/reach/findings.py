@@ -7,7 +7,6 @@ note.
 """
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Final
 
 from helio.diagnostics import Diagnostics, Label, child_path
@@ -34,36 +33,36 @@ _MOST_NAMED: Final = 5
 
 
 def check_reach(
-    rules: Sequence[Rule], graph: bytes, settings: Settings, diagnostics: Diagnostics
+    rules: Sequence[Rule], evaluator: Evaluator, settings: Settings, diagnostics: Diagnostics
 ) -> None:
     """Adds what is never reached, or never true, to `diagnostics`. The rules must have been checked
-    without an error; `graph` is theirs.
+    without an error; `evaluator` judges by them.
     """
-    _Checker(rules, graph, settings, diagnostics).check()
+    _Checker(rules, evaluator, settings, diagnostics).check()
 
 
 class _Checker:
     """Looks at one rule after the other; the ones before it are its candidates."""
 
     def __init__(
-        self, rules: Sequence[Rule], graph: bytes, settings: Settings, diagnostics: Diagnostics
+        self,
+        rules: Sequence[Rule],
+        evaluator: Evaluator,
+        settings: Settings,
+        diagnostics: Diagnostics,
     ) -> None:
         self._lives = [
             Live(rule, tuple(dict.fromkeys(conditions_of(rule))))
             for rule in rules
             if not is_elsewhere(rule, settings.environment)
         ]
-        self._graph = graph
+        self._evaluator = evaluator
         self._settings = settings
         self._diagnostics = diagnostics
         self._effort = Effort(_EFFORT, _EFFORT_EACH)
-        self._covering = Covering(self._lives, lambda: self._evaluator, self._effort)
+        self._covering = Covering(self._lives, evaluator, self._effort)
         self._open: dict[str, list[Live]] = {}
         self._reaching: dict[Live, Witness | None] = {}
-
-    @cached_property
-    def _evaluator(self) -> Evaluator:
-        return Evaluator(self._graph)
 
     def check(self) -> None:
         """All rules."""
@@ -76,7 +75,7 @@ class _Checker:
             self._covering.pass_by(place)
         for why, lives in self._open.items():
             self._tell_open(why, lives)
-        redundancy = Redundancy(self._settings, lambda: self._evaluator, self._reaching)
+        redundancy = Redundancy(self._settings, self._evaluator, self._reaching)
         redundancy.check(self._lives, self._diagnostics)
 
     def _rule(self, live: Live) -> None:

@@ -7,7 +7,7 @@ about what they leave over. A rule that may only be true there, or that reports 
 question: then this one is needed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -37,7 +37,7 @@ class Redundancy:
     def __init__(
         self,
         settings: Settings,
-        evaluator: Callable[[], Evaluator],
+        evaluator: Evaluator,
         reaching: Mapping[Live, Witness | None],
     ) -> None:
         self._settings = settings
@@ -104,8 +104,8 @@ class Redundancy:
 
     def _is_decided_alike(self, live: Live, witness: Witness) -> bool:
         """Whether this call at least is decided likewise without the rule."""
-        with_it = judged(self._evaluator(), witness)
-        without_it = judged(self._evaluator(), witness, below=live.rule.index)
+        with_it = judged(self._evaluator, witness)
+        without_it = judged(self._evaluator, witness, below=live.rule.index)
         if with_it is None or without_it is None or with_it.rule != live.rule.index:
             return False
         does_more = without_it.restricting or without_it.shadow or without_it.has_demands

@@ -51,7 +51,7 @@ def _examples(subject: Subject, group: Sequence[Condition], effort: Effort) -> I
             yield simple.replace("*", "") or "x"
             return
     for atom in _atoms(subject, group, effort):
-        if atom.is_known and all(truth == TRUE for truth in atom.truths):
+        if atom.is_known and min(atom.truths) == TRUE:
             yield atom.example
 
 

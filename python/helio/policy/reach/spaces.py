@@ -8,7 +8,7 @@ that a box that is empty holds no call, and one that is not empty may hold none 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from helio.evaluator import HINTS
 from helio.policy.patterns import may_select_several
@@ -24,8 +24,7 @@ _MOST_KINDS: Final = 8
 """Of so many kinds of values each combination is looked at, where a path may select several."""
 
 
-@dataclass(frozen=True, slots=True)
-class Atom:
+class Atom(NamedTuple):
     """Values that no condition tells apart: what each comes to, and an example.
 
     The example is a name, the known hints, whether a name is there, or the JSON texts of the values
@@ -194,9 +193,10 @@ def single_values(conditions: Sequence[Condition], effort: Effort) -> Iterator[A
     asked = [_asked(condition) for condition in conditions]
     each = sorted({test for _, tests in asked for test in tests})
     places = {test: place for place, test in enumerate(each)}
-    for kind in kinds(each, effort):
-        truths = tuple(min(kind.truths[places[test]] for test in tests) for _, tests in asked)
-        yield Atom(truths, (kind.example,), kind.example is not None)
+    of_tests = [[places[test] for test in tests] for _, tests in asked]
+    for found, example in kinds(each, effort):
+        truths = tuple([min([found[place] for place in own]) for own in of_tests])
+        yield Atom(truths, (example,), example is not None)
 
 
 def _asked(condition: Condition) -> tuple[str, tuple[tuple[str, str], ...]]:

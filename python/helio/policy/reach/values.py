@@ -7,10 +7,10 @@ and `or` the greatest.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, Inexact
 from itertools import pairwise, product
-from typing import Any, Final, TypeAlias
+from operator import ge, gt, le, lt
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from helio.policy.reach.effort import Effort, TooLarge
 from helio.policy.reach.languages import Language, distinguish
@@ -29,8 +29,7 @@ _MOST_COLLECTIONS: Final = 3
 _NEGATIONS: Final = {"neq": "eq", "not_in": "in"}
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """Values that the tests do not tell apart: what each test comes to, and one of them as JSON
     text, where one is known.
     """
@@ -62,8 +61,9 @@ def kinds(tests: Sequence[Test], effort: Effort) -> Iterator[Kind]:
     `Exhausted`.
     """
     operands = [(operator, read(operand)) for operator, operand in tests]
+    steps = len(tests)
     for kind in _kinds(operands, effort):
-        effort.spend(len(tests))
+        effort.spend(steps)
         yield kind
 
 
@@ -84,27 +84,30 @@ def _number(text: str) -> Decimal:
 
 
 def _judged(operands: Sequence[tuple[str, Any]], value: Any) -> tuple[int, ...]:
-    return tuple(judge(operator, operand, value) for operator, operand in operands)
+    return tuple([judge(operator, operand, value) for operator, operand in operands])
 
 
 def judge(operator: str, operand: Any, value: Any) -> int:
     """What one operator says of a value that is there and is no text."""
+    order = _ORDERS.get(operator)
+    if order is not None:
+        if not isinstance(value, Decimal):
+            return INDETERMINATE
+        return TRUE if order(value, operand) else FALSE
     if operator in _NEGATIONS:
         return TRUE - judge(_NEGATIONS[operator], operand, value)
     if operator in _EQUALITIES:
         return _EQUALITIES[operator](value, operand)
     if isinstance(value, list) and operator == "contains":
         return max((_equal(element, operand) for element in value), default=FALSE)
-    if operator not in _ORDERS or not isinstance(value, Decimal):
-        return INDETERMINATE
-    return _truth(_ORDERS[operator](value, operand))
+    return INDETERMINATE
 
 
 _ORDERS: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "gt": lambda value, operand: value > operand,
-    "gte": lambda value, operand: value >= operand,
-    "lt": lambda value, operand: value < operand,
-    "lte": lambda value, operand: value <= operand,
+    "gt": gt,
+    "gte": ge,
+    "lt": lt,
+    "lte": le,
 }
 
 

@@ -20,6 +20,7 @@ Witness = dict[str, Any]
 and `metadata` where the rules ask about them."""
 
 _SEGMENT: Final = re.compile(r"(?:\.\.)?(?:\['((?:[^'\\]|\\['\\])*)'\]|\[(\d{1,2})\]|\[(\*)\])")
+_PLAIN_NUMBER: Final = re.compile(r"-?[\d.]+")
 _SAFE_INTEGER: Final = 2**53
 _MISSING: Final = object()
 
@@ -43,9 +44,9 @@ def witness_of(examples: Mapping[Subject, Any]) -> Witness | None:
     facts: dict[Subject, Any] = {
         subject: found for subject, found in examples.items() if len(subject) == 2
     }
-    known = {name: _there(facts, name) for name in ("labels", "called")}
-    asked = [is_there for subject, is_there in facts.items() if subject[0] in known]
+    asked = [is_there for (kind, _), is_there in facts.items() if kind in ("labels", "called")]
     if asked:
+        known = {name: _there(facts, name) for name in ("labels", "called")}
         if len({is_there is None for is_there in asked}) == 2:
             return None
         witness["session"] = None if asked[0] is None else known
@@ -110,7 +111,7 @@ def _segments(path: str) -> tuple[str | int | None, ...]:
 
 def _value(text: str) -> Any:
     """The value of a JSON text, where every reader reads the same."""
-    if re.fullmatch(r"-?[\d.]+", text):
+    if _PLAIN_NUMBER.fullmatch(text):
         number = float(text) if "." in text else int(text)
         if abs(number) > _SAFE_INTEGER or Decimal(repr(number)) != Decimal(text):
             raise _Unwritable
