@@ -103,8 +103,10 @@ def pack_hints(annotations: Mapping[str, object] | None) -> int:
     MCP schema). Returns an integer from 0 to 255.
     """
     mask = 0
+    if not annotations:
+        return mask
     for position, hint in enumerate(HINTS):
-        value = annotations.get(hint) if annotations else None
+        value = annotations.get(hint)
         if isinstance(value, bool):
             mask |= (_KNOWN | (_TRUE if value else 0)) << (2 * position)
     return mask

@@ -353,4 +353,5 @@ class _Builder:
 
 def _span(event: Any) -> Span:
     start, end = event.start_mark, event.end_mark
-    return _new(Span, (start.line + 1, start.column + 1, end.line + 1, end.column + 1))
+    span: Span = _new(Span, (start.line + 1, start.column + 1, end.line + 1, end.column + 1))
+    return span

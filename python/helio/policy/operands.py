@@ -4,6 +4,7 @@ Above: `check`, `lower`. Below: `document`, `helio.config.scalars`. Pure.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import orjson
 
@@ -77,7 +78,12 @@ def json_text(node: Node) -> str:
 
 
 def _json(value: object) -> str:
-    return orjson.dumps(str(value) if isinstance(value, str) else value).decode()
+    return _text_json(str(value)) if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+@lru_cache(maxsize=4096)
+def _text_json(text: str) -> str:
+    return orjson.dumps(text).decode()
 
 
 def _alike_keys(node: Node) -> tuple[str, str | None] | None:

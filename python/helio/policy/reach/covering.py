@@ -15,7 +15,7 @@ from helio.policy.reach.effort import Effort
 from helio.policy.reach.live import Live, conditions_of_all, decided_by
 from helio.policy.reach.samples import samples
 from helio.policy.reach.spaces import Space
-from helio.policy.reach.witnesses import Witness, judged, witness_of
+from helio.policy.reach.witnesses import Reached, Witness, judged, witness_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Answer:
     """
 
     covering: tuple[Live, ...] = ()
-    reaching: Witness | None = None
+    reaching: Reached | None = None
 
 
 class Covering:
@@ -50,9 +50,9 @@ class Covering:
             return Answer()
         first: list[Live] = []
         for sample in samples(live.conditions, self._effort):
-            by = self._decider(live, sample)
-            if by is live:
-                return Answer(reaching=sample)
+            by, reached = self._decider(live, sample)
+            if reached is not None:
+                return Answer(reaching=reached)
             if by is not None and by not in first:
                 first.append(by)
         return self._by_counterexamples(live, first) or self._by_candidates(live)
@@ -70,9 +70,9 @@ class Covering:
             if not rest:
                 return Answer(self._needed(live, blocking))
             witness = first_witness(space, rest)
-            by = None if witness is None else self._decider(live, witness)
-            if by is live:
-                return Answer(reaching=witness)
+            by, reached = (None, None) if witness is None else self._decider(live, witness)
+            if reached is not None:
+                return Answer(reaching=reached)
             if by is None or by in blocking:
                 return None
             blocking.append(by)
@@ -98,15 +98,17 @@ class Covering:
         decided = (decided_by(space, each) for each in others)
         return space, remainder(own, decided, space.wholes, self._effort)
 
-    def _decider(self, live: Live, witness: Witness) -> Live | None:
-        """The rule that decides about a call; this one where it would, or reports in shadow."""
+    def _decider(self, live: Live, witness: Witness) -> tuple[Live | None, Reached | None]:
+        """The earlier rule that decides about a call; or that the call gets to this one, which
+        decides about it, or reports in shadow.
+        """
         decision = judged(self._evaluator, witness)
         if decision is None:
-            return None
+            return None, None
         if gets_to(decision, live):
-            return live
+            return None, Reached(witness, decision)
         by = self._by_index.get(decision.rule)
-        return by if by is not None and by.rule.index < live.rule.index else None
+        return (by if by is not None and by.rule.index < live.rule.index else None), None
 
 
 def gets_to(decision: Decision, live: Live) -> bool:

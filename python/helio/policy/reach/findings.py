@@ -24,7 +24,7 @@ from helio.policy.reach.parts import check_parts
 from helio.policy.reach.redundancy import Redundancy
 from helio.policy.reach.spaces import Space
 from helio.policy.reach.within import check_conditions
-from helio.policy.reach.witnesses import Witness, judged
+from helio.policy.reach.witnesses import Reached, Witness, judged
 
 _EFFORT: Final = 1_000_000
 """Steps for a whole policy, about a microsecond each, often less."""
@@ -62,7 +62,7 @@ class _Checker:
         self._effort = Effort(_EFFORT, _EFFORT_EACH)
         self._covering = Covering(self._lives, evaluator, self._effort)
         self._open: dict[str, list[Live]] = {}
-        self._reaching: dict[Live, Witness | None] = {}
+        self._reaching: dict[Live, Reached | None] = {}
 
     def check(self) -> None:
         """All rules."""

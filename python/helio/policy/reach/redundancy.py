@@ -21,7 +21,7 @@ from helio.policy.reach.effort import Effort, Exhausted
 from helio.policy.reach.live import Live, conditions_of_all, decided_by
 from helio.policy.reach.samples import samples
 from helio.policy.reach.spaces import Space
-from helio.policy.reach.witnesses import Witness, judged
+from helio.policy.reach.witnesses import Reached, Witness, judged
 
 _STEPS_FOR_A_CALL: Final = 20
 _EFFORT: Final = 300_000
@@ -38,7 +38,7 @@ class Redundancy:
         self,
         settings: Settings,
         evaluator: Evaluator,
-        reaching: Mapping[Live, Witness | None],
+        reaching: Mapping[Live, Reached | None],
     ) -> None:
         self._settings = settings
         self._evaluator = evaluator
@@ -62,15 +62,15 @@ class Redundancy:
             return
         if not self._below.any_of(live.globs):
             return
-        witness = self._reaching[live] or next(samples(live.conditions, self._effort), None)
-        if witness is None or not self._is_decided_alike(live, witness):
+        reached = self._reaching[live] or self._sample(live)
+        if reached is None or not self._is_decided_alike(live, reached):
             return
         below = self._below.all_of(live.globs)
         if below is None:
             return
         found = self._instead(live, [self._places[place] for place in reversed(below)])
         if found is not None:
-            self._report(live, *found, witness, diagnostics)
+            self._report(live, *found, reached.witness, diagnostics)
 
     def _report(
         self,
@@ -102,11 +102,17 @@ class Redundancy:
             witness=witness if told else None,
         )
 
-    def _is_decided_alike(self, live: Live, witness: Witness) -> bool:
+    def _sample(self, live: Live) -> Reached | None:
+        """Some call for which the rule is true."""
+        witness = next(samples(live.conditions, self._effort), None)
+        decision = None if witness is None else judged(self._evaluator, witness)
+        return None if witness is None or decision is None else Reached(witness, decision)
+
+    def _is_decided_alike(self, live: Live, reached: Reached) -> bool:
         """Whether this call at least is decided likewise without the rule."""
-        with_it = judged(self._evaluator, witness)
-        without_it = judged(self._evaluator, witness, below=live.rule.index)
-        if with_it is None or without_it is None or with_it.rule != live.rule.index:
+        with_it = reached.decision
+        without_it = judged(self._evaluator, reached.witness, below=live.rule.index)
+        if without_it is None or with_it.rule != live.rule.index:
             return False
         does_more = without_it.restricting or without_it.shadow or without_it.has_demands
         return with_it.action == without_it.action and not does_more

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -23,6 +23,13 @@ _SEGMENT: Final = re.compile(r"(?:\.\.)?(?:\['((?:[^'\\]|\\['\\])*)'\]|\[(\d{1,2
 _PLAIN_NUMBER: Final = re.compile(r"-?[\d.]+")
 _SAFE_INTEGER: Final = 2**53
 _MISSING: Final = object()
+
+
+class Reached(NamedTuple):
+    """A call that gets to a rule, and what the evaluator says of it."""
+
+    witness: Witness
+    decision: Decision
 
 
 class _Unwritable(Exception):
