@@ -179,11 +179,11 @@ class _Builder:
             found.append(self.add(node, test.span))
         if match.agent:
             found.append(self._globs("agent", match.agent))
-        selections: Sequence[Selection]
         for kind, selections in (("input", match.input), ("metadata", match.metadata)):
+            ordered = selections
             if len(selections) > 1:
-                selections = sorted(selections, key=partial(_selection_order, kind))
-            found.extend(self._selection(kind, selection) for selection in selections)
+                ordered = tuple(sorted(selections, key=partial(_selection_order, kind)))
+            found.extend(self._selection(kind, selection) for selection in ordered)
         for kind, names in (
             ("labels", match.labels),
             ("called", match.called),

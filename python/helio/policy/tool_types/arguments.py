@@ -53,16 +53,13 @@ class _Asked:
     path: str
     tools: Tools
     readings: tuple[Reading, ...]
+    values: tuple[Values, ...]
+    """All shapes of values, of all tools."""
 
     @property
     def shown(self) -> str:
         """The path, as one writes it."""
         return quoted(_name_shown(self.path))
-
-    @property
-    def values(self) -> list[Values]:
-        """All shapes of values, of all tools."""
-        return [values for reading in self.readings for values in reading.values]
 
 
 class Arguments:
@@ -71,7 +68,7 @@ class Arguments:
 
     def __init__(self, diagnostics: Diagnostics) -> None:
         self._diagnostics = diagnostics
-        self._known: dict[tuple[Tools, str], tuple[Reading, ...]] = {}
+        self._known: dict[tuple[Tools, str], _Asked] = {}
 
     def selection(self, selection: Selection, tools: Tools) -> None:
         """What is asked of one path, in calls of any of the tools."""
@@ -84,26 +81,26 @@ class Arguments:
     def path(self, text: Text, tools: Tools) -> _Asked | None:
         """What the schemas say of a path; None where one of them does not say, or where none of
         them has it, which is told."""
-        path = normal_path(text.value)
-        readings = self._readings(tools, path)
-        if not readings:
+        asked = self._asked(tools, normal_path(text.value))
+        if not asked.readings:
             return None
-        asked = _Asked(path, tools, readings)
         if asked.values:
             return asked
-        first = readings[0]
+        first = asked.readings[0]
         if first.absent is not None:
             message = f"{quoted(text.value)} is no argument of {of_tools(tools)}"
             hint = _other_names(first)
             self._diagnostics.add(codes.NO_SUCH_ARGUMENT, message, text.span, text.path, hint)
         return None
 
-    def _readings(self, tools: Tools, path: str) -> tuple[Reading, ...]:
-        """Of each tool, in their order; none where one of them is not known."""
+    def _asked(self, tools: Tools, path: str) -> _Asked:
+        """What each tool's schema says, in their order; nothing where one of them does not say."""
         key = (tools, path)
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = _all_readings(tools, path)
+            readings = _all_readings(tools, path)
+            values = tuple(values for reading in readings for values in reading.values)
+            found = self._known[key] = _Asked(path, tools, readings, values)
         return found
 
     def _operation(self, operation: Operation, asked: _Asked) -> None:
@@ -152,7 +149,13 @@ class Arguments:
 
 
 def _hindrance(operator: str, operand: Any, asked: _Asked) -> Hindrance | None:
-    return together([hindrance(operator, operand, values) for values in asked.values])
+    found: list[Hindrance | None] = []
+    for values in asked.values:
+        why = hindrance(operator, operand, values)
+        if why is None:
+            return None
+        found.append(why)
+    return together(found)
 
 
 def _all_readings(tools: Tools, path: str) -> tuple[Reading, ...]:

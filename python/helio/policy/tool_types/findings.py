@@ -83,15 +83,16 @@ class _Checker:
         tools = self._tools(match, rule.path)
         if tools is None:
             return
-        reaching = tuple(tool for tool in tools if tool not in self._settled)
         self._bindings(rule, tools)
         spend = None if rule.limits is None else rule.limits.spend
         if spend is not None and spend.field is not None and not rule.shadow:
+            reaching = tuple(tool for tool in tools if tool not in self._settled)
             check_amount(spend.field, rule.match, reaching, self._diagnostics)
         if rule.shadow:
             return
         self._named.update(tools)
         if _asks_for_the_tool_only(match):
+            reaching = tuple(tool for tool in tools if tool not in self._settled)
             self._settled.update(reaching)
             if rule.action == "deny" and not (rule.evidence or rule.requires):
                 self._denied.update(reaching)
@@ -149,7 +150,9 @@ class _Checker:
         if match.metadata or upstreams is None:
             return None
         named = self._globs(match.tool, upstreams)
-        tools = tuple(tool for tool in named if tool.has(match.annotations))
+        tools = named
+        if match.annotations:
+            tools = tuple(tool for tool in named if tool.has(match.annotations))
         if named and not tools:
             self._annotations(match, named, path)
         if tools:
