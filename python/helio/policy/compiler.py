@@ -117,13 +117,12 @@ def _compiled(loaded: LoadedConfig, tools: KnownTools | None) -> Compiled:
     name = Path(loaded.source.path).name
     valued = list(zip(budgets, config.budgets, strict=True))
     graph = lower(rules, valued, _settings(config), name)
-    evaluator = _verified(graph, node, diagnostics)
+    verified = _verified(graph, node, diagnostics)
     scans = lower(installation.rules, [], _scan_settings(config, installation), name)
-    scanner = _verified(scans, install, diagnostics, INSTALL_PATH)
-    if evaluator is None or scanner is None:
+    scanned = _verified(scans, install, diagnostics, INSTALL_PATH)
+    if verified is None or scanned is None:
         return nothing
-    scanned = CompiledPolicy.verified(scans, scanner)
-    policy = replace(CompiledPolicy.verified(graph, evaluator), install=scanned)
+    policy, evaluator = replace(verified[0], install=scanned[0]), verified[1]
     check_reach(rules, evaluator, policy.settings, diagnostics)
     check_upstreams(rules, budgets, config, diagnostics)
     check_state(rules, budgets, config, diagnostics)
@@ -134,15 +133,16 @@ def _compiled(loaded: LoadedConfig, tools: KnownTools | None) -> Compiled:
 
 def _verified(
     graph: bytes, rules: Node | None, diagnostics: Diagnostics, path: str = RULES_PATH
-) -> Evaluator | None:
-    """The evaluator of a graph; None when it does not take it, which is reported."""
+) -> tuple[CompiledPolicy, Evaluator] | None:
+    """The policy with its evaluator; None when that does not take its graph, which is reported."""
     try:
-        return Evaluator(graph)
+        evaluator = Evaluator(graph)
     except GraphError as error:
         place = Span(1, 1, 1, 1) if rules is None else opening(rules)
         message = f"the evaluator does not take the graph of these rules: {error}"
         diagnostics.add(REFUSED_GRAPH, message, place, path)
         return None
+    return CompiledPolicy.verified(graph, evaluator), evaluator
 
 
 def _settings(config: HelioConfig) -> Settings:
