@@ -21,7 +21,9 @@ from helio.sideband.tokens import Scope, Token, Tokens
 logger = logging.getLogger(__name__)
 
 HEALTH_PATH: Final = "/healthz"
-"""What needs no token: probes have none."""
+DOCUMENT_PATH: Final = "/openapi.json"
+OPEN_PATHS: Final = frozenset({HEALTH_PATH, DOCUMENT_PATH})
+"""What needs no token: probes have none, and the document is the same everywhere."""
 TOKEN: Final = web.RequestKey("token", Token)
 """Where a request holds its token."""
 SDK_PATHS: Final = ("/evidence", "/context", "/session/")
@@ -48,7 +50,7 @@ class Access:
             raise Refused(403, "this Host is not allowed")
         if "origin" in request.headers:
             raise Refused(403, "pages of browsers are not served here: send no Origin")
-        if request.path == HEALTH_PATH:
+        if request.path in OPEN_PATHS:
             return None
         token = self._token(request, "sdk" if request.path.startswith(SDK_PATHS) else "adapter")
         self.rates.take(token.name)

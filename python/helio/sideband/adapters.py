@@ -16,7 +16,7 @@ from aiohttp import web
 
 from helio.approvals.broker import Broker
 from helio.errors import AlreadyResolved, JournalUnavailable, UnknownTicket
-from helio.evaluator import MalformedMessage, Message, select, tool_call
+from helio.evaluator import HINTS, MalformedMessage, Message, select, tool_call
 from helio.governance.definitions import Tool, read_definition
 from helio.governance.feedback import instant
 from helio.governance.ticket import Ticket
@@ -43,6 +43,18 @@ _TOOL: Final = {
     "annotations": "annotations",
 }
 """What an adapter says of a tool, as MCP calls it."""
+RESOLUTIONS: Final = ("approve", "deny")
+"""What a person may have decided."""
+OUTCOMES: Final = (
+    "allow",
+    "deny",
+    "require_approval",
+    "rate_limited",
+    "spend_limited",
+    "budget_exceeded",
+    "dry_run",
+)
+"""What an adapter may be told of a call."""
 _RESOLUTION: Final = frozenset({"decision", "resolved_by", "reason"})
 _LARGEST_METADATA: Final = 16 * 1024
 _LIMITED: Final = frozenset({"rate_limited", "spend_limited", "budget_exceeded"})
@@ -120,7 +132,7 @@ class AdaptersView:
         by = f"{request[TOKEN].name}: {body.name(found, 'resolved_by')}"
         reason = body.optional_name(found, "reason")
         decision = found.get("decision")
-        if decision not in ("approve", "deny"):
+        if decision not in RESOLUTIONS:
             raise body.invalid("decision: is neither `approve` nor `deny`")
         try:
             if decision == "approve":
@@ -179,8 +191,16 @@ def _metadata(raw: bytes) -> bytes:
 
 
 def _tools(tool: Mapping[str, Any]) -> tuple[Tool, ...]:
-    """The tool as a definition of MCP's. What is not said of it is unknown."""
+    """The tool as a definition of MCP's. What is not said of it is unknown. Raises `Refused`."""
     definition = {_TOOL[key]: value for key, value in tool.items() if value is not None}
+    if not isinstance(definition.get("description", ""), str):
+        raise body.invalid("tool.description: is not a text")
+    for key in ("input_schema", "annotations"):
+        if not isinstance(definition.get(_TOOL[key], {}), dict):
+            raise body.invalid(f"tool.{key}: is not an object")
+    for hint in definition.get("annotations", {}).keys() & set(HINTS):
+        if not isinstance(definition["annotations"][hint], bool):
+            raise body.invalid(f"tool.annotations.{hint}: is neither true nor false")
     return read_definition(orjson.dumps(definition))
 
 

@@ -1,13 +1,15 @@
 """The SDK port as a web application.
 
-Above: `helio.app`. Below: `access`, and the views whose routes come in.
+Above: `helio.app`. Below: `access`, `openapi`, and the views whose routes come in.
 """
 
 from collections.abc import Callable, Iterable
 
+import orjson
 from aiohttp import web
 
-from helio.sideband.access import HEALTH_PATH, Access, guarded
+from helio.sideband.access import DOCUMENT_PATH, HEALTH_PATH, Access, guarded
+from helio.sideband.openapi import document
 
 
 def application(
@@ -23,9 +25,16 @@ def application(
             {"status": "ok" if well else "unavailable"}, status=200 if well else 503
         )
 
+    described = orjson.dumps(document())
+
+    async def description(_request: web.Request) -> web.Response:
+        """`GET /openapi.json`."""
+        return web.Response(body=described, content_type="application/json")
+
     app = web.Application(middlewares=[guarded(access)], client_max_size=max_body)
     app.on_response_prepare.append(_keep_private)
-    app.router.add_routes([web.get(HEALTH_PATH, health), *routes])
+    open_routes = [web.get(HEALTH_PATH, health), web.get(DOCUMENT_PATH, description)]
+    app.router.add_routes([*open_routes, *routes])
     return app
 
 

@@ -17,7 +17,8 @@ from helio.operator.faults import Refused
 
 _SECONDS: Final = 10.0
 """How long a body may take to come."""
-_LONGEST_NAME: Final = 256
+LONGEST_NAME: Final = 256
+"""Characters of a name."""
 
 
 async def read(request: web.Request) -> bytes:
@@ -66,8 +67,8 @@ def optional_name(found: Mapping[str, Any], key: str, where: str = "") -> str | 
     text = found.get(key)
     if text is None:
         return None
-    if not isinstance(text, str) or not 0 < len(text) <= _LONGEST_NAME or not text.isprintable():
-        raise invalid(f"{where}{key}: is not a name of 1 to {_LONGEST_NAME} visible characters")
+    if not isinstance(text, str) or not 0 < len(text) <= LONGEST_NAME or not text.isprintable():
+        raise invalid(f"{where}{key}: is not a name of 1 to {LONGEST_NAME} visible characters")
     return text
 
 

@@ -29,7 +29,7 @@ INSTALL: Final = "install:"
 """Before a kind, where the tool of a call stands."""
 
 _SCAN: Final = frozenset({"origin", "agent_id", "session_id", "kind", *GLOBS})
-_LONGEST: Final = 2048
+LONGEST: Final = 2048
 """Characters of a member."""
 
 
@@ -82,6 +82,6 @@ def _member(found: Mapping[str, Any], key: str) -> str | None:
     text = found.get(key)
     if text is None:
         return None
-    if not isinstance(text, str) or not 0 < len(text) <= _LONGEST or not text.isprintable():
-        raise body.invalid(f"{key}: is not a text of 1 to {_LONGEST} visible characters")
+    if not isinstance(text, str) or not 0 < len(text) <= LONGEST or not text.isprintable():
+        raise body.invalid(f"{key}: is not a text of 1 to {LONGEST} visible characters")
     return text

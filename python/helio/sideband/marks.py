@@ -29,7 +29,8 @@ from helio.sideband.tokens import Token, Tokens
 
 MOST_MARKS: Final = 1000
 """Marks of one request."""
-_LONGEST_TTL: Final = 30 * 24 * 3600
+LONGEST_TTL: Final = 30 * 24 * 3600
+"""How many seconds a mark may count."""
 _MARK: Final = frozenset({"session_id", "agent_id", "tool_name", "evidence_key", "data", "ttl"})
 _CONTEXT: Final = frozenset({"session_id", "agent_id", "key", "value"})
 
@@ -197,7 +198,7 @@ def _several(found: Any, raw: bytes) -> Iterator[tuple[Mapping[str, Any], bytes,
 
 def _ttl_ns(found: Mapping[str, Any], where: str) -> int:
     ttl = found.get("ttl", 300)
-    if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 < ttl <= _LONGEST_TTL:
+    if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 < ttl <= LONGEST_TTL:
         raise body.invalid(f"{where}ttl: is not a number of seconds, above 0 and at most 30 days")
     return max(1, int(ttl * 1_000_000_000))
 

@@ -23,9 +23,12 @@ _REPORT: Final = frozenset(
     }
 )
 _MARK: Final = frozenset({"tool_name", "evidence_key", "data", "ttl"})
-_STATUSES: Final = ("success", "error", "not_executed")
-_LONGEST_MS: Final = 7 * 24 * 3600 * 1000
-_DECIMAL: Final = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?")
+STATUSES: Final = ("success", "error", "not_executed")
+"""What may have come of a call."""
+LONGEST_MS: Final = 7 * 24 * 3600 * 1000
+"""What a call may have taken, in ms."""
+DECIMAL: Final = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?")
+"""An amount as a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +73,13 @@ def read(raw: bytes) -> tuple[str, Report]:
     found = body.members(body.decoded(raw), _REPORT)
     evaluation_id = body.name(found, "evaluation_id")
     status = found.get("status")
-    if status not in _STATUSES:
-        raise body.invalid(f"status: is not one of {', '.join(_STATUSES)}")
+    if status not in STATUSES:
+        raise body.invalid(f"status: is not one of {', '.join(STATUSES)}")
     error = found.get("error")
     if error is not None and not isinstance(error, str):
         raise body.invalid("error: is not a text")
     took = found.get("duration_ms", 0)
-    if isinstance(took, bool) or not isinstance(took, int | float) or not 0 <= took <= _LONGEST_MS:
+    if isinstance(took, bool) or not isinstance(took, int | float) or not 0 <= took <= LONGEST_MS:
         raise body.invalid("duration_ms: is not a number of milliseconds")
     result = select("$.result", raw)[0] if "result" in found else None
     amount = _amount(found, raw)
@@ -96,7 +99,7 @@ def _amount(found: Mapping[str, Any], raw: bytes) -> str | None:
         return None
     if isinstance(given, bool) or not isinstance(given, int | float | str):
         raise body.invalid("actual_amount: is neither a number nor a text of digits")
-    if isinstance(given, str) and not _DECIMAL.fullmatch(given):
+    if isinstance(given, str) and not DECIMAL.fullmatch(given):
         raise body.invalid("actual_amount: is not a text of digits, with or without a point")
     try:
         return amount_of(given if isinstance(given, str) else _lexeme(raw))
