@@ -75,6 +75,10 @@ def test_every_code_has_a_case() -> None:
     assert seen == {code.id for code in ALL_CODES} - TOO_LARGE_FOR_A_FILE
 
 
+def test_there_are_many_faults() -> None:
+    assert sum(bool(list(compiled(case).diagnostics)) for case in CASES) >= 150
+
+
 def test_every_place_is_in_the_file() -> None:
     for case in CASES:
         lines = case.read_text("utf-8").split("\n")

@@ -19,7 +19,7 @@ from helio.diagnostics import (
 from helio.evaluator import HINTS
 from helio.policy import codes
 from helio.policy.document import AnnotationTest, Match, Operation, Selection, Text
-from helio.policy.operands import SIGNS
+from helio.policy.operands import MEANT, SIGNS
 from helio.policy.reading import Parts, Reader
 
 MATCH_KEYS = (
@@ -130,10 +130,11 @@ def _operations(
             operations.append(Operation(key, entry.value, at))
             continue
         words = (*OPERATORS, *QUANTIFIERS) if allow_quantifiers else OPERATORS
-        near = SIGNS.get(key) or near_miss(key, words)
+        same = MEANT.get(key.removeprefix("$"))
+        near = same or near_miss(key, words)
         hint = f"did you mean `{near}`?" if near else "to compare with an object: `{ eq: { … } }`"
         message = f"unknown operator {quoted(key)}"
-        meant = SIGNS.get(key) or only_typo(key, words)
+        meant = SIGNS.get(key) or (None if same else only_typo(key, words))
         fix = None if meant in entries else meant
         place = entry.key.span
         reader.diagnostics.add(codes.UNKNOWN_OPERATOR, message, place, at, hint, fix=fix)

@@ -17,6 +17,18 @@ TEXTUAL = frozenset({"regex", "starts_with", "ends_with"})
 MEMBERSHIP = frozenset({"in", "not_in"})
 SIGNS = {"=": "eq", "==": "eq", "!=": "neq", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 """What other languages call some of the operators."""
+MEANT = {
+    **SIGNS,
+    **dict.fromkeys(("equals", "equal", "is"), "eq"),
+    **dict.fromkeys(("ne", "not", "not_eq", "notEquals"), "neq"),
+    **dict.fromkeys(("nin", "notIn", "notin"), "not_in"),
+    **dict.fromkeys(("ge", "min", "minimum"), "gte"),
+    **dict.fromkeys(("le", "max", "maximum"), "lte"),
+    **dict.fromkeys(("match", "matches", "pattern"), "regex"),
+    **dict.fromkeys(("startsWith", "prefix"), "starts_with"),
+    **dict.fromkeys(("endsWith", "suffix"), "ends_with"),
+}
+"""Operators by what others call them, without a `$` before it: for hints, not for corrections."""
 
 
 def operand_fault(operation: Operation) -> tuple[str, str | None] | None:
