@@ -30,16 +30,19 @@ export function whenSignedOut(listener) {
 /** Digits that a double surely holds. */
 const EXACT_DIGITS = 15;
 
+/** `JSON.rawJSON`, which older browsers and type checkers do not know. */
+const { rawJSON } = /** @type {any} */ (JSON);
+
 /**
  * A JSON text as a value. Numbers that a double cannot hold are shown (`JSON.stringify`) as they came.
  * @param {string} text
  */
 export function parse(text) {
   return JSON.parse(text, (_key, value, context) => {
-    if (typeof value !== "number" || !context?.source || !JSON.rawJSON) return value;
+    if (typeof value !== "number" || !context?.source || !rawJSON) return value;
     const digits = context.source.replace(/e.*$/i, "").replace(/[^0-9]/g, "").replace(/^0+/, "");
     const held = Number.isFinite(value) && digits.length <= EXACT_DIGITS;
-    return held ? value : JSON.rawJSON(context.source);
+    return held ? value : rawJSON(context.source);
   });
 }
 

@@ -36,6 +36,7 @@ export function left(ms) {
   return hours ? `${hours}:${parts.join(":")}` : `${Number(parts[0])}:${parts[1]}`;
 }
 
+/** @type {Array<[string, number]>} */
 const UNITS = [["d", 86_400], ["h", 3600], ["min", 60]];
 
 /** A period as the file has it: `1 h`, `90 s`. @param {number} seconds */

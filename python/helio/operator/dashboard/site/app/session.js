@@ -3,7 +3,7 @@ import { Refused, get, post, useToken, whenSignedOut } from "./api.js";
 import { signal } from "./html.js";
 import { go, link } from "./router.js";
 
-/** `unknown` until Helio was asked; `open` needs no secret. @type {import("./html.js").signal} */
+/** `unknown` until Helio was asked; `open` needs no secret. @type {{value: {state: string, why: string, [more: string]: any}}} */
 export const session = signal({ state: "unknown", why: "" });
 
 /** Whom decisions are recorded as. */

@@ -14,6 +14,7 @@ import { session, signOut } from "./session.js";
 import { nextTheme, theme } from "./theme.js";
 import { count } from "./tickets.js";
 
+/** @type {Array<[string, string, () => any]>} */
 const PAGES = [
   ["live", "Live", Live],
   ["approvals", "Approvals", Approvals],

@@ -25,7 +25,7 @@ export function Findings({ policy }) {
 
 /** Errors first. @param {{of: any[]}} props */
 export function List({ of }) {
-  const ordered = [...of].sort((one, other) => (other.severity === "error") - (one.severity === "error"));
+  const ordered = [...of].sort((one, other) => Number(other.severity === "error") - Number(one.severity === "error"));
   return html`<ul class="finding-list">${ordered.map((each) => html`<li>
     <p><${Badge} kind=${SEVERITIES[each.severity]?.[0] ?? "quiet"} sign=${SEVERITIES[each.severity]?.[1] ?? "·"}>${each.severity} ${each.code}<//> <${Sentence} text=${each.message} /></p>
     <pre class="code" tabindex="0" role="region" aria-label=${`Line ${each.line}: ${each.message}`}>${excerpt(each.text)}</pre>
