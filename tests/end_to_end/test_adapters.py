@@ -271,6 +271,8 @@ def test_what_nobody_reports_expires_and_stays_charged(
     assert [row["metadata"]["evaluation_id"] for row in rows] == [lost["evaluation_id"]]
     (row,) = [row for row in adapter.process.calls() if row["id"] == lost["evaluation_id"]]
     assert row["outcome"] == "indeterminate"
+    (seen,) = adapter.process.ask("/api/adapters")["data"]
+    assert (seen["origin"], seen["calls"], seen["blocked"], seen["expired"]) == ("crew", 2, 1, 1)
 
 
 def test_what_a_call_cost_takes_the_place_of_what_was_reserved(adapter: Adapter) -> None:

@@ -52,12 +52,20 @@ async def test_adapters_are_the_origins_that_are_not_mcp() -> None:
     seen = Seen()
     for at, origin in enumerate(("mcp", "langchain", "mcp", "langchain")):
         seen.call_ended(ended(at * SECOND, origin=origin))
+    seen.call_ended(ended(1, origin="crew", upstream_error="evaluation_expired: no report came"))
+    seen.call_ended(ended(2, origin="crew", upstream_error="not_executed: evaluation_expired: x"))
+    scan = {"record_kind": "install_scan", "block_reason": "policy_denied"}
+    seen.call_ended(ended(4 * SECOND, origin="crew", **scan))
     access = Access(host_rules(listen_host="127.0.0.1"), origin_rules(own_ports=[3100]), None)
     server = TestServer(application(access, [adapters_route(seen)]))
     await server.start_server()
     async with ClientSession() as client, client.get(server.make_url("/api/adapters")) as answer:
         found = json.loads(await answer.text())
     await server.close()
-    last = "1970-01-01T00:00:03.000000Z"
-    assert found["data"] == [{"origin": "langchain", "calls": 2, "last_seen": last}]
-    assert found["total"] == 1
+    counts = ("origin", "calls", "installs", "blocked", "expired")
+    assert [tuple(each[key] for key in counts) for each in found["data"]] == [
+        ("crew", 2, 1, 1, 1),
+        ("langchain", 2, 0, 0, 0),
+    ]
+    assert found["data"][1]["last_seen"] == "1970-01-01T00:00:03.000000Z"
+    assert found["total"] == 2

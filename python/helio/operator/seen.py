@@ -1,16 +1,18 @@
 """What was seen of calls since this Helio started: how often rules decided, and where calls came
 from.
 
-Above: `helio.app`. Below: `helio.telemetry` (calls that are over).
+Above: `helio.app`. Below: `helio.telemetry` (calls that are over), `helio.pipeline`.
 """
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from aiohttp import web
 
 from helio.governance.feedback import instant
 from helio.operator.answers import json_answer
+from helio.pipeline.events import EXPIRED
 from helio.telemetry.observation import EndedCall
 
 _MOST_POLICIES: Final = 4
@@ -26,6 +28,29 @@ class _Hit(NamedTuple):
 
 
 _NEVER: Final = _Hit(0, 0)
+
+
+@dataclass(slots=True)
+class Origin:
+    """What came from one origin: calls, and installations that were asked about; how many of both
+    were blocked, and of how many nobody reported in time. `last` in ns since 1970."""
+
+    calls: int = 0
+    installs: int = 0
+    blocked: int = 0
+    expired: int = 0
+    last: int = 0
+
+    def add(self, call: EndedCall) -> None:
+        """One more is over."""
+        record = call.record
+        if record.get("record_kind") == "install_scan":
+            self.installs += 1
+        else:
+            self.calls += 1
+        self.blocked += record.get("block_reason") is not None
+        self.expired += str(record.get("upstream_error")).startswith(f"{EXPIRED}: ")
+        self.last = call.ended
 
 
 class Hits:
@@ -52,7 +77,7 @@ class Seen:
 
     def __init__(self) -> None:
         self._hits: OrderedDict[str, Hits] = OrderedDict()
-        self._origins: OrderedDict[str, _Hit] = OrderedDict()
+        self._origins: OrderedDict[str, Origin] = OrderedDict()
 
     def call_ended(self, call: EndedCall) -> None:
         """One call was over."""
@@ -61,9 +86,9 @@ class Seen:
             rule = record["matched_rule_index"]
             hits = self.hits(str(record.get("policy_digest")))
             hits.add(rule if isinstance(rule, int) else None, call.ended)
-        origin = record.get("origin")
-        known = self._origins.pop(str(origin), _NEVER)
-        self._origins[str(origin)] = _Hit(known.times + 1, call.ended)
+        origin = str(record.get("origin"))
+        self._origins.setdefault(origin, Origin()).add(call)
+        self._origins.move_to_end(origin)
         if len(self._origins) > _MOST_ORIGINS:
             self._origins.popitem(last=False)
 
@@ -76,16 +101,23 @@ class Seen:
         return found
 
     def origins(self) -> list[dict[str, object]]:
-        """`[{origin, calls, last_seen}]`, the latest first."""
+        """`[{origin, calls, installs, blocked, expired, last_seen}]`, the latest first."""
         return [
-            {"origin": origin, "calls": seen.times, "last_seen": instant(seen.last)}
+            {
+                "origin": origin,
+                "calls": seen.calls,
+                "installs": seen.installs,
+                "blocked": seen.blocked,
+                "expired": seen.expired,
+                "last_seen": instant(seen.last),
+            }
             for origin, seen in reversed(self._origins.items())
         ]
 
 
 def adapters_route(seen: Seen) -> web.RouteDef:
-    """`GET /api/adapters`: `{"data": [{origin, calls, last_seen}], "total", "limit", "offset"}`, of
-    all calls that did not come by MCP, since this Helio started."""
+    """`GET /api/adapters`: `{"data": […], "total", "limit", "offset"}`, of all that did not come by
+    MCP, since this Helio started; each as `Seen.origins` has it."""
 
     async def answer(_request: web.Request) -> web.Response:
         found = [each for each in seen.origins() if each["origin"] != "mcp"]

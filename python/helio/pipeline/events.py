@@ -1,7 +1,7 @@
 """What happened to a call, in the past tense. Pure."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from helio.evaluator import Breach, BudgetBreach, Message
 from helio.governance.evidence import SessionFacts
@@ -10,6 +10,9 @@ from helio.governance.store import BudgetRefusal, BudgetReservation, Refusal, Re
 from helio.governance.ticket import Ticket
 from helio.protocol.modern import Round
 from helio.protocol.trace_context import TraceContext
+
+EXPIRED: Final = "evaluation_expired"
+"""Why a call failed of which no adapter reported in time: the reason of `UpstreamFailed`."""
 
 
 class Moment(NamedTuple):

@@ -90,7 +90,7 @@ class Evaluation:
             self.expired = True
             waited = clock.now().monotonic - began
             detail = f"no report came within {self._ttl:g} s"
-            return events.UpstreamFailed("evaluation_expired", detail, sent=True, latency=waited)
+            return events.UpstreamFailed(events.EXPIRED, detail, sent=True, latency=waited)
         return _outcome(report)
 
     async def hold(
