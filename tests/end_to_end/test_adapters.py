@@ -16,6 +16,8 @@ from conftest import HelioFactory
 from end_to_end.recording import Recorder
 from end_to_end.test_evidence import ask, reason
 from end_to_end.test_reload import wait
+from helio.policy.compiler import compile_text
+from policy.tools import known
 from processes import HelioProcess
 
 pytestmark = pytest.mark.end_to_end
@@ -254,6 +256,14 @@ def test_the_request_of_the_page_is_answered_so(adapter: Adapter) -> None:
     )
     shown = json.loads(ended.stdout)
     assert shown == json.loads(answer) | {"evaluation_id": shown["evaluation_id"]}
+
+
+def test_the_rules_of_the_page_have_nothing_that_could_be_better() -> None:
+    (rules,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    head = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\n"
+    tools = known({"default": [{"name": "search", "inputSchema": {"type": "object"}}]})
+    found = compile_text(head + rules, environment={}, tools=tools).diagnostics
+    assert [each.code for each in found if each.severity != "note"] == []
 
 
 def test_what_nobody_reports_expires_and_stays_charged(

@@ -51,6 +51,8 @@ _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
 DEFAULT_UPSTREAM = "default"
 """What the one upstream of `upstream` is called."""
+ADAPTER_PREFIX = "adapter:"
+"""Before an adapter's origin, where a call by MCP has its upstream's name: none begins so."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 

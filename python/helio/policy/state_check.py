@@ -15,6 +15,7 @@ from helio.policy.by_tool import RulesByTool, asks_for_the_name_only
 from helio.policy.document import Budget, Rule, Selection
 from helio.policy.patterns import may_select_several, normal_path
 from helio.policy.reach.conditions import is_elsewhere
+from helio.policy.upstreams import is_for_adapters
 
 _FORWARDING_NOTHING = ("deny", "dry_run")
 
@@ -152,9 +153,8 @@ class _Checker:
         if limits is None:
             return
         spend = limits.spend
-        is_for_adapters = rule.match is not None and bool(rule.match.metadata)
         for keys, span, path in _keys(rule):
-            if "agent" in keys and not is_for_adapters:
+            if "agent" in keys and not is_for_adapters(rule.match):
                 self._agent(span, path)
         if limits.window is not None:
             self._window(limits.window, limits.span, limits.path)

@@ -11,7 +11,7 @@ NO_SUCH_TOOL = Code(
     "warning",
     "A name that no tool has",
     "Correct the name, or pull the lock anew (`helio tools pull`). For a tool of an adapter: "
-    "`# helio: ignore[HL440]`.",
+    "`upstream: 'adapter:*'` in `match`, or `# helio: ignore[HL440]` where it must have run.",
 )
 GLOB_WITHOUT_TOOLS = Code(
     "HL441",
@@ -106,7 +106,8 @@ NO_AGENT = Code(
     "HL455",
     "warning",
     "Counted by the agent, and no agent is known",
-    "Set `auth`, so that Helio knows who calls, or count by `session`.",
+    "Set `auth`, so that Helio knows who calls, or count by `session`. For what adapters do: "
+    "`upstream: 'adapter:*'` in `match`.",
 )
 LONGER_THAN_RETENTION = Code(
     "HL456",

@@ -6,7 +6,7 @@ Above: `compiler`, `tool_types`. Below: `document`, `codes`. Pure.
 from collections.abc import Iterator, Sequence
 
 from helio.config import HelioConfig
-from helio.config.sections import DEFAULT_UPSTREAM
+from helio.config.sections import ADAPTER_PREFIX, DEFAULT_UPSTREAM
 from helio.diagnostics import Diagnostics, Interpolated, near_miss, quoted
 from helio.evaluator import glob_matches
 from helio.policy import tool_codes as codes
@@ -21,10 +21,19 @@ def upstream_names(config: HelioConfig) -> tuple[str, ...]:
     return () if config.upstream is None else (DEFAULT_UPSTREAM,)
 
 
+def is_for_adapters(match: Match | None) -> bool:
+    """Whether a rule is for what adapters do alone: their tools are in no list, and they say
+    themselves which agent calls."""
+    if match is None:
+        return False
+    of_adapters = bool(match.upstream) and all(_is_an_adapters(text) for text in match.upstream)
+    return of_adapters or bool(match.metadata)
+
+
 def check_upstreams(
     rules: Sequence[Rule], budgets: Sequence[Budget], config: HelioConfig, diagnostics: Diagnostics
 ) -> None:
-    """Adds globs that describe no upstream. What adapters do may have upstreams of its own."""
+    """Adds globs that describe no upstream, nor adapters."""
     names = upstream_names(config)
     if not names:
         return
@@ -49,4 +58,8 @@ def _globs(rules: Sequence[Rule], budgets: Sequence[Budget], config: HelioConfig
     matches += [each.match for budget in budgets for each in budget.contributors]
     for match in matches:
         if match is not None and not match.metadata:
-            yield from match.upstream
+            yield from (text for text in match.upstream if not _is_an_adapters(text))
+
+
+def _is_an_adapters(text: Text) -> bool:
+    return text.value.startswith(ADAPTER_PREFIX)

@@ -15,6 +15,7 @@ import orjson
 from aiohttp import web
 
 from helio.approvals.broker import Broker
+from helio.config.sections import ADAPTER_PREFIX
 from helio.errors import AlreadyResolved, JournalUnavailable, UnknownTicket
 from helio.evaluator import HINTS, MalformedMessage, Message, select, tool_call
 from helio.governance.definitions import Tool, read_definition
@@ -31,9 +32,6 @@ from helio.sideband.evaluations import Evaluation, Evaluations
 from helio.sideband.marks import MarksView
 from helio.sideband.reports import GivenMark
 from helio.sideband.tokens import Token
-
-PREFIX: Final = "adapter:"
-"""Before an origin, where the upstream of a call by MCP stands: no upstream's name begins so."""
 
 _CALL: Final = frozenset({"origin", "agent_id", "session_id", "tool", "arguments", "metadata"})
 _TOOL: Final = {
@@ -98,7 +96,7 @@ class AdaptersView:
         return CallReceived(
             message=_message(found, raw),
             call_id=clock.new_call_id(now),
-            upstream=PREFIX + who.origin,
+            upstream=ADAPTER_PREFIX + who.origin,
             session=who.session,
             agent=who.agent,
             protocol_version=None,
@@ -165,7 +163,7 @@ class AdaptersView:
             ticket = self.broker.get(ticket_id)
         except UnknownTicket as error:
             raise Refused(404, str(error), more={"reason": "unknown_ticket"}) from None
-        if not ticket.upstream.startswith(PREFIX):
+        if not ticket.upstream.startswith(ADAPTER_PREFIX):
             text = f"ticket {ticket_id} is not about a call of an adapter"
             raise Refused(404, text, more={"reason": "unknown_ticket"})
         return ticket

@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
+from helio.config.sections import ADAPTER_PREFIX
 from helio.evaluator import MalformedMessage, tool_call
 from helio.governance.definitions import Tool, read_definition
 from helio.pipeline.events import CallReceived
@@ -20,7 +21,7 @@ from helio.policy.installation import GLOBS, KINDS
 from helio.runtime import clock
 from helio.sideband import body
 from helio.sideband.access import TOKEN
-from helio.sideband.adapters import PREFIX, answer, told
+from helio.sideband.adapters import answer, told
 from helio.sideband.callers import caller
 from helio.sideband.evaluations import Evaluations
 from helio.sideband.tokens import Token
@@ -68,7 +69,7 @@ def _received(found: Mapping[str, Any], token: Token) -> CallReceived:
     return CallReceived(
         message=message,
         call_id=clock.new_call_id(clock.now().wall),
-        upstream=PREFIX + who.origin,
+        upstream=ADAPTER_PREFIX + who.origin,
         session=who.session,
         agent=who.agent,
         protocol_version=None,

@@ -1,14 +1,15 @@
 """Findings about rules and budgets in the light of the tools that there are.
 
 Above: `helio.policy.compiler`. Below: the rest of the room. Pure. Rules for what adapters do (with
-a condition on `metadata`), rules of other environments, and rules for an upstream whose tools are
-not known are left out.
+a condition on `metadata`, or for an `upstream` of theirs), rules of other environments, and rules
+for an upstream whose tools are not known are left out.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from helio.config import HelioConfig
+from helio.config.sections import ADAPTER_PREFIX
 from helio.diagnostics import (
     Diagnostics,
     Interpolated,
@@ -27,7 +28,7 @@ from helio.policy.tool_types.amounts import check_amount
 from helio.policy.tool_types.arguments import Arguments, Tools
 from helio.policy.tool_types.known import KnownTool, KnownTools, ToolIndex, is_name
 from helio.policy.tool_types.wording import listed, of_tools
-from helio.policy.upstreams import upstream_names
+from helio.policy.upstreams import is_for_adapters, upstream_names
 
 _MOST_SUGGESTIONS: Final = 50
 """So many names are compared with all tools' names, which takes a while."""
@@ -77,8 +78,8 @@ class _Checker:
     def rule(self, rule: Rule) -> None:
         """All checks of one rule."""
         match = rule.match or Match(is_given=False)
-        self._earlier(rule.requires)
-        self._earlier((*match.called, *match.not_called))
+        if not is_for_adapters(match):
+            self._earlier((*rule.requires, *match.called, *match.not_called))
         self._evidence(rule)
         tools = self._tools(match, rule.path)
         if tools is None:
@@ -147,7 +148,7 @@ class _Checker:
         """The tools that a rule may be for, after its conditions on arguments were checked; None
         where they are not all known."""
         upstreams = self._upstreams(match)
-        if match.metadata or upstreams is None:
+        if is_for_adapters(match) or upstreams is None:
             return None
         named = self._globs(match.tool, upstreams)
         tools = named
@@ -202,7 +203,7 @@ class _Checker:
         if is_name(text.value):
             if hint is None:
                 names = [name for each in upstreams for name in self._indices[each].names]
-                hint = self._suggested(text.value, names)
+                hint = self._suggested(text.value, names) or self._of_adapters()
             message = f"no tool{at} is called {quoted(text.value)}"
             self._diagnostics.add(codes.NO_SUCH_TOOL, message, text.span, text.path, hint)
         else:
@@ -253,6 +254,12 @@ class _Checker:
                     self._arguments.path(here, tools)
                 if others and len(self._indices) == len(self._configured):
                     self._arguments.path(there, others)
+
+    def _of_adapters(self) -> str | None:
+        """What to write where the tool may be one of an adapter."""
+        if not self._config.sdk.enabled:
+            return None
+        return f"for a tool of an adapter, add `upstream: '{ADAPTER_PREFIX}*'` to `match`"
 
     def _suggested(self, name: str, names: Sequence[str]) -> str | None:
         if self._suggestions == 0 or isinstance(name, Interpolated):
