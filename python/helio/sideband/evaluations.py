@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 MOST_OPEN: Final = 10_000
 """Evaluations that wait for their report; more are refused."""
-_MOST_CLOSED: Final = 10_000
+MOST_CLOSED: Final = 10_000
 """Reports that are remembered, so that one sent again is known; the oldest are forgotten."""
 _MOST_REFUSED: Final = 1_000
 """Refusals after a person was asked that are remembered, for adapters that ask a little later."""
@@ -146,12 +146,15 @@ class Evaluations:
         note_expired: Callable[[events.CallReceived], None],
         *,
         most: int = MOST_OPEN,
+        most_closed: int = MOST_CLOSED,
     ) -> None:
-        """`note_expired` keeps in the audit that nobody reported about a call."""
+        """`note_expired` keeps in the audit that nobody reported about a call. At `most` so many
+        are open, and so many reports are remembered (`most_closed`)."""
         self._driver = driver
         self._note_expired = note_expired
         self._ttl = ttl
         self._most = most
+        self._most_closed = most_closed
         self._open: dict[str, tuple[Evaluation, asyncio.Task[None]]] = {}
         self._closed: OrderedDict[str, bytes | None] = OrderedDict()
         self._tickets: dict[str, Evaluation] = {}
@@ -253,7 +256,7 @@ class Evaluations:
 
     def _remember(self, call_id: str, digest: bytes | None) -> None:
         self._closed[call_id] = digest
-        if len(self._closed) > _MOST_CLOSED:
+        if len(self._closed) > self._most_closed:
             self._closed.popitem(last=False)
 
     def _remember_refusal(self, evaluation: Evaluation, refusal: bytes) -> None:
