@@ -321,3 +321,25 @@ def test_a_pot_is_told_whole_and_in_order(write: Write, directory: Path) -> None
     write(*calls, outcome("c"), outcome("b"), outcome("a"))
     found = recovery.recover(directory, NOW + 3600 * SECOND)
     assert [charge.key for charge in found.charges] == ["a", "c"]
+
+
+def test_an_outcome_corrects_its_charges_unless_the_checkpoint_counts_them_already(
+    write: Write, directory: Path
+) -> None:
+    def charged(amount: str) -> dict[str, Any]:
+        return {"charges": [["id", "k", "spend", amount, HOUR_MS]]}
+
+    corrected = [
+        ("outcome", {"call_id": name, "status": "answered", **charged("9")})
+        for name in ("counted", "open", "new")
+    ]
+    write(
+        ("intent", {"call_id": "new", **charged("1")}),
+        *corrected,
+        open_calls=[["counted", NOW, []], ["open", NOW, charged("1")["charges"]]],
+    )
+    found = recovery.recover(directory, NOW)
+    assert [(charge.amount, charge.at) for charge in found.charges] == [
+        ("9", NOW),
+        ("9", NOW + SECOND),
+    ]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from helio.app.memory import Memory
@@ -152,6 +152,10 @@ class Story:
 
 @settings(max_examples=25, deadline=None)
 @given(STEPS)
+@example([("evaluate", "7"), ("success", "2.5"), ("evaluate", "7"), ("restart", None)])
+@example([("evaluate", "2.5"), ("error", "20"), ("restart", None), ("evaluate", "0.1")])
+@example([("evaluate", "7"), ("not_executed", None), ("expire", "2.5"), ("restart", None)])
+@example([("evaluate", "7"), ("twice", "19.99"), ("restart", None), ("restart", None)])
 def test_no_charge_is_lost_doubled_or_negative(steps: list[tuple[str, str | None]]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         asyncio.run(_play(Path(directory), steps))
