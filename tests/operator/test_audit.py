@@ -284,6 +284,16 @@ async def test_analytics_are_the_object_itself(port: Port) -> None:
     assert (found["total"], found["blocked_total"]) == (2, 1)
     assert found["by_block_reason"] == {"policy_denied": 1}
     assert (await port.get("/api/analytics?tool=pay"))["total"] == 1
+    _, stepped, _ = await port.ask("/api/analytics?tool=pay&step=1h")
+    assert '"spend":{"GBP":12345678901234567890.1}' in stepped
+    (step,) = json.loads(stepped)["per_step"]
+    assert (step["at"], step["total"], step["latency"]["total"]["p50"]) == (
+        "2026-01-02T03:00:00Z",
+        1,
+        5.0,
+    )
+    status, text, _ = await port.ask("/api/analytics?step=1w")
+    assert (status, "step: '1w' is none" in text) == (400, True)
 
 
 @pytest.mark.parametrize("path", ["/api/audit", "/api/audit/export", "/api/analytics"])

@@ -1,7 +1,8 @@
 """What may be asked of the index: each question writes its answer, finished, as bytes.
 
-Above: `answering`, which calls them in threads. Below: `query`, `feed`, `analytics`, `ledger`,
-`export`. Runs in the index's own process: the making of answers is in no call's way, either.
+Above: `answering`, which calls them in threads. Below: `query`, `feed`, `analytics`, `steps`,
+`ledger`, `export`. Runs in the index's own process: the making of answers is in no call's way,
+either.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +14,7 @@ from typing import IO, Final, NamedTuple
 import duckdb
 import orjson
 
-from helio.audit import analytics, export, feed, ledger, query
+from helio.audit import analytics, export, feed, ledger, query, steps
 from helio.audit.chained import digest_at
 from helio.audit.query import Filters
 from helio.audit.record import Cell
@@ -80,8 +81,12 @@ def exported(asked: Asked, *, form: str, filters: Texts) -> None:
 
 
 def summed(asked: Asked, *, filters: Texts) -> None:
-    """The analytics, amounts as numbers with all their digits."""
-    found = analytics.analytics(asked.connection, Filters.parse(filters))
+    """The analytics, amounts as numbers with all their digits; with a `step`, what was in each."""
+    step, rest = steps.step_of(filters)
+    parsed = Filters.parse(rest)
+    found = analytics.analytics(asked.connection, parsed)
+    if step is not None:
+        found["per_step"] = steps.steps(asked.connection, parsed, step)
     for spent in found["spend"].values():
         spent["total"] = exact(spent["total"])
         spent["per_hour"] = [

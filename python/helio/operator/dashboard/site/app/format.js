@@ -17,9 +17,10 @@ export function dayAndClock(at) {
   return `${day.format(when)}, ${CLOCK.format(when)}`;
 }
 
-/** @param {number | null | undefined} ms */
-export function duration(ms) {
-  if (ms === null || ms === undefined) return "–";
+/** @param {unknown} told in ms, or nothing */
+export function duration(told) {
+  if (told === null || told === undefined) return "–";
+  const ms = numeric(told);
   if (ms < 0.01) return "< 0.01 ms";
   if (ms < 1) return `${ms.toFixed(2)} ms`;
   if (ms < 10) return `${ms.toFixed(1)} ms`;
@@ -48,6 +49,11 @@ export function period(seconds) {
 /** A JSON value as text with all its digits. @param {unknown} value */
 export function json(value) {
   return JSON.stringify(value, null, 2) ?? "";
+}
+
+/** A number of an answer as one to reckon with; what is shown is `text`. @param {unknown} value */
+export function numeric(value) {
+  return Number(value?.rawJSON ?? value ?? 0);
 }
 
 /** A value of a JSON document as one line. @param {unknown} value */

@@ -1,6 +1,7 @@
 // The frame around every page: where one can go, whether it is live, and who one is.
 import { connection } from "./events.js";
 import { html, useEffect, useRef } from "./html.js";
+import { Analytics } from "./pages/analytics.js";
 import { Approvals } from "./pages/approvals.js";
 import { Audit } from "./pages/audit.js";
 import { Limits } from "./pages/limits.js";
@@ -19,6 +20,7 @@ const PAGES = [
   ["live", "Live", Live],
   ["approvals", "Approvals", Approvals],
   ["audit", "Audit", Audit],
+  ["analytics", "Analytics", Analytics],
   ["limits", "Limits", Limits],
   ["policy", "Policy", Policy],
   ["tools", "Tools", Tools],

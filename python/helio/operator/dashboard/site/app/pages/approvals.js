@@ -2,13 +2,13 @@
 import { get, post } from "../api.js";
 import { clock, counted, left, words } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
+import { Bucket, withShare } from "../levels.js";
 import { Decision, Dialog, Empty, Facts, Failure, Field, Json, Sentence, Status, useAsked } from "../parts.js";
 import { link, route } from "../router.js";
 import { say } from "../saying.js";
 import { name, rename, session } from "../session.js";
 import { askToNotify, failure, permission, refresh, waiting } from "../tickets.js";
 import { Difference } from "./difference.js";
-import { Bucket, withShare } from "./limits.js";
 
 export function Approvals() {
   const tickets = waiting.value;
@@ -161,7 +161,7 @@ function Room({ ticket }) {
   const budgets = (value ?? []).map((budget) => ({ ...budget, buckets: budget.buckets.filter((bucket) => isOf(bucket, budget, ticket)) }));
   if (!budgets.length) return null;
   return html`<h3>Budgets now</h3><ul class="buckets">${budgets.flatMap((budget) => budget.buckets.length
-    ? budget.buckets.slice(0, 3).map((bucket) => html`<${Bucket} used="spent" maximum=${budget.limit}
+    ? budget.buckets.slice(0, 3).map((bucket) => html`<${Bucket} maximum=${budget.limit} unit=${budget.currency} pot=${budget.window === "session"}
         bucket=${withShare({ ...bucket, key: `${budget.name}, in ${budget.currency}` }, "spent", budget.limit)} />`)
     : html`<li class="bucket"><span class="bucket-key">${budget.name}</span><span class="muted">nothing spent of ${budget.limit} ${budget.currency}</span></li>`)}</ul>`;
 }

@@ -1,12 +1,12 @@
 // All that is recorded: searched by every filter, which the address keeps.
 import { get, withQuery } from "../api.js";
+import { Choice, DECISIONS, narrow, Text, When } from "../filters.js";
 import { counted, dayAndClock, duration, words } from "../format.js";
 import { html } from "../html.js";
 import { Decision, Empty, Failure, useAsked } from "../parts.js";
-import { go, link, route } from "../router.js";
+import { link, route } from "../router.js";
 
 const PAGE = 50;
-const DECISIONS = ["allow", "deny", "require_approval", "rate_limited", "spend_limited", "budget_exceeded", "dry_run", "rejected"];
 const KINDS = ["tool_call", "approval", "drift_event", "install_scan", "evaluation_expired", "policy_loaded", "lifecycle"];
 const PERIODS = { "15m": 900, "1h": 3600, "24h": 86_400, "7d": 604_800 };
 const FILTERS = ["tool", "decision", "reason", "blocked", "session", "agent", "upstream", "origin", "record_kind", "dry_run", "from", "to"];
@@ -20,12 +20,6 @@ function asked() {
   const period = PERIODS[query.get("period") ?? ""];
   if (period && !filters.from) filters.from = new Date(Date.now() - period * 1000).toISOString();
   return filters;
-}
-
-/** @param {Record<string, string>} change */
-function narrow(change) {
-  const before = Object.fromEntries(route.value.query);
-  go(link("audit", "", { ...before, offset: "", ...change }));
 }
 
 export function Audit() {
@@ -53,36 +47,6 @@ function Exports() {
   </div>`;
 }
 
-/** @param {{name: string, label: string, options: string[][]}} props */
-function Choice({ name, label, options }) {
-  return html`<label class="field"><span class="field-label">${label}</span>
-    <select class="input" value=${route.value.query.get(name) ?? ""} onChange=${(event) => narrow({ [name]: event.target.value })}>
-      <option value="">Any</option>
-      ${options.map(([value, word]) => html`<option value=${value}>${word}</option>`)}
-    </select></label>`;
-}
-
-/** @param {{name: string, label: string}} props */
-function Text({ name, label }) {
-  return html`<label class="field"><span class="field-label">${label}</span>
-    <input class="input" type="search" value=${route.value.query.get(name) ?? ""} onChange=${(event) => narrow({ [name]: event.target.value.trim() })} />
-  </label>`;
-}
-
-/** A moment, in the time of whoever looks; the address holds it in UTC. @param {{name: string, label: string}} props */
-function When({ name, label }) {
-  const told = route.value.query.get(name);
-  const local = told && !Number.isNaN(Date.parse(told)) ? localTime(new Date(told)) : "";
-  const set = (event) => narrow({ [name]: event.target.value && new Date(event.target.value).toISOString(), period: "" });
-  return html`<label class="field"><span class="field-label">${label}</span>
-    <input class="input" type="datetime-local" step="1" value=${local} onChange=${set} /></label>`;
-}
-
-/** @param {Date} when */
-function localTime(when) {
-  return new Date(when.getTime() - when.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
-}
-
 function Filters() {
   const query = route.value.query;
   const used = [...FILTERS, "period"].filter((name) => query.get(name)).length;
@@ -95,7 +59,7 @@ function Filters() {
       <${Choice} name="blocked" label="Blocked" options=${[["true", "Blocked"], ["false", "Not blocked"]]} />
       <${Choice} name="period" label="Time" options=${Object.keys(PERIODS).map((each) => [each, `Last ${each}`])} />
     </div>
-    <details open=${rare}><summary>More filters${used > 0 && html`<a class="clear" href=${link("audit")}>Clear ${counted(used, "filter")}</a>`}</summary>
+    <details open=${rare}><summary>More filters</summary>
       <div class="filters-row">
         <${Text} name="reason" label="Reason" />
         <${Text} name="session" label="Session" />
@@ -103,10 +67,11 @@ function Filters() {
         <${Text} name="origin" label="Origin" />
         <${Choice} name="record_kind" label="Kind" options=${KINDS.map((each) => [each, words(each)])} />
         <${Choice} name="dry_run" label="Dry run" options=${[["true", "Only"], ["false", "None"]]} />
-        <${When} name="from" label="From" />
-        <${When} name="to" label="Until" />
+        <${When} name="from" label="From" beside=${{ period: "" }} />
+        <${When} name="to" label="Until" beside=${{ period: "" }} />
       </div>
     </details>
+    ${used > 0 && html`<p><a href=${link("audit")}>Clear ${counted(used, "filter")}</a></p>`}
   </form>`;
 }
 

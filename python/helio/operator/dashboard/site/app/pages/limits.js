@@ -1,19 +1,21 @@
-// Limits and budgets: how full each window and pot is, and what a budget was charged.
-import { get, withQuery } from "../api.js";
+// Limits and budgets: how full each window and pot is, and when there is room again.
+import { get } from "../api.js";
 import { listen } from "../events.js";
-import { counted, dayAndClock, period, text, words } from "../format.js";
+import { counted, numeric, period, text } from "../format.js";
 import { html, useEffect } from "../html.js";
-import { Badge, Empty, Failure, useAsked } from "../parts.js";
-import { link, route } from "../router.js";
+import { Bucket, withShare } from "../levels.js";
+import { Empty, Failure, useAsked } from "../parts.js";
+import { go, link, route } from "../router.js";
+import { Ledger } from "./ledger.js";
 
 /** How long what is shown may be old while nothing is told, in ms. */
 const REFRESH = 15_000;
 const MOST_BUCKETS = 20;
-const NEARLY_FULL = 0.8;
+const WHEN_FULL = { deny: "denies what has no room", require_approval: "asks a person when it is full" };
 
 export function Limits() {
   const budget = route.value.rest;
-  return budget ? html`<${Ledger} name=${budget} />` : html`<${Levels} />`;
+  return budget ? html`<${Ledger} key=${budget} name=${budget} />` : html`<${Levels} />`;
 }
 
 function Levels() {
@@ -21,6 +23,25 @@ function Levels() {
     (signal) => Promise.all([get("/api/budgets", {}, signal), get("/api/limits", {}, signal)]),
     [],
   );
+  useFollowed(again);
+  const wanted = (route.value.query.get("find") ?? "").toLowerCase();
+  const budgets = value ? shownOf(value[0].budgets.map(asBudget), wanted) : [];
+  const limits = value ? shownOf([...value[1].rate_limits, ...value[1].spend_limits].map(asLimit), wanted) : [];
+  const none = value && !value[0].budgets.length && !value[1].rate_limits.length && !value[1].spend_limits.length;
+  return html`
+    <div class="page-head"><h1>Limits and budgets</h1>
+      <div class="tools"><label class="tool tool-inline"><span>Find</span>
+        <input class="input" type="search" value=${route.value.query.get("find") ?? ""} placeholder="a rule, budget or key"
+          onInput=${(event) => go(link("limits", "", { find: event.target.value }), { replace: true })} /></label></div></div>
+    ${error && html`<${Failure} error=${error} again=${again} />`}
+    ${none && html`<${Empty} title="Nothing is limited">The loaded policy has neither limits nor budgets.<//>`}
+    ${value && !none && !budgets.length && !limits.length && html`<${Empty} title="Nothing is called that">No rule, budget or key has this in its name.<//>`}
+    ${[["Budgets", budgets], ["Limits", limits]].map(([title, shown]) => shown.length > 0 && html`<h2 class="section">${title}</h2>
+      <div class="levels">${shown.map((each) => html`<${Level} key=${each.id} level=${each} again=${again} />`)}</div>`)}`;
+}
+
+/** Asks anew when something was counted, and now and then. @param {() => void} again */
+function useFollowed(again) {
   useEffect(() => {
     let soon = 0;
     const refresh = () => {
@@ -37,83 +58,67 @@ function Levels() {
       ends.forEach((end) => end());
     };
   }, []);
-  const [budgets, limits] = value ? [value[0].budgets, [...value[1].rate_limits, ...value[1].spend_limits]] : [];
-  return html`
-    <div class="page-head"><h1>Limits and budgets</h1></div>
-    ${error && html`<${Failure} error=${error} again=${again} />`}
-    ${value && !budgets.length && !limits.length && html`<${Empty} title="Nothing is limited">The loaded policy has neither limits nor budgets.<//>`}
-    ${budgets?.length > 0 && html`<h2 class="section">Budgets</h2><div class="levels">
-      ${budgets.map((each) => html`<${Level} key=${each.name} title=${each.name} maximum=${each.limit} unit=${each.currency} used="spent"
-        level=${each} window=${each.window === "session" ? "a session" : each.window}
-        ledger=${link("limits", each.name)} note=${`${words(each.on_exceed)} when it is full`} />`)}</div>`}
-    ${limits?.length > 0 && html`<h2 class="section">Limits</h2><div class="levels">
-      ${limits.map((each, at) => html`<${Level} key=${at} title=${each.rule} maximum=${each.max_calls ?? each.max_spend}
-        unit=${each.currency ?? "calls"} used="current" level=${each} window=${period(each.window_seconds)}
-        note=${each.shadow ? "in shadow" : each.field ?? ""} />`)}</div>`}`;
+}
+
+/** `pot`: charges leave all at once. @typedef {{id: string, title: string, pot?: boolean, maximum: any, unit: string, window: string, by: string, notes: string[], ledger?: string, buckets: any[], total: number}} Shown */
+
+/** @param {any} budget @returns {Shown} */
+function asBudget(budget) {
+  return {
+    ...shared(budget, budget.limit, "spent"),
+    id: budget.name,
+    title: budget.name,
+    unit: budget.currency,
+    window: budget.window === "session" ? "a session" : budget.window,
+    pot: budget.window === "session",
+    notes: [WHEN_FULL[budget.on_exceed]],
+    ledger: link("limits", budget.name),
+  };
+}
+
+/** @param {any} limit @returns {Shown} */
+function asLimit(limit) {
+  return {
+    ...shared(limit, limit.max_calls ?? limit.max_spend, "current"),
+    id: `${limit.rule_index} ${limit.field ?? "calls"}`,
+    title: limit.rule,
+    unit: limit.currency ?? (numeric(limit.max_calls) === 1 ? "call" : "calls"),
+    window: period(limit.window_seconds),
+    notes: [limit.field, limit.shadow && "in shadow: nothing is blocked"].filter(Boolean),
+  };
+}
+
+/** @param {any} level @param {any} maximum @param {"spent" | "current"} used */
+function shared(level, maximum, used) {
+  return {
+    maximum,
+    by: Array.isArray(level.key) ? level.key.join(" + ") : level.key,
+    buckets: level.buckets.map((each) => withShare(each, used, maximum)).sort((one, other) => other.share - one.share),
+    total: level.buckets_total,
+  };
 }
 
 /**
- * @param {{title: string, maximum: any, unit: string, used: string, level: any, window: string,
- *          ledger?: string, note: string}} props
+ * Those that have a text in their name, whole; of others the windows that have it in their key.
+ * @param {Shown[]} levels @param {string} wanted in lower case
  */
-function Level({ title, maximum, unit, used, level, window, ledger, note }) {
-  const key = Array.isArray(level.key) ? level.key.join(" + ") : level.key;
-  const buckets = level.buckets
-    .map((each) => withShare(each, used, maximum))
-    .sort((one, other) => other.share - one.share);
+function shownOf(levels, wanted) {
+  if (!wanted) return levels;
+  const has = (name) => name.toLowerCase().includes(wanted);
+  return levels
+    .map((level) => (has(level.title) ? level : { ...level, buckets: level.buckets.filter(({ key }) => has(key)), only: true }))
+    .filter((level) => !level.only || level.buckets.length);
+}
+
+/** @param {{level: Shown, again: () => void}} props */
+function Level({ level, again }) {
+  const { title, pot, maximum, unit, window, by, notes, ledger, buckets, total } = level;
+  const shown = buckets.slice(0, MOST_BUCKETS);
   return html`<section class="card">
-    <header class="level-head"><h3 class="name">${title}</h3>${ledger && html`<a href=${ledger}>Ledger</a>`}</header>
-    <p class="muted">At most ${text(maximum)} ${unit} in ${window}, by ${key}${note && ` · ${note}`}</p>
-    ${buckets.length ? html`<ul class="buckets">${buckets.slice(0, MOST_BUCKETS).map((each) => html`<${Bucket} bucket=${each} used=${used} maximum=${maximum} />`)}</ul>`
+    <header class="level-head"><h3 class="name">${title}</h3>${ledger && html`<a href=${ledger} aria-label=${`Ledger of ${title}`}>Ledger</a>`}</header>
+    <p class="muted">${[`At most ${text(maximum)} ${unit} in ${window}, by ${by}`, ...notes].join(" · ")}</p>
+    ${shown.length ? html`<ul class="buckets">${shown.map((each) => html`<${Bucket} key=${each.key} bucket=${each} maximum=${maximum} unit=${unit} of=${title} pot=${pot} again=${again} />`)}</ul>`
       : html`<p class="muted bucket-none">Nothing counts now.</p>`}
-    ${level.buckets_total > MOST_BUCKETS && html`<p class="muted">The fullest of ${counted(level.buckets_total, "window")}.</p>`}
+    ${shown.length < total && html`<p class="muted bucket-none">${counted(shown.length, "window")} of ${total.toLocaleString()}, the fullest first. Find others by their key.</p>`}
   </section>`;
-}
-
-/** @param {any} bucket @param {string} used @param {any} maximum */
-export function withShare(bucket, used, maximum) {
-  return { ...bucket, share: (Number(bucket[used]) + Number(bucket.reserved)) / Number(maximum) };
-}
-
-/**
- * How full one window is.
- * @param {{bucket: any, used: string, maximum: any}} props `used` names what of the bucket counts
- */
-export function Bucket({ bucket, used, maximum }) {
-  const full = bucket.share >= 1;
-  const percent = Math.round(Math.min(1, bucket.share || 0) * 100);
-  const kind = full ? "full" : bucket.share >= NEARLY_FULL ? "near" : "room";
-  return html`<li class="bucket">
-    <span class="bucket-key">${bucket.key || "all"}</span>
-    <span class="bucket-number">${text(bucket[used])} / ${text(maximum)}
-      ${kind !== "room" && html` <${Badge} kind=${full ? "bad" : "warn"} sign=${full ? "✕" : "!"}>${full ? "full" : "nearly full"}<//>`}</span>
-    <div class="meter meter-${kind}" role="meter" aria-valuemin="0" aria-valuemax="100" aria-valuenow=${percent}
-      aria-label=${`${bucket.key || "all"}: how full`}><div class="meter-fill" style=${{ width: `${percent}%` }}></div></div>
-    ${bucket.reset_at && html`<span class="muted bucket-reset">room again from ${dayAndClock(bucket.reset_at)}</span>`}
-  </li>`;
-}
-
-/** What calls took from a budget. @param {{name: string}} props */
-function Ledger({ name }) {
-  const path = `/api/budgets/${encodeURIComponent(name)}/events`;
-  const offset = Number(route.value.query.get("offset") ?? 0);
-  const { value, error, again } = useAsked((signal) => get(path, { limit: 50, offset }, signal), [path, offset]);
-  return html`
-    <p class="crumbs"><a href=${link("limits")}>Limits and budgets</a></p>
-    <div class="page-head"><h1 class="name">${name}</h1>
-      <div class="tools" role="group" aria-label="Export the ledger"><span class="muted">Export</span>
-        ${["csv", "json", "parquet"].map((format) => html`<a class="button" download href=${withQuery(`${path}/export`, { format })}>${format.toUpperCase()}</a>`)}
-      </div></div>
-    ${error && html`<${Failure} error=${error} again=${again} />`}
-    ${value && !value.data.length && html`<${Empty} title="Nothing was charged yet" />`}
-    ${value?.data.length > 0 && html`<div class="table-wrap" tabindex="0" role="region" aria-label="Charges"><table class="table">
-      <thead><tr><th scope="col">Time</th><th scope="col">Tool</th><th scope="col">Pot</th><th scope="col">Agent</th><th scope="col" class="number">Amount</th></tr></thead>
-      <tbody>${value.data.map((row) => html`<tr>
-        <td class="time">${dayAndClock(row.timestamp)}</td>
-        <td class="name"><a href=${link("audit", row.call_id ?? row.id)}>${row.tool_name}</a></td>
-        <td>${row.key || "all"}</td><td class="muted">${row.agent_id ?? row.session_id ?? "–"}</td>
-        <td class="number">${text(row.amount)} ${row.currency}</td></tr>`)}</tbody></table></div>
-      <nav class="pages" aria-label="Pages of the ledger"><p class="muted">${counted(value.total, "charge")}</p>
-        ${offset > 0 && html`<a class="button" href=${link("limits", name, { offset: String(Math.max(0, offset - 50) || "") })}>Newer</a>`}
-        ${offset + 50 < value.total && html`<a class="button" href=${link("limits", name, { offset: String(offset + 50) })}>Older</a>`}</nav>`}`;
 }
