@@ -4,7 +4,6 @@ Above: the commands. Below: `helio.diagnostics`. Results go to stdout, everythin
 colour only on a terminal.
 """
 
-import difflib
 import json
 import sys
 from collections.abc import Iterable
@@ -14,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from helio.cli.line_changes import line_changes
 from helio.diagnostics import Diagnostic, SourceText
 from helio.diagnostics.rendering import Piece, rendered
 
@@ -60,7 +60,7 @@ def print_json(value: object) -> None:
 
 def show_change(name: str, old: str, new: str, what: str) -> None:
     """What would change in a file, as a diff on stdout; `what` says what is done to it."""
-    lines = difflib.unified_diff(
+    lines = line_changes(
         old.splitlines(keepends=True), new.splitlines(keepends=True), name, f"{name} ({what})"
     )
     for line in lines:
