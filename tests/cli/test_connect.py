@@ -153,7 +153,8 @@ def test_what_is_told_to_add_can_be_pasted(client: Path) -> None:
         '{"mcpServers": {"a b": {"url": "https://a.example/mcp", "headers": {"api-key": "hush"}}}}'
     )
     result = connect()
-    (_, told) = result.stdout.split("connect again:\n")
+    (before, told) = result.stdout.split("connect again:\n")
+    assert "a server of `upstream`\nmoves to `upstreams` as well" in before
     pasted = told.split("Nothing to change")[0]
     assert "hush" not in result.output
     client.with_name("helio.yaml").write_text(f"version: '1'\n{pasted}")

@@ -48,7 +48,8 @@ def as_text(planned: Planned, *, dry_run: bool, quiet: bool) -> None:
         reason = "" if each.reason is None else f": {each.reason}"
         to.print(f"{each.place}.{each.name}: {_SAID[each.state]}{reason}")
     if wanted := _wanted(planned.left):
-        to.print("\nTo take these over too, add to the configuration, and connect again:\n")
+        to.print("\nTo take these over too, add to the configuration, where a server of `upstream`")
+        to.print("moves to `upstreams` as well, and connect again:\n")
         to.print(yaml.safe_dump({"upstreams": wanted}, sort_keys=False, width=100), end="")
     if not changed:
         to.print(f"Nothing to change in {planned.path}.")
