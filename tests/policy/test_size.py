@@ -18,6 +18,9 @@ RULE = """\
 """
 
 
+MOST_SECONDS = 20
+
+
 def policy_of(rules: int) -> str:
     texts = (RULE.format(index=index, group=index % 100) for index in range(rules))
     return HEAD + "policies:\n  rules:\n" + "".join(texts)
@@ -36,8 +39,11 @@ def seconds_for(rules: int) -> float:
 @pytest.mark.slow
 def test_cost_grows_with_the_rules_and_no_faster() -> None:
     few = min(seconds_for(500) for _ in range(3))
+    many = seconds_for(4_000)
     # Linear would be 8 times as much; squared 64 times.
-    assert seconds_for(4_000) < 24 * few
+    assert many < 24 * few
+    # Three seconds on a very busy machine: only a great step back is caught here.
+    assert many < MOST_SECONDS
 
 
 def seconds_for_chain(rules: int) -> float:
