@@ -154,13 +154,13 @@ def test_calls_become_policy_tests_that_the_new_policy_passes(
     )
     with (policies / "new.yaml").open("a", encoding="utf-8") as file:
         file.write(more)
-    written = helio("diff", "old.yaml", "new.yaml", "--write-tests", "tests.yaml")
+    written = helio("diff", "old.yaml", "new.yaml", "--write-tests", "policy_tests/new.yaml")
     assert written.returncode == 0, written.stderr
     count = written.stdout.count("  {")
     assert written.stderr == (
-        f"{count - 1} tests in tests.yaml; 1 rest on more than a test can hold\n"
+        f"{count - 1} tests in policy_tests/new.yaml; 1 rest on more than a test can hold\n"
     )
-    tested = helio("test", "-c", "new.yaml", "tests.yaml")
+    tested = helio("test", "-c", "new.yaml", "policy_tests/new.yaml")
     assert tested.returncode == 0, tested.stdout + tested.stderr
     assert f"{count - 1} passed, 0 failed" in tested.stdout
-    assert helio("test", "-c", "old.yaml", "tests.yaml").returncode == 1
+    assert helio("test", "-c", "old.yaml", "policy_tests/new.yaml").returncode == 1

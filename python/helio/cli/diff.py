@@ -92,6 +92,7 @@ def _write_tests(path: Path, found: "Difference", policy: "CompiledPolicy") -> N
     cases = witnessed_cases(witnessed, policy)
     head = (f"Calls that {policy.digest}", "decides otherwise than before. Written by helio diff.")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(written(cases, policy.digest, head), "utf-8")
     except OSError as error:
         output.fail(f"{path}: {error.strerror or error}")
