@@ -96,6 +96,8 @@ def test_a_tool_that_drifted_is_accepted(helio: HelioFactory, recorder: Recorder
     expect(row).to_contain_text("description")
     desk.sees("1 tool is not what was accepted.")
     changed = desk.page.get_by_role("region", name="What changed of create_payment")
+    expect(changed.locator(".line-added")).to_have_text('+  "description": "other",')
+    assert changed.inner_text().splitlines()[1:3] == [" {", '+  "description": "other",']
     expect(changed).to_contain_text('+  "description": "other",')
     threading.Thread(target=call, args=(process.mcp_url, "create_payment"), daemon=True).start()
     expect(desk.page).to_have_title("(1) Helio")

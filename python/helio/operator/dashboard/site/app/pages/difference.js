@@ -19,5 +19,5 @@ export function Difference({ tool, upstream, about }) {
 function Line({ line }) {
   const kind = KINDS[line[0]] ?? "same";
   const text = kind === "place" ? "…" : line;
-  return html`<span class="line line-${kind}">${text}\n</span>`;
+  return html`<span class="line line-${kind}">${text}</span>`;
 }
