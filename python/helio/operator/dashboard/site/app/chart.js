@@ -1,5 +1,5 @@
 // A chart over time, on which a part of the time can be chosen. Beside it stands a table with the same.
-import uPlot from "../vendor/uplot.js";
+import library from "../vendor/uplot.js";
 import { dayAndClock } from "./format.js";
 import { html, signal, useEffect, useRef } from "./html.js";
 import { theme } from "./theme.js";
@@ -8,6 +8,9 @@ import { theme } from "./theme.js";
  * @typedef {{label: string, colour: string, values: Array<number | null>, shape?: "bars" | "line", dash?: number[]}} Series
  * `colour` is the name of a custom property of the style
  */
+
+/** It came without its types. @type {any} */
+const uPlot = library;
 
 const HEIGHT = 200;
 /** How the legend shows lines by the length of their dashes. */
@@ -74,7 +77,7 @@ function dataOf(times, series) {
   return [times, ...series.map(({ values }) => values)];
 }
 
-/** @param {uPlot} chart @param {{from: number, to: number} | null} part */
+/** @param {any} chart @param {{from: number, to: number} | null} part */
 function showPart(chart, part) {
   const [left, right] = part ? [part.from, part.to].map((ms) => chart.valToPos(ms / 1000, "x")) : [0, 0];
   chart.setSelect({ left, width: right - left, top: 0, height: part ? chart.bbox.height / devicePixelRatio : 0 }, false);
@@ -108,7 +111,7 @@ function optionsOf(latest, place) {
   };
 }
 
-/** Points without neighbours, which no line would show. @param {uPlot} chart @param {number} at */
+/** Points without neighbours, which no line would show. @param {any} chart @param {number} at */
 function alone(chart, at) {
   const values = chart.data[at];
   const missing = (index) => values[index] === null || values[index] === undefined;
@@ -124,7 +127,7 @@ function drawnAs({ label, shape = "line", dash }, colour, show) {
   return { label, value, stroke: colour, width: 2, dash, points: { show: true, size: 6, fill: colour, filter: alone } };
 }
 
-/** @param {uPlot} chart @param {{choose: (from: number, to: number) => void}} props */
+/** @param {any} chart @param {{choose: (from: number, to: number) => void}} props */
 function chosen(chart, { choose }) {
   const { left, width } = chart.select;
   if (width > 0) choose(1000 * chart.posToVal(left, "x"), 1000 * chart.posToVal(left + width, "x"));

@@ -51,7 +51,7 @@ export function json(value) {
   return JSON.stringify(value, null, 2) ?? "";
 }
 
-/** A number of an answer as one to reckon with; what is shown is `text`. @param {unknown} value */
+/** A number of an answer as one to reckon with; what is shown is `text`. @param {any} value */
 export function numeric(value) {
   return Number(value?.rawJSON ?? value ?? 0);
 }

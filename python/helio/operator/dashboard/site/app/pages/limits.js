@@ -28,6 +28,8 @@ function Levels() {
   const budgets = value ? shownOf(value[0].budgets.map(asBudget), wanted) : [];
   const limits = value ? shownOf([...value[1].rate_limits, ...value[1].spend_limits].map(asLimit), wanted) : [];
   const none = value && !value[0].budgets.length && !value[1].rate_limits.length && !value[1].spend_limits.length;
+  /** @type {Array<[string, Shown[]]>} */
+  const groups = [["Budgets", budgets], ["Limits", limits]];
   return html`
     <div class="page-head"><h1>Limits and budgets</h1>
       <div class="tools"><label class="tool tool-inline"><span>Find</span>
@@ -36,7 +38,7 @@ function Levels() {
     ${error && html`<${Failure} error=${error} again=${again} />`}
     ${none && html`<${Empty} title="Nothing is limited">The loaded policy has neither limits nor budgets.<//>`}
     ${value && !none && !budgets.length && !limits.length && html`<${Empty} title="Nothing is called that">No rule, budget or key has this in its name.<//>`}
-    ${[["Budgets", budgets], ["Limits", limits]].map(([title, shown]) => shown.length > 0 && html`<h2 class="section">${title}</h2>
+    ${groups.map(([title, shown]) => shown.length > 0 && html`<h2 class="section">${title}</h2>
       <div class="levels">${shown.map((each) => html`<${Level} key=${each.id} level=${each} again=${again} />`)}</div>`)}`;
 }
 
@@ -60,7 +62,7 @@ function useFollowed(again) {
   }, []);
 }
 
-/** `pot`: charges leave all at once. @typedef {{id: string, title: string, pot?: boolean, maximum: any, unit: string, window: string, by: string, notes: string[], ledger?: string, buckets: any[], total: number}} Shown */
+/** `pot`: charges leave all at once. @typedef {{id: string, title: string, pot?: boolean, maximum: any, unit: string, window: string, by: string, notes: string[], ledger?: string, buckets: any[], total: number, only?: boolean}} Shown */
 
 /** @param {any} budget @returns {Shown} */
 function asBudget(budget) {
