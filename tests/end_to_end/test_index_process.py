@@ -36,6 +36,17 @@ def index_of(process: HelioProcess) -> int:
     return int(child)
 
 
+def test_it_takes_what_processors_others_leave(helio: HelioFactory, recorder: Recorder) -> None:
+    process = helio(upstream=recorder.url).wait_for_index()
+    child = index_of(process)
+    if (os.cpu_count() or 1) > 1:
+        until(lambda: os.sched_getscheduler(child) == os.SCHED_IDLE)
+    else:
+        until(lambda: os.getpriority(os.PRIO_PROCESS, child) == 10)
+    assert process.process is not None
+    assert os.sched_getscheduler(process.process.pid) == os.SCHED_OTHER
+
+
 def is_there(pid: int) -> bool:
     """Whether the process still runs; one that nobody has asked for its end does not."""
     try:

@@ -25,7 +25,7 @@ _SET_PARENT_DEATH_SIGNAL: Final = 1
 def main(parent: int, level: int) -> None:
     """Answers until the line ends."""
     _end_with(parent)
-    os.nice(_NICENESS)
+    _stand_back()
     # Who ends Helio may tell its whole group; this one ends when Helio has no more questions.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -40,6 +40,16 @@ def _end_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit()
+
+
+def _stand_back() -> None:
+    """Takes what processors others leave. A nice process is still let finish its turn of some
+    milliseconds when a call comes; an idle one is not. Where there is one processor only, a busy
+    Helio would leave an idle one nothing."""
+    if sys.platform == "linux" and (os.cpu_count() or 1) > 1:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(_NICENESS)
 
 
 class _Forwarding(logging.Handler):
