@@ -6,6 +6,8 @@ Above: `broker`. Below: asyncio, whose clock is monotonic.
 import asyncio
 from collections.abc import Callable
 
+from helio.approvals.settings import MILLISECOND
+
 
 class Deadlines:
     """Calls `time_out(ticket_id)` and `escalate(ticket_id)` on the loop when it is time."""
@@ -35,4 +37,6 @@ class Deadlines:
 
 
 def _later(delay_ns: int, act: Callable[[str], None], ticket_id: str) -> asyncio.TimerHandle:
-    return asyncio.get_running_loop().call_later(max(0, delay_ns) / 1e9, act, ticket_id)
+    """Not before its time: uvloop counts in whole milliseconds, from the last one that was full."""
+    milliseconds = -(-max(0, delay_ns) // MILLISECOND) + 1
+    return asyncio.get_running_loop().call_later(milliseconds / 1000, act, ticket_id)
