@@ -71,7 +71,15 @@ class Kept:
 def children() -> list[int]:
     """The processes of an index that this one has."""
     mine = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    return [int(each) for each in mine if b"asking" in Path(f"/proc/{each}/cmdline").read_bytes()]
+    return [int(each) for each in mine if is_asked(each)]
+
+
+def is_asked(pid: str) -> bool:
+    """Whether it is an index's; one that has just ended is none."""
+    try:
+        return b"asking" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 async def whole(answer: Answer) -> bytes:
