@@ -8,7 +8,7 @@ import pytest
 
 from end_to_end.people import People
 from frameworks.scenario import DECISIONS, decisions, outcomes, play, shop
-from frameworks.ways import WAYS, Program, Way
+from frameworks.ways import HERE, WAYS, Program, Way
 from peers import give_up
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
@@ -89,7 +89,8 @@ def test_crewais_own_client_fails_by_itself(demo_upstream: str, tmp_path: Path) 
     """Once it works, it is one more way to play the day."""
     venv = named("CrewAI").venv
     assert venv is not None
-    program = Program.started(venv, "crewai_mcps_agent.py", demo_upstream, tmp_path, "")
+    agent = HERE / "crewai_mcps_agent.py"
+    program = Program.started(venv, agent, demo_upstream, tmp_path, session="")
     try:
         with pytest.raises(AssertionError, match="the agent ended"):
             program.call("search_orders", {"text": "desk"})
