@@ -4,7 +4,6 @@ Above: the adapters. Below: `decisions`, `helio.sdk`. Threads may share a client
 answer raises `HelioError`: who asks must not make the call then.
 """
 
-import json
 import logging
 import os
 import time
@@ -14,8 +13,8 @@ from urllib.parse import quote
 
 from helio.adapters.decisions import Blocked, Call, Evaluation
 from helio.sdk.client import DEFAULT_URL
-from helio.sdk.connections import Answer, Connections
-from helio.sdk.errors import HelioError, RequestRefused, TokenRefused
+from helio.sdk.connections import Connections
+from helio.sdk.errors import HelioError
 
 TOKEN_VARIABLE = "HELIO_ADAPTER_TOKEN"  # noqa: S105 - the name of a variable
 URL_VARIABLE = "HELIO_SDK_URL"
@@ -36,12 +35,13 @@ class AdapterClient:
     def __init__(
         self, url: str | None = None, *, timeout: float = 5.0, token: str | None = None
     ) -> None:
-        self._connections = Connections(url or os.environ.get(URL_VARIABLE) or DEFAULT_URL, timeout)
-        self._token = token
+        self._port = Connections(
+            url or os.environ.get(URL_VARIABLE) or DEFAULT_URL, timeout, token, TOKEN_VARIABLE
+        )
 
     def evaluate(self, call: Call) -> Evaluation:
         """What Helio decides about a call. Raises `HelioError` when there is no decision."""
-        return self._evaluation(self._send("POST", "/evaluate", call.as_body()))
+        return self._evaluation(self._port.ask("POST", "/evaluate", call.as_body()))
 
     def decide(
         self, call: Call, wait: float = LONGEST_WAIT, given_up: Event | None = None
@@ -89,13 +89,13 @@ class AdapterClient:
             "error": error,
             "duration_ms": duration_ms,
         }
-        self._send(
+        self._port.ask(
             "POST", "/audit", {name: value for name, value in told.items() if value is not None}
         )
 
     def close(self) -> None:
         """Closes the connections. The client may be used again."""
-        self._connections.close()
+        self._port.close()
 
     def _decided(self, evaluation: Evaluation, wait: float, given_up: Event) -> Evaluation:
         """Asks again and again what became of a call that is held."""
@@ -103,9 +103,9 @@ class AdapterClient:
         while (ticket := evaluation.ticket) is not None and time.monotonic() < until:
             if given_up.wait(min(_PAUSE, wait)):
                 break
-            answer = self._send("GET", f"/approval/{quote(ticket, '')}")
-            over = isinstance(answer.body, dict) and "decision" not in answer.body
-            evaluation = evaluation.ended(answer.body) if over else self._evaluation(answer)
+            answer = self._port.ask("GET", f"/approval/{quote(ticket, '')}")
+            over = "decision" not in answer
+            evaluation = evaluation.ended(answer) if over else self._evaluation(answer)
         return evaluation
 
     def _leave(self, evaluation: Evaluation) -> None:
@@ -117,38 +117,8 @@ class AdapterClient:
             logger.warning("Helio was not told that nobody waits for a call: %s", error)
 
     @staticmethod
-    def _evaluation(answer: Answer) -> Evaluation:
+    def _evaluation(answer: dict[str, Any]) -> Evaluation:
         try:
-            return Evaluation.of(answer.body)
+            return Evaluation.of(answer)
         except (KeyError, TypeError) as error:
-            raise HelioError(f"this is no decision of Helio's: {answer.body!r}") from error
-
-    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
-        token = self._token or os.environ.get(TOKEN_VARIABLE)
-        if not token:
-            raise HelioError(
-                f"{TOKEN_VARIABLE} is not set: give `helio start` and this program the same token"
-            )
-        headers = {"authorization": f"Bearer {token}"}
-        raw = None
-        if body is not None:
-            headers["content-type"] = "application/json"
-            raw = _json(body)
-        answer = self._connections.send(method, path, raw, headers)
-        if answer.status not in (200, 201):
-            raise _refusal(answer)
-        return answer
-
-
-def _json(body: dict[str, Any]) -> bytes:
-    try:
-        return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise HelioError(f"this is not JSON: {error}") from error
-
-
-def _refusal(answer: Answer) -> RequestRefused:
-    body = answer.body if isinstance(answer.body, dict) else {}
-    text = str(body.get("error", f"no answer of Helio's SDK port (HTTP {answer.status})"))
-    kind = TokenRefused if answer.status in (401, 403) else RequestRefused
-    return kind(text, answer.status, str(body.get("reason", "")))
+            raise HelioError(f"this is no decision of Helio's: {answer!r}") from error

@@ -11,7 +11,7 @@ from helio.policy.reading import Parts, Reader
 
 ACTIONS = ("allow", "deny", "require_approval", "rate_limit", "spend_limit", "dry_run")
 KEYS = ("tool", "session", "agent", "sender_id", "upstream", "global", "call")
-_RULE_KEYS = (
+RULE_KEYS = (
     "name",
     "match",
     "action",
@@ -51,7 +51,7 @@ def read_rules(node: Node | None, path: str, diagnostics: Diagnostics) -> tuple[
 
 
 def _read_rule(reader: Reader, node: Node, path: str, index: int) -> Rule:
-    part = Parts(reader, node, path, _RULE_KEYS, _HOMES)
+    part = Parts(reader, node, path, RULE_KEYS, _HOMES)
     return Rule(
         index=index,
         path=path,

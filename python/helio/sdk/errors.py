@@ -18,13 +18,15 @@ class HelioUnreachable(HelioError):
 class RequestRefused(HelioError):
     """Helio answered, and did not do what was asked.
 
-    `status` is that of HTTP, `reason` a stable word (docs/sdk.md), empty where there is none.
+    `status` is that of HTTP, `reason` a stable word (docs/sdk.md), empty where there is none;
+    before `retry_after` seconds it cannot go better.
     """
 
-    def __init__(self, text: str, status: int, reason: str = "") -> None:
+    def __init__(self, text: str, status: int, reason: str = "", retry_after: float = 1.0) -> None:
         super().__init__(text)
         self.status = status
         self.reason = reason
+        self.retry_after = retry_after
 
 
 class TokenRefused(RequestRefused):
@@ -34,9 +36,8 @@ class TokenRefused(RequestRefused):
 class TooManyRequests(RequestRefused):
     """More than the port takes; `retry_after` seconds later it takes more."""
 
-    def __init__(self, text: str, status: int, reason: str, retry_after: float) -> None:
-        super().__init__(text, status, reason)
-        self.retry_after = retry_after
+
+REFUSALS = {401: TokenRefused, 403: TokenRefused, 429: TooManyRequests}
 
 
 class EvidenceMissing(HelioError):

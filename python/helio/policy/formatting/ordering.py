@@ -5,25 +5,11 @@ as it is: an alias must stand behind its anchor, and an ignore is for a line.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from helio.diagnostics.ignoring import may_hold_ignores
 from helio.policy.formatting.layout import Block, Entry, Leaf
 from helio.policy.match_reading import MATCH_KEYS
-
-RULE_KEYS: Final = (
-    "name",
-    "match",
-    "action",
-    "evidence",
-    "requires",
-    "requires_success",
-    "limits",
-    "labels",
-    "approval",
-    "feedback",
-    "shadow",
-)
+from helio.policy.rule_reading import RULE_KEYS
 
 
 def rules_of(root: Block) -> Block | None:
