@@ -94,6 +94,28 @@ async def test_a_ledger_holds_what_was_charged_and_nothing_else(
     assert ledger.count(connection, "' OR true --", Filters()) == 0
 
 
+@pytest.mark.parametrize("name", ["money", 'quoted "money"', "naïve 🦀/\\n", "%_"])
+async def test_no_text_of_an_agent_is_taken_for_a_charge(
+    started: Start, directory: Path, call: Any, connection: Any, name: str
+) -> None:
+    journal = await started()
+    pretended = json.dumps([taken(name, "9")])
+    for number, key in enumerate((f"session={pretended}", f'agent="budget":"{name}"')):
+        for budget in ("other", name):
+            data = call(f"{budget} {number}", budgets=[taken(budget, "1", key)])
+            await journal.append_intent(data)
+            await journal.append_outcome(
+                "outcome", {"call_id": data["call_id"], "status": "answered"}
+            )
+    await journal.close()
+    while Loader(connection, directory).step():
+        pass
+    rows = ledger.page(connection, name, Filters())
+    assert [row["id"] for row in rows] == [f"{name} 1", f"{name} 0"]
+    assert ledger.count(connection, name, Filters()) == 2
+    assert len(list(ledger.charges(connection, name, Filters()))) == 2
+
+
 async def export(directory: Path, *arguments: str) -> Any:
     app = typer.Typer()
     app.callback()(lambda: None)

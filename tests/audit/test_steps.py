@@ -1,13 +1,12 @@
 """What charts show of each step of time, against sums that are made by hand."""
 
-import json
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import orjson
 import pytest
 
 from helio.audit import steps as module
@@ -15,7 +14,7 @@ from helio.audit.analytics import analytics
 from helio.audit.journal import Journal
 from helio.audit.loader import Loader
 from helio.audit.query import Filters
-from helio.audit.steps import STEPS, step_of, steps
+from helio.audit.steps import STEPS, step_of
 from helio.errors import FilterError
 
 Start = Callable[..., Awaitable[Journal]]
@@ -50,15 +49,19 @@ def at(second: int) -> str:
     return (BEGUN + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
 
 
+def steps(connection: Any, filters: Filters, seconds: int) -> list[dict[str, Any]]:
+    return list(analytics(connection, filters, seconds)["per_step"])
+
+
 async def test_each_step_has_what_began_in_it(filled: Any) -> None:
-    found = json.loads(orjson.dumps(steps(filled, Filters(), 60)), parse_float=str)
+    found = steps(filled, Filters(), 60)
     told = [(each["at"], each["total"], each["blocked_total"], each["spend"]) for each in found]
     assert told == [
         ("2026-01-02T03:04:00Z", 2, 0, {"GBP": "12345678901234567890.6"}),
-        ("2026-01-02T03:05:00Z", 1, 0, {"GBP": 7}),
+        ("2026-01-02T03:05:00Z", 1, 0, {"GBP": "7"}),
         ("2026-01-02T03:07:00Z", 1, 1, {}),
     ]
-    assert [each["latency"]["total"]["p50"] for each in found] == ["10.5", "12.0", None]
+    assert [each["latency"]["total"]["p50"] for each in found] == [10.5, 12.0, None]
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -70,6 +73,9 @@ async def test_steps_of_any_length_add_up_to_the_whole(filled: Any, name: str) -
     for counted in ("total", "allowed_total", "blocked_total", "dry_run_total"):
         assert sum(each[counted] for each in found) == whole[counted]
     assert whole["total"] == 4
+    with localcontext(prec=60):
+        spent = sum(Decimal(each["spend"].get("GBP", "0")) for each in found)
+    assert spent == Decimal(whole["spend"]["GBP"]["total"]) == Decimal("12345678901234567897.6")
     for each in found:
         begun = datetime.fromisoformat(each["at"])
         assert int(begun.timestamp()) % seconds == 0

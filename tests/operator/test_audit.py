@@ -348,7 +348,7 @@ async def test_an_index_that_lags_behind_answers_the_feed_alone(
 async def test_a_question_that_takes_too_long_is_ended(
     port: Port, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def endless(connection: Any, _filters: object) -> object:
+    def endless(connection: Any, *_asked: object) -> object:
         connection.cursor().close()
         sql = "SELECT count(*) FROM range(10000000) a(i), range(100000) b(j) WHERE i * j % 7 = 3"
         return connection.cursor().execute(sql).fetchall()

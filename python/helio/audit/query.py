@@ -197,9 +197,43 @@ def find(connection: duckdb.DuckDBPyConnection, row_id: str) -> Row | None:
 
 
 def _page(within: duckdb.DuckDBPyConnection, filters: Filters, part: Part) -> list[Row]:
-    sql = f"SELECT {_VALUES} FROM audit WHERE {{condition}} ORDER BY seq DESC {filters.span()}"
-    found = _fetched(asked(within, filters, sql, part=part, within=within))
+    numbers = page_numbers(within, filters, part=part)
+    if not numbers:
+        return []
+    sql = f"SELECT {_VALUES} FROM audit WHERE {OF_PAGE} ORDER BY seq DESC"
+    span = replace(filters, limit=None, offset=0)
+    found = _fetched(asked(within, span, sql, of_page(numbers), part=part, within=within))
     return [dict(zip(NAMES, cells, strict=True)) for cells in found]
+
+
+OF_PAGE: Final = "seq BETWEEN ? AND ? AND list_contains(?, seq) AND {condition}"
+"""The rows with the numbers of a page, as `of_page` gives them."""
+
+
+def page_numbers(
+    within: duckdb.DuckDBPyConnection,
+    filters: Filters,
+    *,
+    part: Part = "all",
+    condition: str = "true",
+    parameters: Sequence[object] = (),
+) -> list[int]:
+    """The `seq`s of the page that the filters' limit and offset are, newest first.
+
+    They are looked up before any other column is read, so that a page far behind costs about what
+    the first one does. `condition` is one more, with its parameters; `within` as for `asked`.
+    """
+    sql = (
+        f"SELECT seq FROM audit WHERE {condition} AND {{condition}} "
+        f"ORDER BY seq DESC {filters.span()}"
+    )
+    cursor = asked(within, filters, sql, parameters, part=part, within=within)
+    return [number for (number,) in reading(cursor.fetchall)]
+
+
+def of_page(numbers: Sequence[int]) -> list[object]:
+    """The parameters of `OF_PAGE`: these numbers, of which there is one at least."""
+    return [min(numbers), max(numbers), list(numbers)]
 
 
 def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Cell, ...]]:

@@ -1,28 +1,16 @@
 """The analytics of each step of time, as charts show them: seconds, minutes, hours or days.
 
-Above: `asking`. Below: `analytics`, `query`. Pure but for the connection it is given.
+Above: `analytics`, `asking`. Below: `times`. Pure but for the connection that `Ask` stands for.
 """
 
-from collections.abc import Mapping
-from decimal import localcontext
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import duckdb
-
-from helio.audit.analytics import (
-    COUNTED,
-    COUNTS,
-    PERCENTILES,
-    amount_of,
-    decimal_text,
-    latency,
-    of_calls,
-    per_time,
-    spent_per_time,
-)
-from helio.audit.query import Filters, asked
+from helio.audit.query import BLOCKED
+from helio.audit.times import Ask, period
 from helio.errors import FilterError
-from helio.governance.feedback import exact
+
+# ruff: noqa: S608 - the statements are made of this module's own constants.
 
 STEPS: Final = {
     "10s": 10,
@@ -36,6 +24,23 @@ STEPS: Final = {
 """Steps, and their seconds. They begin on the whole ones of UTC: days at midnight."""
 MOST: Final = 2000
 """Steps with calls that one answer has."""
+TIMES: Final = {
+    "total": "total_duration_ms",
+    "upstream": "upstream_latency_ms",
+    "proxy_compute": "proxy_compute_ms",
+}
+SHARES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+PERCENTILES: Final = ", ".join(
+    f"quantile_cont({each}, [{', '.join(map(str, SHARES.values()))}])" for each in TIMES.values()
+)
+COUNTED: Final = ("total", "allowed_total", "blocked_total", "dry_run_total")
+_COUNTS: Final = f"""
+count(*), count(*) FILTER (NOT {BLOCKED} AND NOT dry_run),
+count(*) FILTER ({BLOCKED}), count(*) FILTER (dry_run)
+"""
+
+Counts = tuple[int, ...]
+"""In the order of `COUNTED`."""
 
 
 def step_of(query: Mapping[str, str]) -> tuple[int | None, dict[str, str]]:
@@ -50,38 +55,56 @@ def step_of(query: Mapping[str, str]) -> tuple[int | None, dict[str, str]]:
     return (None if text is None else STEPS[text]), filters
 
 
-def steps(
-    connection: duckdb.DuckDBPyConnection, filters: Filters, seconds: int
-) -> list[dict[str, Any]]:
-    """Each step with calls, oldest first: `{at, total, allowed_total, blocked_total, dry_run_total,
-    latency, spend: {currency: amount}}`.
+def counts(ask: Ask, seconds: int) -> dict[int, Counts]:
+    """The counts of each period with rows, by its beginning in seconds since 1970, oldest first.
+    Raises `IndexUnavailable`."""
+    rows = ask(_per_period(seconds, _COUNTS))
+    return {row[0]: row[1:] for row in rows}
 
-    `at` is when it begins (ISO 8601, UTC), `latency` as `analytics` has it, in ms; amounts are JSON
-    numbers with all their digits. Raises `FilterError` where there are more than `MOST`, and
-    `IndexUnavailable`.
+
+def timed(ask: Ask, seconds: int) -> dict[int, tuple[Counts, dict[str, dict[str, float | None]]]]:
+    """The counts and the `latency` of each step with rows, as `counts` has them.
+
+    Raises `FilterError` where there are more steps than `MOST`, and `IndexUnavailable`.
     """
-    filters = of_calls(filters)
-    period = f"time_bucket(INTERVAL {int(seconds)} SECONDS, timestamp)"
-    counted = per_time(period, f"{COUNTS}, {PERCENTILES}") + f" LIMIT {MOST + 1}"
-    rows = asked(connection, filters, counted).fetchall()
+    rows = ask(f"{_per_period(seconds, f'{_COUNTS}, {PERCENTILES}')} LIMIT {MOST + 1}")
     if len(rows) > MOST:
         text = f"there are more than {MOST:,} with calls; take a longer one, or a shorter time"
         raise FilterError("step", text)
-    counts = len(COUNTED) + 1
-    found: dict[str, dict[str, Any]] = {
-        row[0]: {
-            **dict(zip(("at", *COUNTED), row[:counts], strict=True)),
-            "latency": latency(row[counts:]),
-            "spend": {},
+    behind = len(COUNTED) + 1
+    return {row[0]: (row[1:behind], latency(row[behind:])) for row in rows}
+
+
+def summed(counted: Mapping[int, Counts], seconds: int) -> dict[int, Counts]:
+    """The counts of longer periods."""
+    sums: dict[int, Counts] = {}
+    for at, each in counted.items():
+        begun = at - at % seconds
+        sums[begun] = (
+            tuple(map(sum, zip(sums[begun], each, strict=True))) if begun in sums else each
+        )
+    return sums
+
+
+def latency(found: Sequence[list[float] | None]) -> dict[str, dict[str, float | None]]:
+    """`{total | upstream | proxy_compute: {p50, p95, p99}}` of what `PERCENTILES` gave, in ms."""
+    nothing = [None] * len(SHARES)
+    return {
+        name: {
+            share: None if value is None else round(value, 3)
+            for share, value in zip(SHARES, values or nothing, strict=True)
         }
-        for row in rows
+        for name, values in zip(TIMES, found, strict=True)
     }
-    with localcontext(prec=60):
-        for currency, at, summed, others in asked(
-            connection, filters, spent_per_time(period)
-        ).fetchall():
-            # What was recorded since the counts were asked for is in the next answer.
-            if at in found:
-                amount = decimal_text(amount_of(summed, others))
-                found[at]["spend"][currency] = exact(amount)
-    return list(found.values())
+
+
+def named(counted: Counts) -> dict[str, Any]:
+    """By the names of `COUNTED`."""
+    return dict(zip(COUNTED, counted, strict=True))
+
+
+def _per_period(seconds: int, values: str) -> str:
+    return (
+        f"SELECT {period(seconds)} AS moment, {values} FROM audit WHERE {{condition}} "
+        "GROUP BY moment ORDER BY moment"
+    )

@@ -83,10 +83,9 @@ def exported(asked: Asked, *, form: str, filters: Texts) -> None:
 def summed(asked: Asked, *, filters: Texts) -> None:
     """The analytics, amounts as numbers with all their digits; with a `step`, what was in each."""
     step, rest = steps.step_of(filters)
-    parsed = Filters.parse(rest)
-    found = analytics.analytics(asked.connection, parsed)
-    if step is not None:
-        found["per_step"] = steps.steps(asked.connection, parsed, step)
+    found = analytics.analytics(asked.connection, Filters.parse(rest), step)
+    for each in found.get("per_step", ()):
+        each["spend"] = {name: exact(amount) for name, amount in each["spend"].items()}
     for spent in found["spend"].values():
         spent["total"] = exact(spent["total"])
         spent["per_hour"] = [
