@@ -41,8 +41,9 @@ def explain_command(
     """Say why one call is decided so: every rule that was considered, and what it found.
 
     Beside `tool` and `arguments` the call may state `upstream`, `agent`, `session` (an id, or
-    `{id, labels, called, evidence}`), `annotations`, `metadata`, `sender_id` and `environment`.
-    What is not stated is unknown. Nothing is called.
+    `{id, labels, called, evidence}`), `annotations`, `metadata`, `sender_id` and `environment`,
+    and `record_kind: install_scan` where an agent asks to install something. What is not stated
+    is unknown. Nothing is called.
     """
     from helio.cli import output as out
 

@@ -99,7 +99,8 @@ def _summary(explanation: Explanation, source: SourceText) -> Iterator[list[Piec
 
 def _by(explanation: Explanation, source: SourceText) -> str:
     if explanation.rule is None:
-        return f"no rule decides, so `policies.default` does: {explanation.action}"
+        default = "policies.install.default" if explanation.of_scan else "policies.default"
+        return f"no rule decides, so `{default}` does: {explanation.action}"
     decided = next(each for each in explanation.rules if each.index == explanation.rule_index)
     place = "" if decided.span is None else f" ({visible(source.path)}:{decided.span.line})"
     return f"rule `{visible(explanation.rule)}`{place} decides: {explanation.action}"

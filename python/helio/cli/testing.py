@@ -135,14 +135,13 @@ class _Asked:
         cases = [each for each in suite.cases if self._selects(f"{each.file}::{each.name}")]
         if suite.cases and not cases:
             output.fail(f"no case holds `{self.filter_}` in its file's name or its own")
-        policy, probe = subject.known(subject.surroundings.environment)
-        coverage = Coverage(policy.compiled, probe)
+        coverage = Coverage(subject.known(subject.surroundings.environment))
         results = [run(case, subject, coverage) for case in cases]
         outcome = Outcome(results, coverage)
         if self.mutate and outcome.failed:
             output.console(errors=True).print("mutants are tried when every case passes")
         elif self.mutate:
-            tried = list(mutants(policy.compiled))
+            tried = list(mutants(subject.policy))
             progress = _Progress(len(tried))
             found = survivors(subject, cases, tried, progress.tell)
             outcome = Outcome(results, coverage, len(tried), found)

@@ -1,9 +1,14 @@
 """Conditions and paths of a rule graph as people write them.
 
-Above: explanations, pictures, `helio.simulation`. Below: nothing. Pure. `nodes` are a graph's.
+Above: explanations, pictures, `helio.simulation`. Below: `glob_expressions`. Pure. `nodes` are a
+graph's.
 """
 
 from typing import Any
+
+import orjson
+
+from helio.policy.glob_expressions import globs_of_regex
 
 
 def described(node: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
@@ -24,6 +29,17 @@ def described(node: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
             return f"{kind} {readable_path(nodes[node['path']]['path'])}: {asked}"
         case _:
             return f"session {kind}: [{', '.join(node['names'])}]"
+
+
+def described_member(node: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
+    """The same of a rule about installations: `name: [evil-*, left-pad]`."""
+    if node["node"] != "input":
+        return described(node, nodes)
+    member = readable_path(nodes[node["path"]]["path"]).removeprefix("$.")
+    (test,) = node["tests"]
+    operand = orjson.loads(nodes[test["value"]]["json"])
+    globs = operand if test["operator"] == "in" else globs_of_regex(operand)
+    return f"{member}: {globs[0] if len(globs) == 1 else '[' + ', '.join(globs) + ']'}"
 
 
 def described_test(test: dict[str, Any], nodes: list[dict[str, Any]]) -> str:

@@ -130,7 +130,8 @@ class CompiledPolicy:
     """A rule graph that verified. `graph` is its canonical text, `source` included.
 
     `asked_tools` are those of which a condition asks whether the session called them. `install` is
-    what installations are judged by, None for a policy that came without its configuration.
+    what installations are judged by, None for a policy that came without its configuration;
+    `is_install`: it is such a one itself.
     """
 
     graph: bytes
@@ -141,6 +142,7 @@ class CompiledPolicy:
     limits: tuple[LimitSummary, ...]
     asked_tools: frozenset[str] = frozenset()
     install: "CompiledPolicy | None" = None
+    is_install: bool = False
 
     @property
     def asks_people(self) -> bool:

@@ -9,15 +9,20 @@ such a condition no rule widens what may be installed.
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from helio.diagnostics import Diagnostics, Mapping, Node, Scalar, Sequence, child_path
+from helio.diagnostics import Diagnostics, Interpolated, Mapping, Node, Scalar, Sequence, child_path
 from helio.policy.document import Match, Operation, Rule, Selection, Text
-from helio.policy.patterns import Patterns, glob_as_regex
+from helio.policy.glob_expressions import globs_as_regex
+from helio.policy.patterns import Patterns
 from helio.policy.reading import Parts, Reader
 from helio.policy.rule_reading import APPROVAL_KEYS, FEEDBACK_KEYS, read_approval, read_feedback
 
 INSTALL_PATH: Final = "policies.install"
 KINDS: Final = ("mcp_server", "package", "skill", "plugin", "extension", "other")
 """What may be installed."""
+TOOL_PREFIX: Final = "install:"
+"""Before a kind, where the tool of a call stands."""
+RECORD_KIND: Final = "install_scan"
+"""What the audit calls such a call."""
 ACTIONS: Final = ("allow", "deny", "require_approval")
 GLOBS: Final = ("name", "version", "source", "publisher", "hash", "command")
 """Members of a scan beside its kind; in `match` each takes globs."""
@@ -102,9 +107,17 @@ def _globs(part: Parts, patterns: Patterns, key: str) -> Selection | None:
     readable = [patterns.glob(text) for text in texts]  # Each fault is reported.
     if not readable or not all(readable):
         return None
-    either = "|".join(glob_as_regex(text.value) for text in texts)
-    operand = Scalar(f"^(?s:{either})$", texts[0].span)
+    operand = Scalar(_expression([text.value for text in texts]), texts[0].span)
     return _selection(part, key, Operation("regex", operand, child_path(part.path, key)))
+
+
+def _expression(globs: list[str]) -> str:
+    """Not to be told either, where one of the globs came from the environment."""
+    written = globs_as_regex(globs)
+    if not any(isinstance(glob, Interpolated) for glob in globs):
+        return written
+    sources = [glob.source if isinstance(glob, Interpolated) else glob for glob in globs]
+    return Interpolated(written, ", ".join(sources), ())
 
 
 def _selection(part: Parts, key: str, operation: Operation) -> Selection:

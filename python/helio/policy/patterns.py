@@ -4,7 +4,7 @@ Above: `check`, `lower`. Below: `document`, `helio.evaluator`. Pure. What cannot
 at the character where reading failed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 
 import orjson
@@ -64,56 +64,6 @@ def _other_name(text: str) -> str | None:
 def _checked_glob(text: str) -> str:
     check_glob(text)
     return text
-
-
-def glob_as_regex(glob: str) -> str:
-    """What matches the same texts as a glob that can be read, when it stands alone between `^` and
-    `$` and `.` matches every character."""
-    written: list[str] = []
-    depth = 0
-    signs = iter(glob)
-    for sign in signs:
-        if sign == "\\":
-            written.append(_literal(next(signs)))
-        elif sign == "[":
-            written.append(_class(signs))
-        elif sign == "{":
-            depth += 1
-            written.append("(?:")
-        elif sign == "}" and depth:
-            depth -= 1
-            written.append(")")
-        elif sign == "," and depth:
-            written.append("|")
-        else:
-            written.append({"*": ".*", "?": "."}.get(sign) or _literal(sign))
-    return "".join(written)
-
-
-def _class(signs: Iterator[str]) -> str:
-    """A set of characters, read up to its end."""
-    found = next(signs)
-    negated = "^" if found == "!" else ""
-    if negated:
-        found = next(signs)
-    members: list[tuple[str, bool]] = []
-    while found != "]":
-        escaped = found == "\\"
-        members.append((next(signs) if escaped else found, escaped))
-        found = next(signs)
-    inner = range(1, len(members) - 1)
-    parts = [
-        "-" if member == "-" and not escaped and at in inner else _literal(member)
-        for at, (member, escaped) in enumerate(members)
-    ]
-    return f"[{negated}{''.join(parts)}]"
-
-
-def _literal(sign: str) -> str:
-    """One character, which means itself in expressions and in their classes."""
-    if not sign.isascii() or sign.isalnum() or sign in "_/@:<> ":
-        return sign
-    return f"\\{sign}" if sign.isprintable() else f"\\x{{{ord(sign):x}}}"
 
 
 @lru_cache(maxsize=4096)

@@ -13,11 +13,11 @@ import orjson
 from aiohttp import web
 
 from helio.config.sections import ADAPTER_PREFIX
-from helio.evaluator import MalformedMessage, tool_call
 from helio.governance.definitions import Tool, read_definition
 from helio.pipeline.events import CallReceived
 from helio.pipeline.governance import Governance
-from helio.policy.installation import GLOBS, KINDS
+from helio.pipeline.scan import UnfitScan, scan_message
+from helio.policy.installation import GLOBS, RECORD_KIND
 from helio.runtime import clock
 from helio.sideband import body
 from helio.sideband.access import TOKEN
@@ -26,12 +26,7 @@ from helio.sideband.callers import caller
 from helio.sideband.evaluations import Evaluations
 from helio.sideband.tokens import Token
 
-INSTALL: Final = "install:"
-"""Before a kind, where the tool of a call stands."""
-
 _SCAN: Final = frozenset({"origin", "agent_id", "session_id", "kind", *GLOBS})
-LONGEST: Final = 2048
-"""Characters of a member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +51,10 @@ class InstallsView:
 def _received(found: Mapping[str, Any], token: Token) -> CallReceived:
     """The scan as a call. Raises `Refused`."""
     who = caller(found, token)
-    kind = found.get("kind")
-    if kind not in KINDS:
-        raise body.invalid(f"kind: is not one of {', '.join(KINDS)}")
-    members = {"kind": kind} | {key: _member(found, key) for key in GLOBS}
-    if members["name"] is None:
-        raise body.invalid("name: is missing")
     try:
-        message = tool_call(f"{INSTALL}{kind}", orjson.dumps(members))
-    except MalformedMessage as error:
-        raise body.invalid(str(error.args[-1])) from None
+        message = scan_message(found)
+    except UnfitScan as error:
+        raise body.invalid(str(error)) from None
     return CallReceived(
         message=message,
         call_id=clock.new_call_id(clock.now().wall),
@@ -74,15 +63,5 @@ def _received(found: Mapping[str, Any], token: Token) -> CallReceived:
         agent=who.agent,
         protocol_version=None,
         origin=who.origin,
-        kind="install_scan",
+        kind=RECORD_KIND,
     )
-
-
-def _member(found: Mapping[str, Any], key: str) -> str | None:
-    """A text of one line, None where nobody says it. Raises `Refused`."""
-    text = found.get(key)
-    if text is None:
-        return None
-    if not isinstance(text, str) or not 0 < len(text) <= LONGEST or not text.isprintable():
-        raise body.invalid(f"{key}: is not a text of 1 to {LONGEST} visible characters")
-    return text

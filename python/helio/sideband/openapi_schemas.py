@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from helio.evaluator import HINTS
+from helio.pipeline.scan import LONGEST
 from helio.policy.installation import GLOBS, KINDS
 from helio.sideband.adapters import OUTCOMES, RESOLUTIONS
 from helio.sideband.body import LONGEST_NAME
 from helio.sideband.callers import ORIGIN
-from helio.sideband.installs import LONGEST
 from helio.sideband.marks import LONGEST_TTL, MOST_MARKS
 from helio.sideband.reports import DECIMAL, LONGEST_MS, MOST_EVIDENCE, STATUSES
 

@@ -18,7 +18,7 @@ from helio.simulation.replay import Candidate, Replay
 from helio.simulation.verdict import Verdict
 
 _SESSION: Final = "s1"
-_BEYOND: Final = frozenset({"metadata", "drifted"})
+_BEYOND: Final = frozenset({"metadata", "drifted", "record_kind"})
 """What no step of a test can say of a call."""
 _SECOND: Final = 1_000_000_000
 

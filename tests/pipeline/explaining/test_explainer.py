@@ -1,11 +1,12 @@
 """What an explanation says of conditions, of what is asked, and of what becomes of the call."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 
-from helio.pipeline.explaining import Explainer, Explanation, stated_call
+from helio.pipeline.explaining import Explainer, Explanation, UnfitCall, stated_call
 from helio.policy import compile_text
 
 HEAD = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\n"
@@ -145,3 +146,45 @@ def test_places_are_those_of_each_rule() -> None:
     ]
     # `tool: x` of the second rule is the node of the first, so the rule stands for it.
     assert lines == [[6, 7], [9, 11]]
+
+
+INSTALL = """{ default: deny, install: { rules: [
+  { name: bad, match: { name: ['evil-*', worse] }, action: deny },
+  { name: ours, match: { kind: package, source: 'npm:*' }, action: allow }] } }"""
+
+
+def scanned(**members: str) -> Explanation:
+    call = {"tool": "install:package", "arguments": members, "record_kind": "install_scan"}
+    return explained(INSTALL, **call)
+
+
+def test_a_scan_is_explained_by_the_rules_about_installations() -> None:
+    blocked = scanned(name="evil-x")
+    assert (blocked.rule, blocked.outcome) == ("bad", "deny")
+    assert blocked.rules[0].conditions[0].text == "name: [evil-*, worse]"
+    unsaid = scanned(name="x")
+    assert [each.effect for each in unsaid.rules] == ["does not match", "passed over"]
+    assert (unsaid.rule, unsaid.outcome) == (None, "deny")
+    allowed = scanned(name="x", source="npm:x")
+    assert (allowed.rule, allowed.outcome, allowed.notes) == ("ours", "allow", ())
+    as_a_call = explained(INSTALL, tool="install:package", arguments={"name": "evil-x"})
+    assert (as_a_call.rules, as_a_call.outcome) == ((), "deny")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ({"tool": "package"}, "the `tool` of a scan is `install:` and its kind"),
+        ({"tool": "install:packge"}, "arguments: kind: is not one of mcp_server, package, "),
+        ({"tool": "install:package"}, "arguments: name: is missing"),
+        ({"tool": "install:package", "arguments": {"nam": "x"}}, "a scan has no `nam`"),
+        (
+            {"tool": "install:package", "arguments": {"kind": "skill", "name": "x"}},
+            "the `tool` of a scan is `install:` and its kind",
+        ),
+        ({"tool": "x", "record_kind": "scan"}, "`record_kind` is `tool_call`, or `install_scan`"),
+    ],
+)
+def test_what_is_no_scan_is_refused(call: dict[str, Any], message: str) -> None:
+    with pytest.raises(UnfitCall, match=re.escape(message)):
+        explained(INSTALL, **{"record_kind": "install_scan", **call})

@@ -100,6 +100,36 @@ def test_a_rule_for_every_call_ends_the_way() -> None:
     ]
 
 
+INSTALL = """\
+version: '1'
+upstream: { url: 'http://localhost:8080/mcp' }
+policies:
+  install:
+    rules:
+      - { name: bad, match: { name: ['evil-*', worse] }, action: deny }
+      - { match: { kind: skill }, action: require_approval }
+"""
+
+
+def test_the_way_of_an_installation_stands_beside_that_of_a_call() -> None:
+    bad, skills = "install rule 0: bad", "install rule 1: rules[1]"
+    drawing = drawn(INSTALL)
+    assert arrows(drawing) == {
+        ("tools/call", "next", "allow", "else, by policies.default"),
+        ("installation", "next", bad, ""),
+        (bad, "decides", "deny", ""),
+        (bad, "next", skills, "else"),
+        (skills, "decides", "ask a person", ""),
+        (skills, "next", "deny", "else, by policies.install.default"),
+    }
+    assert drawing.boxes["install_rule0"].lines == (bad, "name: [evil-*, worse]")
+    text = as_text(drawing)
+    assert f"{bad} (line 6)\n  when name: [evil-*, worse]\n  -> deny\n" in text
+    policy = compile_text(INSTALL).policy
+    assert policy is not None
+    assert list(draw(policy, installs=False).boxes) == ["start", "allow"]
+
+
 def test_the_text_names_every_rule_in_order_with_its_line() -> None:
     text = as_text(drawn(POLICY))
     heads = re.findall(r"^(rule \d+: .*)$", text, re.MULTILINE)

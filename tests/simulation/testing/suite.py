@@ -20,7 +20,7 @@ def played(directory: Path, policy: str, cases: str) -> Outcome:
     subject = load_subject(config)
     read = read_tests(dedent(cases), "cases.yaml")
     assert not read.diagnostics.has_errors, list(read.diagnostics)
-    coverage = Coverage(subject.policy, subject.known(subject.surroundings.environment)[1])
+    coverage = Coverage(subject.known(subject.surroundings.environment))
     return Outcome([run(case, subject, coverage) for case in read.cases], coverage)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from helio.governance.lock import ToolLock, accepted
-from simulation.testing.suite import failures, played, reasons
+from simulation.testing.suite import failures, played, reasons, unnoticed
 
 EVIDENCE = """
 policies:
@@ -279,3 +279,71 @@ def test_numbers_compare_with_all_their_digits(tmp_path: Path) -> None:
           - {{ call: {{ tool: x, arguments: {{ a: {digits}4 }} }}, expect: {{ rule: null }} }}
     """
     assert failures(played(tmp_path, policy, cases)) == []
+
+
+INSTALLS = """
+policies:
+  rules: [{ name: payments, match: { tool: pay }, limits: { max_calls: 1, window: 1m } }]
+  install:
+    rules:
+      - { name: bad, match: { name: 'evil*' }, action: deny }
+      - { name: ours, match: { kind: package, source: 'npm:*' }, action: allow }
+      - { name: seen, match: { kind: skill }, action: require_approval }
+"""
+
+
+def test_scans_are_steps(tmp_path: Path) -> None:
+    cases = """
+    cases:
+      - name: one
+        agent: builder
+        steps:
+          - { install: { kind: package, name: evil-x, source: 'npm:x' }, expect: { rule: bad } }
+          - { install: { kind: package, name: x, source: 'npm:x' }, expect: { rule: ours } }
+          - { install: { kind: package, name: x, source: x }, expect: { decision: deny } }
+          - { install: { kind: package, name: x }, expect: { rule: null, reason: policy_denied } }
+          - { install: { kind: skill, name: x }, expect: { reason: approval_pending } }
+          - approval: approve
+          - { install: { kind: skill, name: x }, expect: { decision: allow, rule: seen } }
+          - install: { kind: skill, name: y }
+            approval: deny
+            expect: { reason: approval_denied }
+          - { call: { tool: 'install:package' }, expect: { decision: allow, rule: null } }
+    """
+    outcome = played(tmp_path, INSTALLS, cases)
+    assert failures(outcome) == []
+    assert outcome.coverage.rules == (3, 4)
+    assert [(each.rule, each.condition, each.missing) for each in outcome.coverage.gaps()] == [
+        ("payments", None, None),
+        ("payments", "tool: pay", "true"),
+    ]
+
+
+def test_why_a_scan_was_decided_otherwise(tmp_path: Path) -> None:
+    cases = """
+    cases:
+      - name: one
+        steps: [{ install: { kind: package, name: x, source: 'git:x' }, expect: { rule: ours } }]
+    """
+    (result,) = played(tmp_path, INSTALLS, cases).results
+    told = " ".join(reasons(result))
+    assert "no rule decides, so the default does: deny" in told
+    assert "does not match: source: npm:* is false" in told
+
+
+def test_mutants_of_rules_about_installations(tmp_path: Path) -> None:
+    cases = """
+    cases:
+      - name: one
+        steps:
+          - { install: { kind: package, name: evil, source: 'npm:x' }, expect: { decision: deny } }
+          - { install: { kind: package, name: x, source: 'npm:x' }, expect: { decision: allow } }
+          - { install: { kind: plugin, name: x, source: 'npm:x' }, expect: { decision: deny } }
+          - { call: { tool: pay }, times: 2 }
+    """
+    found = unnoticed(tmp_path, INSTALLS, cases)
+    assert "ours: condition `source: npm:*` dropped" in found
+    assert "ours: condition `kind: package` dropped" not in found
+    assert "bad: deny turned into allow" not in found
+    assert "policies.install.default: deny turned into allow" not in found
+    assert "seen: require_approval turned into allow" in found

@@ -4,6 +4,9 @@ Above: `helio explain`, the operator API. Below: `probe` (how conditions came ou
 they looked at), `asking` (what is left to be met), `helio.evaluator`.
 """
 
+from functools import cached_property
+
+from helio.errors import ProgrammingError
 from helio.evaluator import Decision
 from helio.pipeline.explaining import asking
 from helio.pipeline.explaining.explanation import (
@@ -34,7 +37,10 @@ class Explainer:
         self._probe = Probe(policy)
 
     def explain(self, call: StatedCall) -> Explanation:
-        """Why the call is decided so. Its `environment` is that of the policy already."""
+        """Why the call is decided so. Its `environment` is that of the policy already. Of a scan
+        the rules about installations say so."""
+        if call.is_scan != self._policy.compiled.is_install:
+            return self._installs.explain(call)
         policy = self._policy
         decision = call.decided(policy.evaluator, self._upstream)
         truths = self._probe.look(lambda evaluator: call.decided(evaluator, self._upstream))
@@ -69,7 +75,16 @@ class Explainer:
             labels=policy.labels(decision.rule),
             assumed_hints=tuple(decision.assumed_hints),
             notes=asking.notes(decision, call, policy),
+            of_scan=call.is_scan,
         )
+
+    @cached_property
+    def _installs(self) -> "Explainer":
+        """For scans."""
+        install = self._policy.compiled.install
+        if install is None:
+            raise ProgrammingError("the policy was compiled without its configuration")
+        return Explainer(install, self._upstream)
 
     def _explained(
         self, rule: RuleSummary, call: StatedCall, decision: Decision, truths: dict[int, Truth]

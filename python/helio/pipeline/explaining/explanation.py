@@ -107,7 +107,7 @@ class Explanation:
     without what a running Helio has counted: allow, deny, require_approval or dry_run; `reason` why
     it is blocked, in feedback's words. `rules` were considered, in file order; `other_tools` are
     the indices of those before the end of the search that are for other tools, and `not_reached`
-    how many come after it.
+    how many come after it. `of_scan`: it is about what an agent wants to install.
     """
 
     tool: str
@@ -124,6 +124,7 @@ class Explanation:
     labels: tuple[str, ...]
     assumed_hints: tuple[str, ...]
     notes: tuple[str, ...]
+    of_scan: bool = False
 
     def as_object(self) -> dict[str, object]:
         """As JSON output has it."""

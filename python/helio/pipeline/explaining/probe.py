@@ -15,7 +15,7 @@ import orjson
 
 from helio.diagnostics import Span
 from helio.evaluator import Decision, Evaluator
-from helio.policy.described import described, described_test
+from helio.policy.described import described, described_member, described_test
 from helio.policy.graph import CompiledPolicy, canonical
 
 Truth = Literal["true", "false", "indeterminate"]
@@ -70,6 +70,8 @@ class Probe:
     def __init__(self, policy: CompiledPolicy) -> None:
         graph = orjson.loads(policy.graph)
         self._nodes: list[dict[str, Any]] = graph["nodes"]
+        self.is_install = policy.is_install
+        self._described = described_member if policy.is_install else described
         self._spans = graph.pop("source", {}).get("spans")
         self._parts: dict[int, tuple[tuple[int, str], ...]] = {}
         rules = [(self._nodes[at], self._span(at)) for at in graph["rules"]]
@@ -117,7 +119,7 @@ class Probe:
             rule,
             at,
             node["node"],
-            described(node, self._nodes),
+            self._described(node, self._nodes),
             span,
             node["node"] == "constant",
             self._nodes[node["path"]]["path"] if "path" in node else None,

@@ -24,6 +24,8 @@ from helio.evaluator import (
 )
 from helio.governance.evidence import CALL_TTL_NS, Completion, Proof, SessionFacts
 from helio.governance.identity import SessionIdentity
+from helio.pipeline.scan import UnfitScan, scan_message
+from helio.policy.installation import GLOBS, RECORD_KIND, TOOL_PREFIX
 
 KEYS: Final = (
     "tool",
@@ -35,6 +37,7 @@ KEYS: Final = (
     "metadata",
     "sender_id",
     "environment",
+    "record_kind",
 )
 """What a stated call may have; only `tool` must be there."""
 SESSION_KEYS: Final = ("id", "labels", "called", "evidence")
@@ -80,6 +83,7 @@ class StatedCall:
 
     `annotations` are those that the tool's definition has, `metadata` the JSON that an adapter
     sends. `session_falls_back`: keys by session take the agent where the session is unknown.
+    `is_scan`: an agent asks whether it may install what the arguments say.
     """
 
     message: Message
@@ -91,6 +95,7 @@ class StatedCall:
     sender: str | None = None
     environment: str | None = None
     session_falls_back: bool = False
+    is_scan: bool = False
 
     @property
     def tool(self) -> str:
@@ -139,8 +144,9 @@ def stated_call(text: bytes) -> StatedCall:
         if tool is None:
             raise UnfitCall("`tool` is missing: the name of the tool that is called")
         message = _made(tool, document.raw("arguments") or b"{}")
+    is_scan = document.value("record_kind", _is_scan) or False
     return StatedCall(
-        message,
+        _scanned(message) if is_scan else message,
         upstream=document.value("upstream", _text),
         agent=document.value("agent", _text),
         session=_session(document),
@@ -148,6 +154,7 @@ def stated_call(text: bytes) -> StatedCall:
         metadata=document.raw("metadata"),
         sender=document.value("sender_id", _text),
         environment=document.value("environment", _text),
+        is_scan=is_scan,
     )
 
 
@@ -224,6 +231,28 @@ def _session(document: _Members) -> StatedSession | None:
         tuple(names),
         tuple(proofs),
     )
+
+
+def _is_scan(name: str, value: Any) -> bool:
+    if value not in ("tool_call", RECORD_KIND):
+        raise UnfitCall(f"`{name}` is `tool_call`, or `{RECORD_KIND}` for what is to be installed")
+    return bool(value == RECORD_KIND)
+
+
+def _scanned(message: Message) -> Message:
+    """The scan that somebody states as a call of `install:<kind>`, as Helio judges it."""
+    tool = message.tool or ""
+    kind = tool.removeprefix(TOOL_PREFIX)
+    members = orjson.loads(message.arguments or b"{}")
+    for name in members:
+        if name not in ("kind", *GLOBS):
+            raise UnfitCall(f"a scan has no `{name}`: it has kind, {', '.join(GLOBS)}")
+    if not tool.startswith(TOOL_PREFIX) or members.get("kind", kind) != kind:
+        raise UnfitCall("the `tool` of a scan is `install:` and its kind")
+    try:
+        return scan_message({**members, "kind": kind})
+    except UnfitScan as error:
+        raise UnfitCall(f"arguments: {error}") from error
 
 
 def _proof(mark: _Members) -> tuple[str, bytes]:

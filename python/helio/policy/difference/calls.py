@@ -4,7 +4,7 @@ Above: `finding`. Below: `diagram`, `helio.policy.reach.witnesses`. Pure. Nothin
 evaluators do not say: a call of which either says something else is no witness.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ _AGENT: Final = "any_agent"
 def shown(grid: Grid, fork: Fork, boxes: Sequence[Box], old: Side, new: Side) -> Witness | None:
     """A call that goes this way; one whose amounts can be counted where there is one."""
     second: Witness | None = None
-    for witness in islice(_calls(grid, boxes), _MOST_CALLS):
+    for witness in islice(_calls(grid, boxes, old.known), _MOST_CALLS):
         if not _goes(witness, fork, old, new):
             continue
         whole = _completed(witness, fork, old, new)
@@ -36,7 +36,7 @@ def shown(grid: Grid, fork: Fork, boxes: Sequence[Box], old: Side, new: Side) ->
     return second
 
 
-def _calls(grid: Grid, boxes: Sequence[Box]) -> Iterator[Witness]:
+def _calls(grid: Grid, boxes: Sequence[Box], known: Mapping[Subject, Any]) -> Iterator[Witness]:
     for box in boxes[:_MOST_BOXES]:
         told: list[list[tuple[Subject, Any]]] = []
         for place, atoms in box.items():
@@ -50,7 +50,7 @@ def _calls(grid: Grid, boxes: Sequence[Box]) -> Iterator[Witness]:
             ]
             told.append(examples)
         for chosen in islice(product(*told), _MOST_CALLS):
-            witness = witness_of(dict(chosen))
+            witness = witness_of({**known, **dict(chosen)})
             if witness is not None:
                 yield witness
 
@@ -86,7 +86,7 @@ def _completed(witness: Witness, fork: Fork, old: Side, new: Side) -> Witness:
 def _named(witness: Witness, fork: Fork, old: Side, new: Side) -> Witness:
     """With names that look like some: `payments.*` takes in `payments.`, too."""
     for part in ("tool", "agent"):
-        name = witness.get(part)
+        name = None if "record_kind" in witness and part == "tool" else witness.get(part)
         if isinstance(name, str) and not name[-1:].isalnum():
             longer = {**witness, part: f"{name}any"}
             witness = longer if _goes(longer, fork, old, new) else witness

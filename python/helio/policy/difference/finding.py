@@ -5,6 +5,7 @@ holds no call that could be written and run, is told as not decided, never left 
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -31,8 +32,28 @@ _MOST_REGIONS: Final = 4
 
 
 def differences(old: Side, new: Side) -> Difference:
-    """What `new` decides otherwise than `old`. Where both only rehearse, or only watch, they are
-    compared as if they were enforced."""
+    """What `new` decides otherwise than `old`: calls, then installations. Where both only rehearse,
+    or only watch, they are compared as if they were enforced."""
+    found = _differences(old, new)
+    if old.install is not None and new.install is not None:
+        installs = _differences(old.install, new.install)
+        found.differing += [replace(each, region=_installs(each)) for each in installs.differing]
+        found.undecided += [replace(each, region=_installs(each)) for each in installs.undecided]
+    elif old.tells_of_installs or new.tells_of_installs:
+        reason = "a graph of `helio compile -o` does not hold `policies.install`"
+        found.undecided.append(Undecided(("what may be installed",), reason))
+    return found
+
+
+def _installs(found: Differing | Undecided) -> tuple[str, ...]:
+    """The region of scans: all of what may be installed, or what is so and so."""
+    return tuple(
+        "any installation" if text == "any call" else f"installations: {text}"
+        for text in found.region
+    )
+
+
+def _differences(old: Side, new: Side) -> Difference:
     for setting in ("dry_run", "shadow"):
         if getattr(old.settings, setting) == getattr(new.settings, setting):
             old, new = old.without(setting), new.without(setting)

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from helio.policy.difference.tools import tool_dimensions
+from helio.policy.installation import GLOBS
 from helio.policy.reach.conditions import Condition
 from helio.policy.reach.effort import Effort
 from helio.policy.reach.spaces import Dimension, Space
 
 _ORDER: Final = (
-    *("tool", "upstream", "annotations", "agent", "labels", "called", "input", "metadata"),
+    *("tool", "kind", *GLOBS),
+    *("upstream", "annotations", "agent", "labels", "called", "input", "metadata"),
 )
 
 

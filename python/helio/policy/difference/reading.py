@@ -24,7 +24,8 @@ from helio.policy.difference.outcomes import (
 )
 from helio.policy.graph import CompiledPolicy, Settings, sha256
 from helio.policy.patterns import may_select_several
-from helio.policy.reach.conditions import Condition
+from helio.policy.reach.conditions import Condition, Subject
+from helio.policy.reach.scans import SOME_SCAN, of_scans
 
 Node = Mapping[str, Any]
 
@@ -114,6 +115,25 @@ class Side:
         )
 
     @cached_property
+    def install(self) -> "Side | None":
+        """What it says of installations; None where that is not known."""
+        install = self.policy.install
+        return None if install is None else Side(install, self._terms)
+
+    @property
+    def tells_of_installs(self) -> bool:
+        """Whether something may be installed, or may be after a person approved."""
+        install = self.install
+        return install is not None and not (
+            install.settings.default == "deny" and all(rule.effect.denies for rule in install.rules)
+        )
+
+    @property
+    def known(self) -> Mapping[Subject, Any]:
+        """What every call has that it decides about."""
+        return SOME_SCAN if self.policy.is_install else {}
+
+    @cached_property
     def by_index(self) -> dict[int, Entry]:
         """The rules by their index in the file."""
         return {rule.index: rule for rule in self.rules}
@@ -146,7 +166,7 @@ class Side:
         line = None if span is None else span.line
         return Entry(
             rule["index"],
-            tuple(self._conditions(rule)),
+            self._conditions_of(rule),
             in_doubt,
             sha256(told),
             effect,
@@ -176,7 +196,7 @@ class Side:
         price = contributor.get("amount")
         if price is None:
             price = self._nodes[contributor["path"]]["path"]
-        conditions = tuple(self._conditions(contributor))
+        conditions = self._conditions_of(contributor)
         return Entry(place, conditions, "adds", "", Effect(), price=price)
 
     def _approval(self, asked: Mapping[str, Any] | None) -> Approval:
@@ -207,6 +227,10 @@ class Side:
 
     def _path(self, at: int) -> str:
         return str(self._nodes[at]["path"])
+
+    def _conditions_of(self, node: Node) -> tuple[Condition, ...]:
+        found = self._conditions(node)
+        return tuple(of_scans(found) if self.policy.is_install else found)
 
     def _conditions(self, of: Node) -> Iterator[Condition]:
         """Each about one subject, as `helio.policy.reach` reads the rules themselves."""

@@ -8,12 +8,13 @@ from typing import Final
 
 from helio.policy.difference.grid import Grid
 from helio.policy.difference.words import fails, holds, in_doubt, matches_none, subject_of
+from helio.policy.installation import GLOBS
 from helio.policy.reach.boxes import Box
 from helio.policy.reach.conditions import Condition
 from helio.policy.reach.spaces import Dimension, Space
 
 _TRUE, _IN_DOUBT, _FALSE = range(3)
-_NAMES: Final = (("tool",), ("upstream",), ("agent",))
+_NAMES: Final = tuple((name,) for name in ("tool", "upstream", "agent", "kind", *GLOBS))
 _MOST_GLOBS: Final = 3
 _MOST_CHOICES: Final = 3
 """So many ways to be in a box are told of one subject."""

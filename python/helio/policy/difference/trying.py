@@ -34,7 +34,7 @@ def tried(cluster: Cluster) -> list[Differing]:
     )
     found: dict[tuple[int | None, int | None], Differing] = {}
     calls = list(calls_of(rules))
-    plain = witness_of({})
+    plain = witness_of(old.known)
     if cluster.by_default and plain is not None:
         calls.append((plain, "little is asked, as here"))
     for call, region in calls:

@@ -16,7 +16,7 @@ import orjson
 from helio.config.scalars import duration
 from helio.diagnostics import Span
 from helio.evaluator import glob_matches
-from helio.policy.described import described, readable_path
+from helio.policy.described import described, described_member, readable_path
 from helio.policy.graph import CompiledPolicy, LimitSummary, RuleSummary
 
 BoxKind = Literal["start", "rule", "outcome", "tool", "label", "contributor", "budget"]
@@ -78,18 +78,27 @@ class Drawing:
         }
 
 
-def draw(policy: CompiledPolicy) -> Drawing:
-    """The picture of a policy."""
-    return _Drawer(policy).drawing
+def draw(policy: CompiledPolicy, *, installs: bool = True) -> Drawing:
+    """The picture of a policy: the way of a call and, where something may be installed or rules say
+    so, that of an installation beside it."""
+    drawing = Drawing(policy.digest)
+    _Drawer(policy, drawing)
+    install = policy.install if installs else None
+    if install is not None and (install.rules or install.settings.default == "allow"):
+        _Drawer(install, drawing)
+    return drawing
 
 
 class _Drawer:
-    """Draws one policy."""
+    """Draws one policy into a picture."""
 
-    def __init__(self, policy: CompiledPolicy) -> None:
+    def __init__(self, policy: CompiledPolicy, drawing: Drawing) -> None:
         graph = orjson.loads(policy.graph)
         self._nodes: list[dict[str, Any]] = graph["nodes"]
         self._policy = policy
+        is_install = policy.is_install
+        self._prefix = "install_" if is_install else ""
+        self._described = described_member if is_install else described
         self._limits: dict[int, list[LimitSummary]] = {}
         for limit in policy.limits:
             self._limits.setdefault(limit.rule_index, []).append(limit)
@@ -99,7 +108,7 @@ class _Drawer:
         }
         self._ids: dict[tuple[BoxKind, str], str] = {}
         self._counts: Counter[BoxKind] = Counter()
-        self.drawing = Drawing(policy.digest)
+        self.drawing = drawing
         self._way()
         for rule in policy.rules:
             self._relations(rule)
@@ -109,12 +118,16 @@ class _Drawer:
 
     def _way(self) -> None:
         """From the call through the rules to what becomes of it."""
-        self._add(Box("start", "start", ("tools/call",)))
-        before: str | None = "start"
+        start = f"{self._prefix}start"
+        entry, section = "tools/call", "policies"
+        if self._policy.is_install:
+            entry, section = "installation", "policies.install"
+        self._add(Box(start, "start", (entry,)))
+        before: str | None = start
         for rule in self._policy.rules:
             box = self._rule(rule)
             if before is not None:
-                self._arrow(before, box.id, "next", "" if before == "start" else "else")
+                self._arrow(before, box.id, "next", "" if before == start else "else")
             before = box.id
             if not rule.shadow:
                 self._decides(rule, box.id)
@@ -122,14 +135,17 @@ class _Drawer:
                     before = None
         if before is not None:
             default = "deny" if self._policy.settings.default == "deny" else "allow"
-            self._arrow(before, self._outcome(default), "next", "else, by policies.default")
+            self._arrow(before, self._outcome(default), "next", f"else, by {section}.default")
 
     def _rule(self, rule: RuleSummary) -> Box:
-        conditions = [described(node, self._nodes) for node in self._conditions[rule.index]]
+        conditions = [self._described(node, self._nodes) for node in self._conditions[rule.index]]
         shadow = f" (in shadow: reports {rule.action})" if rule.shadow else ""
-        head = f"rule {rule.index}: {rule.label}{shadow}"
-        lines = (head, *(conditions or ["every call"]))
-        box = Box(f"rule{rule.index}", "rule", lines, rule.shadow, rule.span)
+        of, every = "rule", "every call"
+        if self._policy.is_install:
+            of, every = "install rule", "every installation"
+        head = f"{of} {rule.index}: {rule.label}{shadow}"
+        lines = (head, *(conditions or [every]))
+        box = Box(f"{self._prefix}rule{rule.index}", "rule", lines, rule.shadow, rule.span)
         self._add(box)
         return box
 

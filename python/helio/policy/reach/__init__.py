@@ -5,6 +5,6 @@ Above: `compiler`. Below: `helio.policy.document`, `helio.evaluator`. Pure. With
 make of them), `boxes` (sets of calls), `witnesses` (calls that show it), `findings`.
 """
 
-from helio.policy.reach.findings import check_reach
+from helio.policy.reach.findings import check_reach, check_scans
 
-__all__ = ["check_reach"]
+__all__ = ["check_reach", "check_scans"]

@@ -6,7 +6,7 @@ rehearses, also when it cannot be judged. What was not decided within the bounds
 note.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from helio.diagnostics import Diagnostics, Label, child_path
@@ -16,12 +16,13 @@ from helio.policy.document import Rule
 from helio.policy.graph import Settings
 from helio.policy.lower import lower
 from helio.policy.reach.boxes import intersection, is_empty, remainder
-from helio.policy.reach.conditions import conditions_of, is_elsewhere
+from helio.policy.reach.conditions import Condition, conditions_of, is_elsewhere
 from helio.policy.reach.covering import Covering, first_witness
 from helio.policy.reach.effort import TOO_MUCH, Effort, Exhausted
 from helio.policy.reach.live import Live, conditions_of_all, decided_by
 from helio.policy.reach.parts import check_parts
 from helio.policy.reach.redundancy import Redundancy
+from helio.policy.reach.scans import of_scans
 from helio.policy.reach.spaces import Space
 from helio.policy.reach.within import check_conditions
 from helio.policy.reach.witnesses import Reached, Witness, judged
@@ -38,7 +39,20 @@ def check_reach(
     """Adds what is never reached, or never true, to `diagnostics`. The rules must have been checked
     without an error; `evaluator` judges by them.
     """
-    _Checker(rules, evaluator, settings, diagnostics).check()
+    checker = _Checker(rules, conditions_of, evaluator, settings, diagnostics)
+    checker.check()
+    checker.check_redundancy()
+
+
+def check_scans(
+    rules: Sequence[Rule], evaluator: Evaluator, settings: Settings, diagnostics: Diagnostics
+) -> None:
+    """The same of rules about installations, redundant ones excepted."""
+    _Checker(rules, _conditions_on_scans, evaluator, settings, diagnostics).check()
+
+
+def _conditions_on_scans(rule: Rule) -> list[Condition]:
+    return of_scans(conditions_of(rule))
 
 
 class _Checker:
@@ -47,12 +61,13 @@ class _Checker:
     def __init__(
         self,
         rules: Sequence[Rule],
+        conditions: Callable[[Rule], list[Condition]],
         evaluator: Evaluator,
         settings: Settings,
         diagnostics: Diagnostics,
     ) -> None:
         self._lives = [
-            Live(rule, tuple(dict.fromkeys(conditions_of(rule))))
+            Live(rule, tuple(dict.fromkeys(conditions(rule))))
             for rule in rules
             if not is_elsewhere(rule, settings.environment)
         ]
@@ -75,6 +90,9 @@ class _Checker:
             self._covering.pass_by(place)
         for why, lives in self._open.items():
             self._tell_open(why, lives)
+
+    def check_redundancy(self) -> None:
+        """Those among them that could go."""
         redundancy = Redundancy(self._settings, self._evaluator, self._reaching)
         redundancy.check(self._lives, self._diagnostics)
 

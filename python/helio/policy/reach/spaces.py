@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any, Final, NamedTuple
 
 from helio.evaluator import HINTS
+from helio.policy.installation import GLOBS, KINDS
 from helio.policy.patterns import may_select_several
 from helio.policy.reach.boxes import Box
 from helio.policy.reach.conditions import Condition, Subject
@@ -148,8 +149,15 @@ def _names(conditions: Sequence[Condition], effort: Effort) -> Iterator[Atom]:
 
 
 def _agents(conditions: Sequence[Condition], effort: Effort) -> Iterator[Atom]:
+    """Names, or that none is known."""
     yield from _names(conditions, effort)
     yield Atom((INDETERMINATE,) * len(conditions), None)
+
+
+def _kinds(conditions: Sequence[Condition], _effort: Effort) -> Iterator[Atom]:
+    """What may be installed."""
+    for kind in KINDS:
+        yield Atom(tuple(TRUE if kind in each.meaning else FALSE for each in conditions), kind)
 
 
 def _annotations(conditions: Sequence[Condition], _effort: Effort) -> Iterator[Atom]:
@@ -228,6 +236,9 @@ ATOMS: Final[dict[str, Callable[[Sequence[Condition], Effort], Iterator[Atom]]]]
     "tool": _names,
     "upstream": _names,
     "agent": _agents,
+    "kind": _kinds,
+    "name": _names,
+    **dict.fromkeys(GLOBS[1:], _agents),
     "annotations": _annotations,
     "labels": _facts,
     "called": _facts,

@@ -14,10 +14,11 @@ import orjson
 
 from helio.evaluator import Decision, Evaluator, MalformedMessage, pack_hints, tool_call
 from helio.policy.reach.conditions import Subject
+from helio.policy.reach.scans import KIND, members_of, scan_of
 
 Witness = dict[str, Any]
 """`tool` and `arguments`; `upstream`, `agent`, `annotations`, `session` with `labels` and `called`,
-and `metadata` where the rules ask about them."""
+and `metadata` where the rules ask about them. That of a scan has its `record_kind`, too."""
 
 _SEGMENT: Final = re.compile(r"(?:\.\.)?(?:\['((?:[^'\\]|\\['\\])*)'\]|\[(\d{1,2})\]|\[(\*)\])")
 _PLAIN_NUMBER: Final = re.compile(r"-?[\d.]+")
@@ -38,6 +39,8 @@ class _Unwritable(Exception):
 
 def witness_of(examples: Mapping[Subject, Any]) -> Witness | None:
     """The call that has these examples of its subjects; None when it cannot be written."""
+    if KIND in examples:
+        return scan_of(examples) | _named(examples, "agent")
     witness: Witness = {"tool": examples.get(("tool",), "any_tool")}
     try:
         witness["arguments"] = _document(examples, "input")
@@ -45,9 +48,7 @@ def witness_of(examples: Mapping[Subject, Any]) -> Witness | None:
             witness["metadata"] = _document(examples, "metadata")
     except _Unwritable:
         return None
-    for name in ("upstream", "agent", "annotations"):
-        if (name,) in examples:
-            witness[name] = examples[name,]
+    witness |= _named(examples, "upstream", "agent", "annotations")
     facts: dict[Subject, Any] = {
         subject: found for subject, found in examples.items() if len(subject) == 2
     }
@@ -68,7 +69,7 @@ def judged(evaluator: Evaluator, witness: Witness, *, below: int | None = None) 
     has_session = "session" in witness and witness["session"] is not None
     metadata = witness.get("metadata")
     try:
-        message = tool_call(witness["tool"], orjson.dumps(witness["arguments"]))
+        message = tool_call(witness["tool"], orjson.dumps(members_of(witness)))
     except MalformedMessage:
         return None
     return evaluator.decide(
@@ -82,6 +83,10 @@ def judged(evaluator: Evaluator, witness: Witness, *, below: int | None = None) 
         metadata=None if metadata is None else orjson.dumps(metadata),
         below=below,
     )
+
+
+def _named(examples: Mapping[Subject, Any], *names: str) -> Witness:
+    return {name: examples[name,] for name in names if (name,) in examples}
 
 
 def _there(facts: Mapping[Subject, Any], kind: str) -> list[str]:

@@ -17,13 +17,15 @@ Answer = Literal["approve", "deny", "timeout"]
 class Call:
     """A `tools/call`. `arguments` is JSON text; `upstream` None is the configured one.
     `annotations` are those of the tool's definition, None where the case does not say; `listed`:
-    its upstream lists it."""
+    its upstream lists it. `is_scan`: an agent asks whether it may install what the arguments say;
+    `tool` is then `install:<kind>`."""
 
     tool: str
     arguments: str
     upstream: str | None = None
     annotations: Mapping[str, bool] | None = None
     listed: bool = True
+    is_scan: bool = False
 
 
 @dataclass(frozen=True, slots=True)

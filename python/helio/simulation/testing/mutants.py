@@ -7,14 +7,14 @@ places and names in a mutant, so that nothing else changes.
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
 import orjson
 
-from helio.policy.described import described
+from helio.policy.described import described, described_member
 from helio.policy.graph import CompiledPolicy, canonical
 from helio.simulation.testing.document import Case
 from helio.simulation.testing.running import run
@@ -26,18 +26,26 @@ _NEVER: Final = {"node": "constant", "value": False, "text": "deleted"}
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One weakening. `what` says what was done to `rule`, whose place is `line`."""
+    """One weakening. `what` says what was done to `rule`, whose place is `line`. `of_installs`: it
+    is one about installations."""
 
     rule: str
     line: int
     what: str
     change: Callable[[Graph], None]
+    of_installs: bool = False
 
     def applied(self, policy: CompiledPolicy) -> CompiledPolicy:
         """The policy with the weakening."""
+        if self.of_installs and policy.install is not None:
+            return replace(policy, install=self._changed(policy.install))
+        return self._changed(policy)
+
+    def _changed(self, policy: CompiledPolicy) -> CompiledPolicy:
         graph = orjson.loads(policy.graph)
         self.change(graph)
-        return CompiledPolicy.from_graph(canonical(graph))
+        changed = CompiledPolicy.from_graph(canonical(graph))
+        return replace(changed, install=policy.install, is_install=policy.is_install)
 
     def as_object(self) -> dict[str, object]:
         """As JSON output has it."""
@@ -45,15 +53,24 @@ class Mutant:
 
 
 def mutants(policy: CompiledPolicy) -> Iterator[Mutant]:
-    """Every weakening of a policy, in the order of the file."""
+    """Every weakening of a policy, in the order of the file; of rules about installations last."""
+    yield from _mutants(policy)
+    if policy.install is not None and policy.install.rules:
+        for each in _mutants(policy.install):
+            rule = each.rule.replace("policies.default", "policies.install.default")
+            yield replace(each, rule=rule, of_installs=True)
+
+
+def _mutants(policy: CompiledPolicy) -> Iterator[Mutant]:
     graph = orjson.loads(policy.graph)
     nodes = graph["nodes"]
+    told = described_member if policy.is_install else described
     for place, rule in enumerate(policy.rules):
         node = nodes[graph["rules"][place]]
         if any(nodes[each]["node"] == "constant" for each in node["conditions"]):
             continue
         line = 0 if rule.span is None else rule.span.line
-        for what, change in _weakenings(node, nodes):
+        for what, change in _weakenings(node, nodes, told):
             yield Mutant(rule.label, line, what, partial(_on_rule, place, change))
     for place, budget in enumerate(policy.budgets):
         line = 0 if budget.span is None else budget.span.line
@@ -81,11 +98,13 @@ _Change = Callable[[Graph, Graph], None]
 """Takes the graph and a copy of the rule's node, which it changes."""
 
 
-def _weakenings(node: Graph, nodes: list[Graph]) -> Iterator[tuple[str, _Change]]:
+def _weakenings(
+    node: Graph, nodes: list[Graph], told: Callable[[Graph, list[Graph]], str]
+) -> Iterator[tuple[str, _Change]]:
     yield "deleted", _delete
     for each in node["conditions"]:
-        text = described(nodes[each], nodes)
-        yield f"condition `{text}` dropped", partial(_drop_condition, text)
+        what = f"condition `{told(nodes[each], nodes)}` dropped"
+        yield what, partial(_drop_condition, described(nodes[each], nodes))
     for position, limit in enumerate(node["limits"]):
         kind = "max_calls" if nodes[limit]["kind"] == "rate" else "max_spend"
         what = f"{kind} {nodes[limit]['maximum']} doubled"

@@ -24,6 +24,8 @@ from helio.diagnostics import (
 from helio.evaluator import HINTS, MalformedMessage, canonical_json, tool_call
 from helio.governance.identity import MAX_SESSION_ID
 from helio.governance.sessions import MAX_DOCUMENT
+from helio.pipeline.scan import UnfitScan, scan_message
+from helio.policy.installation import GLOBS, KINDS
 from helio.policy.operands import json_text
 from helio.policy.reading import Parts, Reader
 from helio.simulation.testing.document import Answer, Call, Case, Evidence, Expectation, Step
@@ -31,7 +33,18 @@ from helio.simulation.testing.document import Answer, Call, Case, Evidence, Expe
 TOP: Final = ("cases", "fixtures")
 CASE: Final = ("name", "steps", "environment", "session", "agent")
 STEP: Final = (
-    *("at", "call", "evidence", "approval", "session", "agent", "outcome", "times", "expect"),
+    *(
+        "at",
+        "call",
+        "install",
+        "evidence",
+        "approval",
+        "session",
+        "agent",
+        "outcome",
+        "times",
+        "expect",
+    ),
     "use",
 )
 CALL: Final = ("tool", "arguments", "upstream", "annotations", "listed")
@@ -178,17 +191,17 @@ class _File:
         if within and "use" in parts.entries:
             message = "a fixture's steps cannot use another fixture"
             self._reader.fault(codes.CONFLICT, message, node, path)
-        kinds = [key for key in ("call", "evidence") if key in parts.entries]
+        kinds = [key for key in ("call", "install", "evidence") if key in parts.entries]
         if len(kinds) > 1 or not (kinds or "approval" in parts.entries):
-            message = "a step is one `call`, one `evidence`, or the `approval` of a waiting ticket"
+            message = "a step is one `call`, `install` or `evidence`, or a ticket's `approval`"
             self._reader.fault(codes.CONFLICT, message, node, path)
             return None
-        if "call" not in parts.entries:
+        if kinds in ([], ["evidence"]):
             self._only_for_calls(parts, path)
         return Step(
             span=opening(node),
             after_ms=parts.read("at", self._after) or 0,
-            call=parts.read("call", self._call),
+            call=parts.read("call", self._call) or parts.read("install", self._scan),
             evidence=parts.read("evidence", self._evidence),
             answer=parts.read("approval", self._answer),
             session=parts.read("session", self._session),
@@ -206,7 +219,7 @@ class _File:
             hint = "write it inside `evidence`" if key in EVIDENCE else None
             self._reader.diagnostics.add(
                 codes.CONFLICT,
-                f"`{key}` goes with a `call`",
+                f"`{key}` goes with a `call` or an `install`",
                 entry.key.span,
                 child_path(path, key),
                 hint,
@@ -237,6 +250,20 @@ class _File:
             message = f"no door would let this call in: {error.args[3]}"
             self._reader.fault(codes.INVALID_VALUE, message, node, path)
         return Call(tool, arguments, upstream, annotations, listed)
+
+    def _scan(self, node: Node, path: str) -> Call | None:
+        parts = Parts(self._reader, node, path, ("kind", *GLOBS))
+        parts.need("kind", "name")
+        kind = parts.word("kind", KINDS)
+        members = {key: text for key in GLOBS if (text := parts.plain(key)) is not None}
+        if kind is None or "name" not in members:
+            return None
+        try:
+            message = scan_message({"kind": kind, **members})
+        except UnfitScan as error:
+            self._reader.fault(codes.INVALID_VALUE, str(error), node, path)
+            return None
+        return Call(message.tool or "", (message.arguments or b"").decode(), is_scan=True)
 
     def _object(self, node: Node, path: str) -> str:
         self._reader.fields(node, path)

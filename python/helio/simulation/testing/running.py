@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from helio.config.sections import ADAPTER_PREFIX
 from helio.diagnostics import Span
 from helio.evaluator import Decision, Evaluator, pack_hints, tool_call
 from helio.governance.catalogue import Standing
@@ -17,8 +18,10 @@ from helio.governance.identity import SessionIdentity
 from helio.governance.lock import Locked
 from helio.governance.sessions import Mark
 from helio.pipeline.events import CallReceived, UpstreamAnswered
+from helio.pipeline.explaining.probe import Probe
 from helio.pipeline.governance import Governance
 from helio.pipeline.judgement import judge
+from helio.policy.installation import RECORD_KIND
 from helio.simulation.facts import StatedCatalogue
 from helio.simulation.testing.comparison import agrees, read_found, shown, shown_node
 from helio.simulation.testing.coverage import Coverage
@@ -29,6 +32,8 @@ from helio.simulation.testing.subject import Subject
 from helio.simulation.verdict import Verdict
 from helio.simulation.world import Course, Stage
 
+_ADAPTER: Final = f"{ADAPTER_PREFIX}test"
+"""Where scans come from."""
 _MILLISECOND: Final = 1_000_000
 _ANSWERED: Final = UpstreamAnswered(200, None, b"", None, 0)
 _ERROR: Final = UpstreamAnswered(200, None, b"", "error", 0)
@@ -86,7 +91,7 @@ class _Playing:
     def __init__(self, case: Case, subject: Subject, coverage: Coverage | None) -> None:
         self._surroundings = subject.surroundings
         self._environment = case.environment or subject.surroundings.environment
-        self._policy, self._probe = subject.known(self._environment)
+        self._known = subject.known(self._environment)
         self._coverage = coverage
         self._world = DeskWorld(self._surroundings.sessions(), self._surroundings.approvals)
         self._calls = 0
@@ -121,14 +126,15 @@ class _Playing:
         received = self._received(step, call)
         locked = self._surroundings.lock.upstreams.get(received.upstream, {}).get(call.tool)
         catalogue = _stated(call, locked)
+        policy, probe = self._known[call.is_scan]
         governance = Governance(
-            policy=self._policy,
+            policy=policy,
             catalogue=catalogue,
             environment=self._environment,
             session_falls_back=self._surroundings.session_falls_back,
             include_responses=False,
         )
-        explanation = self._looked_at(received, governance)
+        explanation = self._looked_at(received, governance, probe)
         self._world.answer_to_next, self._world.was_asked = step.answer, False
         course = self._world.judge(received, governance)
         if course.stage is Stage.JUDGED:
@@ -156,7 +162,7 @@ class _Playing:
         return CallReceived(
             message=tool_call(call.tool, call.arguments.encode()),
             call_id=f"call-{self._calls}",
-            upstream=call.upstream or self._surroundings.upstream,
+            upstream=_ADAPTER if call.is_scan else call.upstream or self._surroundings.upstream,
             session=SessionIdentity(
                 step.session,
                 None if step.session is None else "header",
@@ -164,14 +170,18 @@ class _Playing:
             ),
             agent=step.agent,
             protocol_version=None,
+            kind=RECORD_KIND if call.is_scan else "tool_call",
         )
 
-    def _looked_at(self, received: CallReceived, governance: Governance) -> Explanation:
+    def _looked_at(
+        self, received: CallReceived, governance: Governance, probe: Probe
+    ) -> Explanation:
         """What the call meets, before anything is counted for it."""
         key = received.session.key(received.agent)
         facts = None
-        if key is not None and self._policy.needs_session:
-            sessions, names = self._world.state.sessions, self._policy.session_names
+        policy = governance.policy
+        if key is not None and policy.needs_session:
+            sessions, names = self._world.state.sessions, policy.session_names
             facts = sessions.facts(key, names, self._world.now.monotonic)
         decision: Decision = judge(received, governance, facts).decision
         hints = governance.catalogue.standing("").views[-1]
@@ -187,11 +197,10 @@ class _Playing:
                 called=None if facts is None else facts.called,
             )
 
-        truths = self._probe.look(decide)
+        truths = probe.look(decide)
         if self._coverage is not None:
-            self._coverage.add(decision, self._probe, truths)
-        policy, file = self._policy.compiled, self._surroundings.file
-        return Explanation(policy, self._probe, decision, truths, file)
+            self._coverage.add(decision, probe, truths)
+        return Explanation(policy.compiled, probe, decision, truths, self._surroundings.file)
 
     def _found(self, course: Course, received: CallReceived) -> dict[str, Any]:
         """All that can be expected of a call."""

@@ -5,8 +5,10 @@ Above: `running`, `mutants`. Below: `helio.policy`, `probe`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from helio.approvals.settings import ApprovalSettings
+from helio.errors import ProgrammingError
 from helio.governance.lock import ToolLock
 from helio.governance.sessions import Sessions
 from helio.pipeline.explaining.probe import Probe
@@ -30,6 +32,13 @@ class Surroundings:
     lock: ToolLock = field(default_factory=ToolLock)
 
 
+class Known(NamedTuple):
+    """A policy of calls and one of installations, ready to decide, each with its probe."""
+
+    calls: tuple[ActivePolicy, Probe]
+    scans: tuple[ActivePolicy, Probe]
+
+
 class Subject:
     """One policy. `compiled` gives it for an environment (a label, or None)."""
 
@@ -38,7 +47,7 @@ class Subject:
     ) -> None:
         self.surroundings = surroundings
         self._compiled = compiled
-        self._known: dict[str | None, tuple[ActivePolicy, Probe]] = {}
+        self._environments: dict[str | None, Known] = {}
 
     @property
     def policy(self) -> CompiledPolicy:
@@ -47,19 +56,23 @@ class Subject:
 
     def policy_in(self, environment: str | None) -> CompiledPolicy:
         """As it is in one environment."""
-        return self.known(environment)[0].compiled
+        return self.known(environment).calls[0].compiled
 
-    def known(self, environment: str | None) -> tuple[ActivePolicy, Probe]:
-        """The policy of one environment, ready to decide, and its probe."""
-        found = self._known.get(environment)
+    def known(self, environment: str | None) -> Known:
+        """The policy of one environment, ready to decide."""
+        found = self._environments.get(environment)
         if found is None:
-            policy = self._compiled(environment)
-            found = self._known[environment] = (ActivePolicy(policy), Probe(policy))
+            policy = ActivePolicy(self._compiled(environment))
+            if policy.install is None:
+                raise ProgrammingError("the policy was compiled without its configuration")
+            calls, scans = ((each, Probe(each.compiled)) for each in (policy, policy.install))
+            found = self._environments[environment] = Known(calls, scans)
         return found
 
     def changed(self, change: Callable[[CompiledPolicy], CompiledPolicy]) -> "Subject":
         """The same with another policy made of every environment's."""
         compiled: Mapping[str | None, CompiledPolicy] = {
-            environment: change(policy.compiled) for environment, (policy, _) in self._known.items()
+            environment: change(known.calls[0].compiled)
+            for environment, known in self._environments.items()
         }
         return Subject(compiled.__getitem__, self.surroundings)
