@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from end_to_end.browsing import Sit
 from end_to_end.recording import TOOLS, Recorder
@@ -21,6 +21,12 @@ policies:
         feedback: { message: Mail is private. } }
 """
 DRIFTING = "policies: { on_tool_drift: require_approval, tool_revalidation: { interval: 200ms } }\n"
+
+SOONER = """
+const usual = setInterval;
+window.setInterval = (ask, ms) => usual(ask, ms === 5000 ? 200 : ms);
+"""
+"""Has a page ask at once how Helio is, which it asks every five seconds."""
 
 
 def test_rules_have_their_hits_and_calls_are_tried(
@@ -57,6 +63,41 @@ def test_rules_have_their_hits_and_calls_are_tried(
     expect(desk.page.get_by_role("row").filter(has_text="no-mail-at-all")).to_be_visible()
     expect(refused).to_have_count(0)
     desk.sees("2 findings about the loaded file")
+
+
+def test_what_must_be_seen_is_on_every_page_until_it_is_mended(
+    helio: HelioFactory, recorder: Recorder, sit: Sit
+) -> None:
+    process = helio(RULES, upstream=recorder.url)
+    desk = sit(process)
+    desk.page.add_init_script(SOONER)
+    desk.sign_in()
+    banner = desk.page.get_by_role("status", name="What needs an eye now")
+    expect(banner).to_have_text("")
+    text = process.config.read_text()
+    process.config.write_text(text.replace("gt: 100", "gtt: 100"))
+    for page in ("live", "approvals", "audit", "analytics", "limits", "tools"):
+        desk.page.evaluate(f"location.hash = '#/{page}'")
+        expect(banner).to_contain_text("The saved policy was not taken.")
+    banner.get_by_role("link", name="What is wrong").click()
+    desk.page.get_by_role("alert", name="The saved file has faults").wait_for()
+    expect(banner).to_have_text("")
+    desk.page.go_back()
+    expect(banner).to_contain_text("The saved policy was not taken.")
+    process.config.write_text(text)
+    expect(banner).to_have_text("")
+
+    def worse(route: Route) -> None:
+        told = process.ask("/api/health")
+        told["audit"] |= {"available": False, "disk_nearly_full": True, "index": "unavailable"}
+        told["upstreams"]["default"]["status"] = "down"
+        route.fulfill(status=503, json={**told, "uptime_seconds": 1})
+
+    desk.context.route("**/api/health", worse)
+    expect(banner).to_contain_text("The audit cannot be written.")
+    expect(banner).to_contain_text("The disk of the audit is nearly full.")
+    expect(banner).to_contain_text("The audit cannot be asked.")
+    expect(banner).to_contain_text("The upstream default is down.")
 
 
 def test_another_policy_is_tried_on_what_was_recorded(

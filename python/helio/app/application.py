@@ -20,6 +20,7 @@ from helio.app.doors import doors
 from helio.app.findings import Findings
 from helio.app.gauges import gauges
 from helio.app.governed import GovernedUpstreams
+from helio.app.health import health
 from helio.app.identification import Agents
 from helio.app.indexing import Indexing
 from helio.app.memory import Memory
@@ -377,22 +378,15 @@ class Application:
     # views
 
     def _health(self) -> Mapping[str, object]:
-        available = self._journal.available
-        index = "off" if self._indexing is None else self._indexing.state
-        upstreams = {} if self._upstreams is None else self._upstreams.health()
-        well = available and all(each["status"] != "down" for each in upstreams.values())
-        return {
-            "status": "unavailable" if not available else "ok" if well else "degraded",
-            "version": VERSION,
-            "uptime_seconds": round(time.monotonic() - self._started, 1),
-            "policy": {
-                "digest": self._policy.digest,
-                "reload_failed": self._reload_error is not None,
-            },
-            "tool_lock": None if self._tool_lock is None else self._tool_lock.health(),
-            "audit": {"available": available, "index": index},
-            "upstreams": upstreams,
-        }
+        return health(
+            uptime_seconds=time.monotonic() - self._started,
+            digest=self._policy.digest,
+            reload_failed=self._reload_error is not None,
+            journal=self._journal,
+            indexing=self._indexing,
+            upstreams=self._upstreams,
+            tool_lock=self._tool_lock,
+        )
 
     def _policy_shown(self) -> Mapping[str, object]:
         shown = policy_shown(self._policy, self._policy_loaded, self._reload_error, self._seen)

@@ -1,11 +1,12 @@
 // The beginning: who is signed in sees the pages, everybody else the way in.
+import { follow as followConditions } from "./conditions.js";
 import { connect, disconnect } from "./events.js";
 import { effect, html, render } from "./html.js";
 import { SignIn } from "./pages/sign_in.js";
 import { resume, session } from "./session.js";
 import { Shell } from "./shell.js";
 import "./theme.js";
-import { follow } from "./tickets.js";
+import { follow as followTickets } from "./tickets.js";
 
 let end = () => {};
 effect(() => {
@@ -14,7 +15,8 @@ effect(() => {
   const { state } = session.value;
   if (state === "in" || state === "open") {
     connect();
-    end = follow();
+    const ends = [followTickets(), followConditions()];
+    end = () => ends.forEach((each) => each());
   } else {
     disconnect();
   }

@@ -1,4 +1,5 @@
 // The frame around every page: where one can go, whether it is live, and who one is.
+import { Conditions } from "./conditions.js";
 import { connection } from "./events.js";
 import { html, useEffect, useRef } from "./html.js";
 import { Analytics } from "./pages/analytics.js";
@@ -67,6 +68,7 @@ export function Shell() {
         ${session.value.state === "in" && html`<button type="button" class="button button-quiet" onClick=${leave}>Sign out</button>`}
       </div>
     </header>
+    <${Conditions} />
     <main id="main" class="page" tabindex="-1" ref=${main} aria-label=${title}><${Page} /></main>
     <${Said} />`;
 }
