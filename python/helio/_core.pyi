@@ -485,6 +485,11 @@ class Windows:
         than `rate`, `spend` and `pot`, for what is no amount, for a rate by another amount than 1
         and for a window below 1 ms.
         """
+    def hold_again(self, charges: Sequence[tuple[str, str, str, str, int]], now: int) -> int:
+        """Reserve what `charges` gave of a call that is open still, room or not; 0 for nothing.
+
+        Raises `ValueError` as `charge`, and then reserves nothing.
+        """
     def levels(self, now: int) -> list[Level]:
         """The windows that hold anything, sorted by limit, window length and key."""
     def fullest(self, now: int) -> list[tuple[Level, int]]:

@@ -89,6 +89,36 @@ def test_charges_count_but_for_calls_that_were_not_forwarded(
     assert (found.sequence, found.end) == (9, end)
 
 
+def test_calls_that_can_go_on_are_open_still(write: Write, directory: Path, call: Any) -> None:
+    facts = {"session": "s", "tool": "pay"}
+    adapters = call("new", facts=facts, origin="crew", evaluation={"limits": [], "budgets": []})
+    told = {"call_id": "old", "origin": "crew", "limits": [], "budgets": []}
+    write(
+        ("intent", adapters),
+        ("intent", call("mcp")),
+        outcome("done", report="r1"),
+        open_calls=[["old", NOW - SECOND, adapters["charges"], facts, told], ["done", NOW, []]],
+    )
+    found = recovery.recover(directory, NOW, resume=True)
+    assert [each.call_id for each in found.open_calls] == ["mcp"]
+    assert [(each.call_id, each.at) for each in found.resumed] == [
+        ("old", NOW - SECOND),
+        ("new", NOW + SECOND),
+    ]
+    assert found.resumed[0].evaluation == told
+    kept = found.resumed[1].evaluation
+    assert kept is not None
+    assert {name: kept[name] for name in told} == told | {"call_id": "new"}
+    assert "tool_input" not in kept
+    assert found.reports == (("done", "r1"),)
+    begun = [(fact.kind, fact.data["call_id"]) for fact in found.facts]
+    assert begun == [("begun", "old"), ("begun", "new")]
+    assert len(found.charges) == 1
+    given_up = recovery.recover(directory, NOW)
+    assert [each.call_id for each in given_up.open_calls] == ["old", "new", "mcp"]
+    assert (given_up.resumed, len(given_up.charges)) == ((), 3)
+
+
 def test_charges_leave_with_their_window(write: Write, directory: Path, call: Any) -> None:
     write(("intent", call("a")), outcome("a"), ("intent", call("b")), outcome("b"))
     hour = HOUR_MS * 1_000_000

@@ -228,6 +228,8 @@ def test_a_shortened_outcome_differs_in_its_answer_only(
 
 
 def test_the_space_grows_in_steps() -> None:
+    assert spare.needed(10, 1000, 50_000) >= spare.needed(10, 1000) >= 10 * spare.OUTCOME
+    assert spare.needed(0, 0, 10**6) >= 10**6
     sizes = [spare.needed(calls, 1000) for calls in range(2000)]
     assert sizes == sorted(sizes)
     assert len(set(sizes)) < 10

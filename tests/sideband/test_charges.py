@@ -21,7 +21,8 @@ from helio.pipeline.events import CallReceived
 from helio.pipeline.governance import UNREDACTED
 from helio.runtime import clock
 from helio.runtime.driver import Driver
-from helio.sideband.evaluations import Evaluation, Evaluations
+from helio.sideband.evaluations import Evaluations
+from helio.sideband.reported import Reported
 from helio.sideband.reports import Report
 from pipeline.playbook import call, govern
 
@@ -40,7 +41,7 @@ STEPS = st.lists(
             st.sampled_from(["success", "error", "not_executed", "twice", "otherwise"]),
             st.one_of(st.none(), AMOUNTS),
         ),
-        st.tuples(st.just("restart"), st.none()),
+        st.tuples(st.sampled_from(["restart", "restart without the port"]), st.none()),
     ),
     max_size=14,
 )
@@ -50,20 +51,31 @@ async def nothing_more(_received: CallReceived) -> None:
     """A report that brings no evidence."""
 
 
+def anybody(_received: CallReceived) -> None:
+    """Who may report."""
+
+
 class Process:
     """One Helio's counters and evaluations; ended as a crash ends it."""
 
-    def __init__(self, directory: Path) -> None:
-        self.journal = Journal.open(directory, durability="relaxed")
+    def __init__(self, directory: Path, *, resume: bool = True) -> None:
+        self.journal = Journal.open(directory, durability="relaxed", resume=resume)
+        self.reported = Reported()
+        self.reported.restore((self.journal.recovered.state or {}).get("reports", ()))
+        self.reported.restore(self.journal.recovered.reports)
         self.memory = Memory(SessionConfig())
         self.memory.restore(self.journal, UNREDACTED)
 
     async def start(self) -> None:
-        await self.journal.start(self.memory.checkpoint)
+        await self.journal.start(
+            lambda: {**self.memory.checkpoint(), "reports": self.reported.checkpoint()}
+        )
         await self.journal.close_open_intents()
         driver = Driver(self.journal, self.memory.store, self.memory.sessions)
         self.expired: asyncio.Queue[str] = asyncio.Queue()
-        self.evaluations = Evaluations(driver, 3600, lambda _: None)
+        self.evaluations = Evaluations(driver, 3600, lambda _: None, reported=self.reported)
+        for left in self.memory.left:
+            self.evaluations.resume(left, GOVERNANCE, None)
         self.hurried = Evaluations(driver, 0, lambda each: self.expired.put_nowait(each.call_id))
 
     async def crash(self) -> None:
@@ -82,7 +94,8 @@ class Story:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.process = Process(directory)
-        self.open: list[tuple[Evaluation, Decimal]] = []
+        self.open: list[tuple[str, Decimal]] = []
+        self.reported: dict[str, Report] = {}
         self.spent: list[Decimal] = []
         self.number = 0
 
@@ -95,21 +108,28 @@ class Story:
         recovery.verify(self.directory)
 
     async def step(self, name: str, amount: str | None) -> None:
-        if name == "restart":
-            await self.process.crash()
-            self.spent += [reserved for _, reserved in self.open]
-            self.open.clear()
-            self.process = Process(self.directory)
-            await self.process.start()
+        if name.startswith("restart"):
+            await self.restart(resume=name == "restart")
         elif name in ("evaluate", "expire"):
             await self.evaluate(str(amount), hurried=name == "expire")
         elif self.open:
             await self.report(name, amount)
 
+    async def restart(self, *, resume: bool) -> None:
+        await self.process.crash()
+        if not resume:
+            self.spent += [reserved for _, reserved in self.open]
+            self.open.clear()
+        self.process = Process(self.directory, resume=resume)
+        await self.process.start()
+        for call_id, report in self.reported.items():
+            assert not await self.tell(call_id, report)
+
     async def evaluate(self, amount: str, *, hurried: bool) -> None:
         self.number += 1
         arguments = f'{{"amount":{amount}}}'.encode()
-        received = replace(call("pay", arguments, session="s1"), call_id=f"c{self.number}")
+        made = call("pay", arguments, session="s1")
+        received = replace(made, call_id=f"c{self.number}", origin="crew")
         begun = self.process.hurried if hurried else self.process.evaluations
         evaluation = await begun.begin(received, GOVERNANCE)
         room = self.total() + Decimal(amount) <= 20
@@ -118,26 +138,26 @@ class Story:
             assert await self.process.expired.get() == received.call_id
             self.spent.append(Decimal(amount))
         elif room:
-            self.open.append((evaluation, Decimal(amount)))
+            self.open.append((received.call_id, Decimal(amount)))
 
     async def report(self, name: str, amount: str | None) -> None:
-        evaluation, reserved = self.open.pop(0)
+        call_id, reserved = self.open.pop(0)
         if name == "not_executed":
             amount = None
         status = name if name in ("error", "not_executed") else "success"
         report = Report(status, actual_amount=amount)  # type: ignore[arg-type]
         times = 2 if name == "twice" else 1
-        reports = [self.tell(evaluation, report) for _ in range(times)]
+        reports = [self.tell(call_id, report) for _ in range(times)]
         assert sorted(await asyncio.gather(*reports)) == [False, True][-times:]
         if name == "otherwise":
             with suppress(Refused):
-                assert not await self.tell(evaluation, Report("error", actual_amount="1"))
+                assert not await self.tell(call_id, Report("error", actual_amount="1"))
+        self.reported[call_id] = report
         if status != "not_executed":
             self.spent.append(reserved if amount is None else Decimal(amount))
 
-    async def tell(self, evaluation: Evaluation, report: Report) -> bool:
-        evaluations = self.process.evaluations
-        return await evaluations.report(evaluation.call_id, report, nothing_more)
+    async def tell(self, call_id: str, report: Report) -> bool:
+        return await self.process.evaluations.report(call_id, report, nothing_more, anybody)
 
     def total(self) -> Decimal:
         return sum((reserved for _, reserved in self.open), sum(self.spent, Decimal(0)))
@@ -156,6 +176,10 @@ class Story:
 @example([("evaluate", "2.5"), ("error", "20"), ("restart", None), ("evaluate", "0.1")])
 @example([("evaluate", "7"), ("not_executed", None), ("expire", "2.5"), ("restart", None)])
 @example([("evaluate", "7"), ("twice", "19.99"), ("restart", None), ("restart", None)])
+@example([("evaluate", "7"), ("restart", None), ("restart", None), ("success", "0.1")])
+@example([("evaluate", "7"), ("restart", None), ("not_executed", None), ("restart", None)])
+@example([("evaluate", "7"), ("restart", None), ("success", "20"), ("restart", None)])
+@example([("evaluate", "7"), ("restart", None), ("restart without the port", None)])
 def test_no_charge_is_lost_doubled_or_negative(steps: list[tuple[str, str | None]]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         asyncio.run(_play(Path(directory), steps))

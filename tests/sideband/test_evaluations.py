@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from helio.operator.faults import Refused
 from helio.pipeline.events import CallReceived
 from helio.runtime.driver import Driver
 from helio.sideband.evaluations import Evaluation, Evaluations
+from helio.sideband.reported import Reported
 from helio.sideband.reports import Report
 from pipeline.playbook import call, govern
 
@@ -35,9 +37,9 @@ class Calls:
         self.expired: asyncio.Queue[str] = asyncio.Queue()
         self.made = self.evaluations()
 
-    def evaluations(self, ttl: float = 3600, **bounds: int) -> Evaluations:
+    def evaluations(self, ttl: float = 3600, **how: Any) -> Evaluations:
         return Evaluations(
-            self.driver, ttl, lambda each: self.expired.put_nowait(each.call_id), **bounds
+            self.driver, ttl, lambda each: self.expired.put_nowait(each.call_id), **how
         )
 
     async def begin(self, call_id: str, tool: str = "look", arguments: bytes = b"{}") -> Evaluation:
@@ -47,9 +49,13 @@ class Calls:
     async def report(self, call_id: str, report: Report, keep: Keep | None = None) -> object:
         """Whether it was new, or why it was refused."""
         try:
-            return await self.made.report(call_id, report, keep or _nothing_more)
+            return await self.made.report(call_id, report, keep or _nothing_more, _admit)
         except Refused as refused:
             return refused.status, refused.more["reason"]
+
+
+def _admit(_received: CallReceived) -> None:
+    """Anybody may report."""
 
 
 async def _nothing_more(_received: CallReceived) -> None:
@@ -82,7 +88,7 @@ async def test_only_so_many_wait_and_a_report_makes_room(calls: Calls) -> None:
 
 
 async def test_the_oldest_reports_are_forgotten_and_never_taken_twice(calls: Calls) -> None:
-    calls.made = calls.evaluations(most_closed=2)
+    calls.made = calls.evaluations(reported=Reported(2))
     for number in range(3):
         await calls.begin(f"c{number}")
         assert await calls.report(f"c{number}", SUCCESS) is True

@@ -23,7 +23,7 @@ from helio.app.governed import GovernedUpstreams
 from helio.app.health import health
 from helio.app.identification import Agents
 from helio.app.indexing import Indexing
-from helio.app.memory import Memory
+from helio.app.memory import Memory, opened
 from helio.app.notes import Notes
 from helio.app.observing import Observing
 from helio.app.operating import routes
@@ -36,7 +36,6 @@ from helio.app.sideband import Sideband
 from helio.app.tool_lock import ToolLockFile
 from helio.app.watching import watch
 from helio.audit.directories import archive_of
-from helio.audit.journal import Journal
 from helio.config.sections import HelioConfig
 from helio.errors import JournalUnavailable
 from helio.evaluator import VERSION
@@ -115,11 +114,7 @@ class Application:
     async def start(self) -> Listeners:
         """Takes the journal, restores what counts, and serves. Raises `StartFailed`."""
         config = self._config
-        self._journal = Journal.open(
-            config.audit.path,
-            durability=config.audit.durability,
-            keep_unrecorded=config.audit.on_failure == "allow",
-        )
+        self._journal = opened(config.audit, resume=self._sideband is not None)
         try:
             made = [] if self._sideband is None else self._sideband.secrets
             self._redact(Redaction(config, self.made_secret, *made))
@@ -144,6 +139,8 @@ class Application:
         self._reach = Reach(config.approval.channels, listens=self._listens)
         shown = self._redaction.redactor.text
         self._broker = approvals(config, self._journal, self._reach, shown)
+        if self._sideband is not None:
+            self._sideband.restore(self._journal.recovered)
         self._memory.restore(self._journal, self._redaction.redactor)
         await self._journal.start(self._checkpoint)
         closed = await self._journal.close_open_intents()
@@ -250,6 +247,7 @@ class Application:
             self._redaction.redactor,
             driver=self._driver,
             broker=self._broker,
+            left=self._memory.left,
         )
         return await self._ports.listen(app, self._config.sdk.host, self._config.sdk.port)
 
@@ -373,7 +371,8 @@ class Application:
     def _checkpoint(self) -> Mapping[str, object]:
         upstreams = self._upstreams
         pins = self._journal.recovered.pins if upstreams is None else upstreams.pins()
-        return {**self._memory.checkpoint(), "pins": pins, STATE: self._broker.checkpoint()}
+        memory = {**self._memory.checkpoint(), "pins": pins, STATE: self._broker.checkpoint()}
+        return memory if self._sideband is None else {**memory, **self._sideband.checkpoint()}
 
     # views
 

@@ -7,7 +7,8 @@ Above: `helio.app.application`. Below: `helio.sideband`, `helio.runtime.marking`
 import json
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -15,16 +16,19 @@ from aiohttp import web
 
 from helio.approvals.broker import Broker
 from helio.audit.journal import Journal
+from helio.audit.recovery import Recovered
 from helio.config.sections import HelioConfig
 from helio.config.sideband import SdkConfig
-from helio.errors import JournalUnavailable, ProgrammingError, StartFailed
+from helio.errors import JournalUnavailable, ProgrammingError, StartFailed, UnknownTicket
 from helio.evaluator import Redactor
 from helio.governance.catalogue import Catalogue
 from helio.governance.definitions import Tool
 from helio.governance.feedback import instant
 from helio.governance.sessions import Sessions
+from helio.governance.ticket import Ticket
 from helio.pipeline.events import CallReceived
 from helio.pipeline.governance import ActivePolicy, Governance
+from helio.pipeline.resuming import LeftCall
 from helio.protocol.guards import host_rules
 from helio.runtime import clock
 from helio.runtime.driver import Driver
@@ -36,6 +40,7 @@ from helio.sideband.evaluations import Evaluations
 from helio.sideband.installs import InstallsView
 from helio.sideband.marks import MarksView
 from helio.sideband.rates import Rates
+from helio.sideband.reported import Reported
 from helio.sideband.tokens import Scope, Token, Tokens
 
 logger = logging.getLogger(__name__)
@@ -45,6 +50,8 @@ VARIABLES: Final[Mapping[Scope, str]] = {
     "adapter": "HELIO_ADAPTER_TOKEN",
 }
 _SHORTEST: Final = 16
+STATE: Final = "reports"
+"""What a checkpoint calls the reports that are remembered."""
 
 
 class Sideband:
@@ -65,8 +72,18 @@ class Sideband:
         if not any("sdk" in each.scopes for each in (*self._given, *_configured(config.sdk))):
             self.made_token = secrets.token_urlsafe(32)
             self._given.append(Token("made", self.made_token, frozenset({"sdk"})))
+        self.reported = Reported()
         self.secrets = [token.secret for token in self._given]
         self.take(config.sdk)
+
+    def restore(self, recovered: Recovered) -> None:
+        """What was reported before the last process ended."""
+        self.reported.restore((recovered.state or {}).get(STATE, ()))
+        self.reported.restore(recovered.reports)
+
+    def checkpoint(self) -> Mapping[str, object]:
+        """What a checkpoint holds of it."""
+        return {STATE: self.reported.checkpoint()}
 
     def take(self, sdk: SdkConfig) -> None:
         """Takes other tokens, and what may be marked; those of the environment stay."""
@@ -81,11 +98,17 @@ class Sideband:
         *,
         driver: Driver,
         broker: Broker,
+        left: Iterable[LeftCall],
     ) -> web.Application:
-        """What the port serves."""
+        """What the port serves; it goes on with what was `left` open."""
         sdk = self._config.sdk
         notes = Expiries(journal, self._config.environment)
-        self._evaluations = Evaluations(driver, sdk.evaluation_ttl.seconds, notes.note)
+        self._evaluations = Evaluations(
+            driver, sdk.evaluation_ttl.seconds, notes.note, reported=self.reported
+        )
+        for call in left:
+            governance = self._governance(policy, redactor, ())
+            self._evaluations.resume(call, governance, _approval(call, broker))
         installs = InstallsView(
             self._evaluations,
             partial(self._governance, partial(_installing, policy), redactor),
@@ -109,7 +132,7 @@ class Sideband:
         return application(access, routes, lambda: journal.available, sdk.max_body)
 
     async def stop(self) -> None:
-        """Gives up the evaluations that wait for a report."""
+        """Ends what evaluations wait for; those that may be reported stay open in the journal."""
         if self._evaluations is not None:
             await self._evaluations.aclose()
 
@@ -166,6 +189,14 @@ def _installing(policy: Callable[[], ActivePolicy]) -> ActivePolicy:
     if install is None:
         raise ProgrammingError("the policy was compiled without its configuration")
     return install
+
+
+def _approval(call: LeftCall, broker: Broker) -> Ticket | None:
+    """The last ticket that a call was approved by, as far as it is remembered."""
+    for ticket_id in reversed(call.tickets):
+        with suppress(UnknownTicket):
+            return broker.get(ticket_id)
+    return None
 
 
 def _configured(sdk: SdkConfig) -> Iterator[Token]:

@@ -34,17 +34,17 @@ class HeldDirectory:
     lock: DirectoryLock
 
     @classmethod
-    def take(cls, path: Path, file_system: FileSystem, now: int) -> Self:
+    def take(cls, path: Path, file_system: FileSystem, now: int, *, resume: bool = False) -> Self:
         """Locks the directory (made if missing), checks the journal's end and cuts a torn tail.
 
-        `now` is wall time in ns. Raises `JournalLocked`, `JournalDamaged`, and `JournalUnavailable`
-        when the disk refuses.
+        `now` is wall time in ns, `resume` as `recovery.recover` has it. Raises `JournalLocked`,
+        `JournalDamaged`, and `JournalUnavailable` when the disk refuses.
         """
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = DirectoryLock(path)
             try:
-                recovered = recovery.recover(path, now)
+                recovered = recovery.recover(path, now, resume=resume)
                 recovery.cut(path, recovered)
                 node = named(path)
                 watermark = Watermark(path)

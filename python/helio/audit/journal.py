@@ -62,14 +62,15 @@ class Journal:
         keep_unrecorded: bool = False,
         file_system: FileSystem | None = None,
         clock: Callable[[], int] = time.time_ns,
+        resume: bool = False,
     ) -> Self:
         """Locks the directory (made if missing), checks the journal's end and cuts a torn tail.
 
         `clock` gives wall time in ns. With `keep_unrecorded` records of calls are kept in memory
-        while they cannot be written, and written later, though their appends fail. What was found
-        is in `recovered`. Raises as `HeldDirectory.take` does.
+        while they cannot be written, and written later, though their appends fail. `resume`: open
+        calls that can go on do. What was found is in `recovered`. Raises as `HeldDirectory.take`.
         """
-        held = HeldDirectory.take(directory, file_system or FileSystem(), clock())
+        held = HeldDirectory.take(directory, file_system or FileSystem(), clock(), resume=resume)
         return cls(held, durability, max_segment_bytes, keep_unrecorded, clock)
 
     def __init__(
@@ -162,11 +163,9 @@ class Journal:
 
         Raises `JournalUnavailable`.
         """
-        closed = [
-            self.append_durable("outcome", unknown_outcome(call.call_id, cause))
-            for call in self.recovered.open_calls
-            if call.call_id in self._open_calls
-        ]
+        known = (each.call_id for each in self.recovered.open_calls)
+        ended = [unknown_outcome(each, cause) for each in known if each in self._open_calls]
+        closed = [self.append_durable("outcome", each) for each in ended]
         await asyncio.gather(*closed)
         return len(closed)
 
@@ -337,7 +336,8 @@ class Journal:
 
     def _ask_for_space(self) -> None:
         """Spare space grows with what it is for."""
-        wanted = spare.needed(len(self._open_calls), self._header_bytes)
+        calls = self._open_calls
+        wanted = spare.needed(len(calls), self._header_bytes, calls.bytes)
         if wanted > self._wanted:
             self._wanted = wanted
             self._writer.reserve(wanted)

@@ -16,11 +16,12 @@ from helio.errors import JournalUnavailable
 
 class OpenEntry(NamedTuple):
     """An open call in a checkpoint: its wall time in ns, and what the state does not hold of it:
-    its charges, and the facts of its session."""
+    its charges, the facts of its session, and what another process needs to go on with it."""
 
     at: int
     charges: object = ()
     facts: object = None
+    evaluation: object = None
 
 
 class Need(IntEnum):

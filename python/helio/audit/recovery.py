@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from helio.audit import segment
+from helio.audit.resumable import kept
 from helio.audit.segment import NO_HASH, Header, Line, Position
 from helio.errors import JournalDamaged
 from helio.governance.session_journal import PastFact
@@ -31,12 +32,14 @@ class PastCharge(NamedTuple):
 
 class OpenCall(NamedTuple):
     """A call with an intent and no outcome. `at`: the intent's wall time in ns. `facts` are what it
-    is in its session, if that is known."""
+    is in its session, if that is known. `evaluation` is what another process needs to go on with
+    it (`helio.audit.resumable.kept`), None for a call that ends with its process."""
 
     call_id: str
     at: int
     charges: tuple[PastCharge, ...]
     facts: Mapping[str, Any] | None = None
+    evaluation: Mapping[str, Any] | None = None
 
 
 class PastApproval(NamedTuple):
@@ -68,7 +71,11 @@ class Recovered:
     theirs, calls that were not forwarded lose theirs. `end` is where the next segment goes on; None
     when there is none yet. `facts` are what happened in sessions since `state`, in order, at wall
     time in ns. `pins` are the accepted tool definitions as they were recorded, by upstream and
-    tool. `approvals` are what happened to tickets since `state`.
+    tool. `approvals` are what happened to tickets since `state`, `reports` what was reported of
+    calls since then: each call's id, and how the report is known.
+
+    `resumed` are open calls that go on. They are not among `open_calls`, their charges are not
+    among `charges`, and `facts` have them begun.
     """
 
     state: Mapping[str, Any] | None
@@ -82,12 +89,15 @@ class Recovered:
     pins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     facts: tuple[PastFact, ...] = ()
     approvals: tuple[PastApproval, ...] = ()
+    resumed: tuple[OpenCall, ...] = ()
+    reports: tuple[tuple[str, str], ...] = ()
 
 
-def recover(directory: Path, now: int | None = None) -> Recovered:
+def recover(directory: Path, now: int | None = None, *, resume: bool = False) -> Recovered:
     """What stands at the end of the journal in `directory`. Changes nothing.
 
     `now` is wall time in ns (default: the clock's): charges whose window has passed are left out.
+    With `resume` open calls go on that another process can go on with.
     Raises `JournalDamaged` for anything but a torn tail.
     """
     present = segment.segments(directory)
@@ -96,7 +106,7 @@ def recover(directory: Path, now: int | None = None) -> Recovered:
         header = segment.read_header(directory, present[-1])
         if header is not None:
             _check_link(directory, present[:-1], header)
-            return _fold(directory, header, cuts, time.time_ns() if now is None else now)
+            return _fold(directory, header, cuts, time.time_ns() if now is None else now, resume)
         size = segment.path_of(directory, present[-1]).stat().st_size
         cuts.append(Cut(present.pop(), 0, size))
     return Recovered(None, 0, (), (), 0, NO_HASH, None, tuple(cuts))
@@ -176,6 +186,7 @@ class _Fold:
         self.facts: list[PastFact] = []
         self.pins: dict[str, dict[str, Any]] = {}
         self.approvals: list[PastApproval] = []
+        self.reports: list[tuple[str, str]] = []
 
     def take(self, line: Line) -> None:
         """Raises KeyError, TypeError or ValueError for a line that is not what it says."""
@@ -190,13 +201,16 @@ class _Fold:
         elif line.kind == "intent" and not line.carried:
             # A carried one was open when the checkpoint was made, and stands there.
             data = line.values()
-            call = _open_call([data["call_id"], at, data.get("charges") or [], data.get("facts")])
+            charges = data.get("charges") or []
+            call = _open_call([data["call_id"], at, charges, data.get("facts"), kept(data)])
             self.calls[call.call_id] = call
             self._take_fact("begun", call, at)
             if data.get("approvals"):
                 self.approvals.append(PastApproval("used", at, data))
         elif line.kind == "outcome":
             data = line.values()
+            if data.get("report") is not None:
+                self.reports.append((data["call_id"], data["report"]))
             closed = self.calls.pop(data["call_id"], None)
             if closed is not None and data["status"] == "not_forwarded":
                 self._take_fact("withdrawn", closed, at)
@@ -233,7 +247,7 @@ class _Fold:
                 pins[tool] = pin
 
 
-def _fold(directory: Path, header: Header, cuts: list[Cut], now: int) -> Recovered:
+def _fold(directory: Path, header: Header, cuts: list[Cut], now: int, resume: bool) -> Recovered:
     """The state after the segment's last line."""
     first = header.line.sequence
     path = segment.path_of(directory, first)
@@ -249,7 +263,8 @@ def _fold(directory: Path, header: Header, cuts: list[Cut], now: int) -> Recover
     size = path.stat().st_size
     if size > offset:
         cuts.append(Cut(first, offset, size - offset))
-    calls = tuple(fold.calls.values())
+    resumed = tuple(each for each in fold.calls.values() if resume and each.evaluation)
+    calls = tuple(each for each in fold.calls.values() if not (resume and each.evaluation))
     for call in calls:
         fold.take_call(call, call.at, None)
     charges = [*fold.charges, *(charge for call in calls for charge in call.charges)]
@@ -265,6 +280,8 @@ def _fold(directory: Path, header: Header, cuts: list[Cut], now: int) -> Recover
         fold.pins,
         tuple(fold.facts),
         tuple(fold.approvals),
+        resumed,
+        tuple(fold.reports),
     )
 
 
@@ -288,10 +305,10 @@ def _counting(charges: list[PastCharge], now: int) -> tuple[PastCharge, ...]:
 
 
 def _open_call(values: list[Any]) -> OpenCall:
-    # Journals of earlier versions hold no facts.
+    # Journals of earlier versions hold no facts, and nothing to go on with.
     call_id, at, charges, *rest = values
     taken = tuple(PastCharge._make([*charge, at]) for charge in charges)
-    return OpenCall(call_id, at, taken, rest[0] if rest else None)
+    return OpenCall(call_id, at, taken, *rest)
 
 
 def cut(directory: Path, recovered: Recovered) -> None:

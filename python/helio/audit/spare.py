@@ -30,10 +30,11 @@ def is_lacking(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _LACKING
 
 
-def needed(open_calls: int, header: int) -> int:
-    """The bytes to be kept: for a new segment whose header has about `header` bytes, and for the
-    outcomes of these many calls; a power of two, so that it is seldom asked for more."""
-    least = max(_LEAST, 2 * header + _MARGIN + open_calls * OUTCOME)
+def needed(open_calls: int, header: int, told: int = 0) -> int:
+    """The bytes to be kept: for a new segment whose header has about `header` bytes and tells
+    `told` bytes of calls that others can go on with, and for the outcomes of these many calls; a
+    power of two, so that it is seldom asked for more."""
+    least = max(_LEAST, 2 * header + told + _MARGIN + open_calls * OUTCOME)
     return 1 << (least - 1).bit_length()
 
 

@@ -52,6 +52,12 @@ class Resealing:
                 data["value"] = shown_value(self._redactor, data["name"], data["value"])
         return fact._replace(data=data)
 
+    def document(self, document: str | None) -> str | None:
+        """What a call was about; None where that cannot be compared any more."""
+        if self._same or document is None:
+            return document
+        return self._document(document)
+
     def _session(self, *values: Any) -> list[Any]:
         if self._same:
             return list(values)

@@ -62,9 +62,9 @@ def replay(sessions: Sessions, fact: PastFact) -> None:
     data = fact.data
     match fact.kind:
         case "begun":
-            sessions.enter(_visit(data), fact.at)
+            sessions.enter(visit_of(data), fact.at)
         case "withdrawn":
-            sessions.leave(_visit(data), "withdrawn", None, fact.at)
+            sessions.leave(visit_of(data), "withdrawn", None, fact.at)
         case "call":
             _replay_call(sessions, data, fact.at)
         case "evidence":
@@ -77,7 +77,8 @@ def replay(sessions: Sessions, fact: PastFact) -> None:
             raise ValueError(f"{fact.kind!r} happens in no session")
 
 
-def _visit(data: Mapping[str, Any]) -> Visit:
+def visit_of(data: Mapping[str, Any]) -> Visit:
+    """The visit that `visit_data` told, with its call's `call_id` beside."""
     return Visit(
         data["session"],
         data["call_id"],
@@ -91,4 +92,4 @@ def _replay_call(sessions: Sessions, data: Mapping[str, Any], at: int) -> None:
     outcome = data["outcome"]
     result: Result = "failed" if outcome is None else "succeeded"
     arguments = None if outcome is None else outcome["arguments"]
-    sessions.leave(_visit(data), result, None if arguments is None else arguments.encode(), at)
+    sessions.leave(visit_of(data), result, None if arguments is None else arguments.encode(), at)

@@ -5,10 +5,13 @@ comes in.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple
 
 from helio.evaluator import Breach, BudgetBreach, Decision, Level, Windows
+from helio.governance.past import PastBreach, PastBudgetBreach, PastDecision
 
 
 class Charge(NamedTuple):
@@ -100,6 +103,25 @@ class LocalStore:
     def check_budgets(self, decision: Decision, now: int) -> tuple[BudgetBreach, ...]:
         """The budgets that have no room now. Reserves nothing."""
         return tuple(self._windows.check_budgets(decision, now))
+
+    def check_past(
+        self, decision: PastDecision, now: int
+    ) -> tuple[tuple[PastBreach, ...], tuple[PastBudgetBreach, ...]]:
+        """What is in each limit and budget that a call of the past is counted in, full or not."""
+        found: dict[tuple[str, str], Decimal] = {}
+        for level in self.levels(now):
+            found[level.limit, level.key] = Decimal(level.current) + Decimal(level.reserved)
+
+        def current(limit: str, key: str) -> str:
+            return f"{found.get((limit, key), Decimal(0)):f}"
+
+        limits = (PastBreach(each, current(each.limit, each.key)) for each in decision.demands)
+        budgets = (PastBudgetBreach(each, current(each.id, each.key)) for each in decision.budgets)
+        return tuple(limits), tuple(budgets)
+
+    def hold_again(self, charges: Sequence[Charge], now: int) -> Reservation:
+        """Holds what a call that is still open was given before a restart, room or not."""
+        return Reservation(self._windows.hold_again(list(charges), now), tuple(charges), ())
 
     def commit(self, reservation: int, now: int) -> None:
         """Counts what was reserved, from `now` on."""

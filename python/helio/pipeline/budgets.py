@@ -11,9 +11,10 @@ from decimal import Decimal
 from helio.config.scalars import duration
 from helio.evaluator import BudgetBreach, BudgetDemand, Decision
 from helio.governance.feedback import Block, exact, instant
+from helio.governance.past import PastBudgetDemand
 from helio.governance.ticket import BreachedBudget
 from helio.pipeline import verdict
-from helio.pipeline.events import CallReceived, Moment, RoomChecked
+from helio.pipeline.events import CallReceived, Moment, PastRoomChecked, RoomChecked
 from helio.pipeline.governance import ActivePolicy
 
 
@@ -82,7 +83,7 @@ def breached(breach: BudgetBreach, now: Moment) -> BreachedBudget:
     )
 
 
-def overdrawn(checked: RoomChecked) -> dict[str, object]:
+def overdrawn(checked: RoomChecked | PastRoomChecked) -> dict[str, object]:
     """What has more in it than its limit, of what was found without room: `limits` [{rule_index,
     key, limit, spent, currency}] and `budgets` [{name, key, limit, spent, currency, window,
     on_exceed}], each where there is any. Amounts are decimal texts."""
@@ -136,7 +137,7 @@ def _wait(breaches: Sequence[BudgetBreach], now: Moment) -> str:
     return f"{advice}."
 
 
-def _window(demand: BudgetDemand) -> str:
+def _window(demand: BudgetDemand | PastBudgetDemand) -> str:
     """As the configuration writes it."""
     return "session" if demand.window_ms is None else duration(demand.window_ms)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from helio.evaluator import Decision
+from helio.governance.past import Priced
 from helio.governance.sessions import Result, Visit
 from helio.governance.store import Charge
 from helio.governance.ticket import ApprovalRequest
@@ -66,7 +67,7 @@ class ReserveBudgets:
 class CheckRoom:
     """Say which limits and budgets have no room, and hold nothing."""
 
-    decision: Decision
+    decision: Priced
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Final, Literal, NamedTuple
 from helio.evaluator import Breach, BudgetBreach, Message
 from helio.governance.evidence import SessionFacts
 from helio.governance.identity import SessionIdentity
+from helio.governance.past import PastBreach, PastBudgetBreach
 from helio.governance.store import BudgetRefusal, BudgetReservation, Refusal, Reservation
 from helio.governance.ticket import Ticket
 from helio.protocol.modern import Round
@@ -128,6 +129,14 @@ class RoomChecked:
 
 
 @dataclass(frozen=True, slots=True)
+class PastRoomChecked:
+    """What is in the limits and budgets of a call of the past, full or not."""
+
+    breaches: tuple[PastBreach, ...]
+    budgets: tuple[PastBudgetBreach, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StateFailed:
     """The counters, or the facts of a session, could not be asked."""
 
@@ -154,7 +163,8 @@ class UpstreamAnswered:
     `error` says what the answer reports, if it does; `asks` what a further round must bring along,
     if the answer asks for one (2026-07-28).
     `latency` is nanoseconds from the first byte sent to the last byte received. `actual_amount`, a
-    decimal text, is what the call turned out to cost, where somebody says so.
+    decimal text, is what the call turned out to cost, where somebody says so. `report` names the
+    report that says all this, where one does, so that it is known when it comes again.
     """
 
     http_status: int
@@ -164,16 +174,24 @@ class UpstreamAnswered:
     latency: int
     asks: Round | None = None
     actual_amount: str | None = None
+    report: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamFailed:
-    """No answer will come. `sent` is False only when not one byte of the call left this process."""
+    """No answer will come. `sent` is False only when not one byte of the call left this process.
+    `report` as in `UpstreamAnswered`; of a call that expired it is `EXPIRED`."""
 
     reason: str
     detail: str
     sent: bool
     latency: int
+    report: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOpen:
+    """This process ends, and the call does not: the next one goes on with it, by its intent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +213,12 @@ Event = (
     | BudgetsReserved
     | BudgetsRefused
     | RoomChecked
+    | PastRoomChecked
     | StateFailed
     | Recorded
     | RecordingFailed
     | UpstreamAnswered
     | UpstreamFailed
+    | LeftOpen
     | Abandoned
 )

@@ -14,7 +14,6 @@ from helio.pipeline.approval import CallApprovals
 from helio.pipeline.budgets import overdrawn
 from helio.pipeline.commands import (
     Answer,
-    CheckRoom,
     Command,
     Deliver,
     Forward,
@@ -25,7 +24,9 @@ from helio.pipeline.commands import (
 from helio.pipeline.events import (
     Abandoned,
     CallReceived,
+    LeftOpen,
     Moment,
+    PastRoomChecked,
     Recorded,
     RecordingFailed,
     RoomChecked,
@@ -52,6 +53,7 @@ class State(Enum):
     CHECKING = auto()
     RECORDING_BLOCK = auto()
     RECORDING_INTENT = auto()
+    RESUMING = auto()
     FORWARDED = auto()
     CORRECTING = auto()
     RECORDING_OUTCOME = auto()
@@ -145,6 +147,8 @@ class Forwarding:
         if self._shadow.notes:
             self._data["shadow"] = self._shadow.notes
         self._data |= self._visit.intent()
+        if self._received.origin != "mcp":
+            self._data["evaluation"] = self._room.demands() | self._visit.about()
         self._data |= self._approvals.intent()
         self._approvals.record(self._data)
 
@@ -173,7 +177,34 @@ class Forwarding:
     def _failed_data(self, failure: UpstreamFailed, now: Moment) -> dict[str, object]:
         return record.failed_data(self._received, failure, self._started, now, self._governance)
 
+    # RESUMING
+
+    def resume(
+        self,
+        received: CallReceived,
+        room: CallRoom,
+        visit: SessionVisit,
+        data: dict[str, object],
+        started: Moment,
+    ) -> None:
+        """Takes up a call that another process forwarded and left open; `room` holds what it was
+        given, `data` is what is known of its intent's record."""
+        self._received, self._room, self._visit = received, room, visit
+        self._approvals = CallApprovals(received.call_id)
+        self._data, self._started = data, started
+        self._forwarded_at = started.monotonic
+        self._sent = True
+        self._state = State.RESUMING
+
+    def _go_on(self, _received: CallReceived, _now: Moment) -> list[Command]:
+        self._state = State.FORWARDED
+        return [Forward()]
+
     # FORWARDED
+
+    def _leave_open(self, _event: LeftOpen, _now: Moment) -> list[Command]:
+        self._state = State.DONE
+        return []
 
     def _answered(self, event: UpstreamAnswered, now: Moment) -> list[Command]:
         self._answer = Deliver()
@@ -190,7 +221,7 @@ class Forwarding:
         self._actual_amount = amount
         self._outcome = data
         self._state = State.CORRECTING
-        return [*self._room.correct(amount, now.monotonic), CheckRoom(self._decision)]
+        return [*self._room.correct(amount, now.monotonic), self._room.check()]
 
     def _failed(self, event: UpstreamFailed, now: Moment) -> list[Command]:
         self._sent = event.sent
@@ -201,7 +232,7 @@ class Forwarding:
 
     # CORRECTING
 
-    def _corrected(self, event: RoomChecked, _now: Moment) -> list[Command]:
+    def _corrected(self, event: RoomChecked | PastRoomChecked, _now: Moment) -> list[Command]:
         over = overdrawn(event)
         self._outcome |= record.actual_data(self._data, self._actual_amount, over)
         self._outcome |= self._room.intent()

@@ -6,7 +6,7 @@ batch; an event that the table does not hold for the machine's state is a fault 
 raises.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from helio.errors import ProgrammingError
@@ -22,8 +22,10 @@ from helio.pipeline.events import (
     CallReceived,
     Event,
     FactsLoaded,
+    LeftOpen,
     Moment,
     NotApproved,
+    PastRoomChecked,
     Recorded,
     RecordingFailed,
     RoomChecked,
@@ -52,6 +54,11 @@ class CallMachine(Deciding):
     def sent(self) -> bool:
         """Whether the upstream got the call, or may have got it."""
         return self._sent
+
+    @property
+    def known(self) -> Mapping[str, object] | None:
+        """Of a call that another process forwarded, what its intent said; None for any other."""
+        return self._data if self._state is State.RESUMING else None
 
     @property
     def rule(self) -> str | None:
@@ -104,9 +111,12 @@ TABLE: dict[tuple[State, type[Event]], Transition] = cast(
         (State.RECORDING_BLOCK, RecordingFailed): CallMachine._end_not_recorded,
         (State.RECORDING_INTENT, Recorded): CallMachine._intent_recorded,
         (State.RECORDING_INTENT, RecordingFailed): CallMachine._intent_not_recorded,
+        (State.RESUMING, CallReceived): CallMachine._go_on,
+        (State.FORWARDED, LeftOpen): CallMachine._leave_open,
         (State.FORWARDED, UpstreamAnswered): CallMachine._answered,
         (State.FORWARDED, UpstreamFailed): CallMachine._failed,
         (State.CORRECTING, RoomChecked): CallMachine._corrected,
+        (State.CORRECTING, PastRoomChecked): CallMachine._corrected,
         (State.CORRECTING, StateFailed): CallMachine._not_checked,
         (State.RECORDING_OUTCOME, Recorded): CallMachine._concluded,
         (State.RECORDING_OUTCOME, RecordingFailed): CallMachine._concluded,
@@ -119,6 +129,7 @@ TABLE: dict[tuple[State, type[Event]], Transition] = cast(
         (State.CHECKING, Abandoned): CallMachine._abandon_unsent,
         (State.RECORDING_BLOCK, Abandoned): CallMachine._abandon_unsent,
         (State.RECORDING_INTENT, Abandoned): CallMachine._abandon_intent,
+        (State.RESUMING, Abandoned): CallMachine._abandon_ended,
         (State.FORWARDED, Abandoned): CallMachine._abandon_sent,
         (State.CORRECTING, Abandoned): CallMachine._abandon_corrected,
         (State.RECORDING_OUTCOME, Abandoned): CallMachine._abandon_ended,

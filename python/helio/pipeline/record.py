@@ -13,6 +13,7 @@ from typing import cast
 from helio.evaluator import Decision, Redactor, unpack_hints
 from helio.governance.catalogue import Drift, Standing
 from helio.governance.feedback import Block, instant
+from helio.governance.past import Priced
 from helio.governance.store import Charge
 from helio.pipeline.bodies import kept, kept_arguments, kept_head, outline
 from helio.pipeline.events import CallReceived, Moment, UpstreamAnswered, UpstreamFailed
@@ -152,7 +153,7 @@ def charge_data(charges: Sequence[Charge]) -> list[list[object]]:
     return [list(charge) for charge in charges]
 
 
-def budget_data(decision: Decision, charges: Sequence[Charge]) -> list[dict[str, object]]:
+def budget_data(decision: Priced, charges: Sequence[Charge]) -> list[dict[str, object]]:
     """What of the `charges` budgets are charged, for their ledgers: `[{budget, key, amount,
     currency, contributor}]`, the amount as a decimal text."""
     charged = {(charge.limit, charge.key): charge.amount for charge in charges}
@@ -169,7 +170,7 @@ def budget_data(decision: Decision, charges: Sequence[Charge]) -> list[dict[str,
     ]
 
 
-def currencies(decision: Decision) -> Mapping[tuple[str, str], str | None]:
+def currencies(decision: Priced) -> Mapping[tuple[str, str], str | None]:
     """What each limit's and budget's amounts are in, by its identity and key; None for calls."""
     return {
         **{(each.limit, each.key): each.currency for each in decision.demands},
@@ -189,7 +190,7 @@ def actual_data(
     return {"metadata": f'{before}{separator}"actual":{told}}}'}
 
 
-def spend_data(decision: Decision, charges: Sequence[Charge]) -> dict[str, str]:
+def spend_data(decision: Priced, charges: Sequence[Charge]) -> dict[str, str]:
     """The money of the call, by currency, as decimal texts. What several limits and budgets count
     is the same money: the largest amount is what it comes to."""
     known = currencies(decision)
@@ -217,6 +218,7 @@ def answered_data(
         "upstream_error": error,
         "upstream_http_status": answer.http_status,
         **_durations(answer.latency, started, now),
+        **_report(answer.report),
     }
     if governance.include_responses:
         if answer.body is not None:
@@ -242,6 +244,7 @@ def failed_data(
         "status": "indeterminate" if failure.sent else "not_forwarded",
         "upstream_error": f"{failure.reason}: {detail}",
         **_durations(failure.latency, started, now),
+        **_report(failure.report),
     }
 
 
@@ -258,6 +261,11 @@ def _told_error(error: str, redactor: Redactor, tool: str) -> str:
 
 def _tool(received: CallReceived) -> str:
     return cast("str", received.message.tool)
+
+
+def _report(report: str | None) -> dict[str, object]:
+    """By what the outcome is known, for one that is reported again after a restart."""
+    return {} if report is None else {"report": report}
 
 
 def _durations(latency: int, started: Moment, now: Moment) -> dict[str, object]:

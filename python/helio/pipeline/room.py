@@ -6,10 +6,11 @@ people are asked between them and the budgets.
 
 from collections.abc import Iterable
 
-from helio.evaluator import BudgetBreach, Decision
+from helio.evaluator import BudgetBreach
+from helio.governance.past import Priced, demands_data
 from helio.governance.store import BudgetReservation, Charge, Reservation
 from helio.pipeline import record
-from helio.pipeline.commands import Command, Commit, Release
+from helio.pipeline.commands import CheckRoom, Command, Commit, Release
 from helio.pipeline.governance import ActivePolicy
 
 
@@ -19,7 +20,7 @@ class CallRoom:
 
     __slots__ = ("_actual_amount", "_decision", "_held", "_needed", "_overages")
 
-    def __init__(self, decision: Decision, *, continues: bool) -> None:
+    def __init__(self, decision: Priced, *, continues: bool) -> None:
         self._decision = decision
         self._needed = not continues
         self._held: list[Reservation | BudgetReservation] = []
@@ -85,6 +86,14 @@ class CallRoom:
             if spend:
                 data["spend"] = spend
         return data
+
+    def demands(self) -> dict[str, object]:
+        """What a restart must know to correct the charges (`helio.governance.past`)."""
+        return demands_data(self._decision, {(each.limit, each.key) for each in self.charges})
+
+    def check(self) -> CheckRoom:
+        """Asks what is over its limit."""
+        return CheckRoom(self._decision)
 
     def correct(self, actual_amount: str, at: int) -> list[Command]:
         """Every amount of money turned out to be this one: it is counted from this monotonic

@@ -4,7 +4,7 @@ Above: `helio.pipeline.machine`. Below: `helio.governance.sessions`. A call with
 asks nothing and leaves nothing, nor does what is no call of a tool.
 """
 
-from typing import cast
+from typing import Self, cast
 
 from helio.governance.session_journal import outcome_facts, visit_data
 from helio.governance.sessions import MAX_DOCUMENT, Result, Visit
@@ -17,7 +17,7 @@ from helio.pipeline.governance import Governance
 class SessionVisit:
     """The session's side of one call, under the policy that the call began with."""
 
-    __slots__ = ("_message", "_policy", "_redactor", "_session", "_visit")
+    __slots__ = ("_about", "_message", "_policy", "_redactor", "_session", "_visit")
 
     def __init__(self, received: CallReceived, governance: Governance) -> None:
         self._policy = policy = governance.policy
@@ -26,10 +26,26 @@ class SessionVisit:
         self._session = received.session.key(received.agent) if is_call else None
         self._message = received.message
         self._visit: Visit | None = None
+        self._about: bytes | None = None
         if self._session is not None:
             tool = cast("str", received.message.tool)
             asked = tool in policy.session_names
             self._visit = Visit(self._session, received.call_id, tool, (), asked)
+
+    @classmethod
+    def resumed(
+        cls,
+        received: CallReceived,
+        governance: Governance,
+        visit: Visit | None,
+        about: bytes | None,
+    ) -> Self:
+        """Of a call that another process forwarded: its `visit`, if it has one, and what it was
+        about where a rule asked that."""
+        found = cls(received, governance)
+        found._visit = visit
+        found._about = about
+        return found
 
     def load(self) -> list[Command]:
         """Asks for the facts, if a rule does."""
@@ -45,6 +61,11 @@ class SessionVisit:
     def intent(self) -> dict[str, object]:
         """What the intent's record says of it."""
         return {} if self._visit is None else {"facts": visit_data(self._visit)}
+
+    def about(self) -> dict[str, object]:
+        """What the intent of a call that another process may go on with says beside that."""
+        self._about = self._looked_up()
+        return {} if self._about is None else {"about": self._about.decode()}
 
     def enter(self) -> list[Command]:
         """The call is about to be forwarded."""
@@ -65,6 +86,8 @@ class SessionVisit:
 
     def _looked_up(self) -> bytes | None:
         """What the call was about, where a rule may ask, and as far as it is kept."""
+        if self._about is not None:
+            return self._about
         if self._visit is None or self._visit.tool not in self._policy.bound_names:
             return None
         arguments = about(self._message, self._redactor)

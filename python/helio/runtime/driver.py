@@ -70,13 +70,15 @@ class Driver:
         """
         began = now = clock.now()
         rounds = CallRounds(self._continuations, received, now.monotonic)
-        records: list[Record] = []
+        records: list[Record] = [] if machine.known is None else [machine.known]
         try:
             event: Event | None = rounds.received
             while event is not None:
                 batch = machine.handle(event, now)
                 event = await self._carry_out(batch, now.monotonic, exchange, records)
                 now = clock.now()
+                if isinstance(event, events.LeftOpen):
+                    records.clear()  # It is not over.
                 if isinstance(event, events.UpstreamAnswered):
                     # Before the answer goes out: the agent may come back at once.
                     rounds.answered(event.asks, now.monotonic)

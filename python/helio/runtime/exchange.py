@@ -13,9 +13,11 @@ from helio.pipeline import events
 class Exchange(Protocol):
     """One call's way to its upstream and back, as a transport carries it."""
 
-    async def forward(self) -> events.UpstreamAnswered | events.UpstreamFailed:
+    async def forward(
+        self,
+    ) -> events.UpstreamAnswered | events.UpstreamFailed | events.LeftOpen:
         """Sends the call's own bytes, relays what comes before the answer, and holds the answer
-        back."""
+        back. `LeftOpen` is for calls that another process can go on with."""
 
     async def hold(
         self, ticket: Ticket, resolved: asyncio.Future[Ticket]

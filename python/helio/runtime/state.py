@@ -4,6 +4,7 @@ Above: `driver` (on the clock of this process), `helio.simulation` (on a clock t
 `helio.governance` (the store, the sessions). Instants come in.
 """
 
+from helio.governance.past import PastDecision, Priced
 from helio.governance.sessions import Sessions
 from helio.governance.store import BudgetRefusal, LocalStore, Refusal
 from helio.pipeline import commands, events
@@ -37,10 +38,14 @@ class CallState:
                     return events.BudgetsRefused(budgets)
                 return events.BudgetsReserved(budgets)
             case commands.CheckRoom():
-                return events.RoomChecked(
-                    self.store.check(command.decision, now),
-                    self.store.check_budgets(command.decision, now),
-                )
+                return self._checked(command.decision, now)
+
+    def _checked(self, decision: Priced, now: int) -> events.Event:
+        if isinstance(decision, PastDecision):
+            return events.PastRoomChecked(*self.store.check_past(decision, now))
+        return events.RoomChecked(
+            self.store.check(decision, now), self.store.check_budgets(decision, now)
+        )
 
     def settle(self, command: Settlement, now: int) -> None:
         """Carries out what no event answers."""

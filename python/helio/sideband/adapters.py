@@ -108,7 +108,8 @@ class AdaptersView:
     async def _report(self, request: web.Request) -> web.Response:
         evaluation_id, report = reports.read(await body.read(request))
         keep = partial(self._keep_evidence, report.evidence, request[TOKEN])
-        is_new = await self.evaluations.report(evaluation_id, report, keep)
+        admit = partial(_admit, request[TOKEN])
+        is_new = await self.evaluations.report(evaluation_id, report, keep, admit)
         return answer({"evaluation_id": evaluation_id}, 201 if is_new else 200)
 
     async def _keep_evidence(
@@ -120,11 +121,12 @@ class AdaptersView:
 
     async def _approval(self, request: web.Request) -> web.Response:
         ticket_id = request.match_info["id"]
+        self._ticket(ticket_id, request[TOKEN])
         return self._standing(ticket_id, self.evaluations.of_ticket(ticket_id))
 
     async def _resolve(self, request: web.Request) -> web.Response:
         ticket_id = request.match_info["id"]
-        self._ticket(ticket_id)
+        self._ticket(ticket_id, request[TOKEN])
         evaluation = self.evaluations.of_ticket(ticket_id)
         found = body.members(body.decoded(await body.read(request)), _RESOLUTION)
         by = f"{request[TOKEN].name}: {body.name(found, 'resolved_by')}"
@@ -148,7 +150,7 @@ class AdaptersView:
 
     def _standing(self, ticket_id: str, evaluation: Evaluation | None) -> web.Response:
         """What is known of a ticket now: of the evaluation that waits for it, and how it stands."""
-        ticket = self._ticket(ticket_id)
+        ticket = self.broker.get(ticket_id)
         verdict: Mapping[str, object] = {}
         refused = self.evaluations.refused(ticket_id)
         if evaluation is not None:
@@ -157,8 +159,9 @@ class AdaptersView:
             verdict = {"evaluation_id": refused[0], **_refused(orjson.loads(refused[1]))}
         return answer({**verdict, "approval": _ticket_told(ticket)}, 200)
 
-    def _ticket(self, ticket_id: str) -> Ticket:
-        """A ticket about an adapter's call; no other is an adapter's business. Raises `Refused`."""
+    def _ticket(self, ticket_id: str, token: Token) -> None:
+        """Looks whether a ticket is about an adapter's call, of an agent that the token is for; no
+        other is an adapter's business. Raises `Refused`."""
         try:
             ticket = self.broker.get(ticket_id)
         except UnknownTicket as error:
@@ -166,7 +169,18 @@ class AdaptersView:
         if not ticket.upstream.startswith(ADAPTER_PREFIX):
             text = f"ticket {ticket_id} is not about a call of an adapter"
             raise Refused(404, text, more={"reason": "unknown_ticket"})
-        return ticket
+        _check_agent(ticket.agent_id, token)
+
+
+def _admit(token: Token, received: CallReceived) -> None:
+    """Whether a token may report of a call. Raises `Refused`."""
+    _check_agent(received.agent, token)
+
+
+def _check_agent(agent: str | None, token: Token) -> None:
+    if not token.is_for(agent):
+        text = "this token is not for that agent's calls"
+        raise Refused(403, text, more={"reason": "agent_not_allowed"})
 
 
 def _message(found: Mapping[str, Any], raw: bytes) -> Message:
@@ -214,7 +228,7 @@ def told(evaluation: Evaluation) -> dict[str, object]:
             "approval": _ticket_told(ticket),
         }
     if evaluation.allowed:
-        rule = evaluation.machine.rule
+        rule = evaluation.rule
         return told | {"decision": "allow", "reason": None, "matched_rule": rule}
     if evaluation.refusal is None:
         raise Refused(500, "the call could not be judged; Helio's log says why")

@@ -4,7 +4,7 @@ of them.
 Above: `adapters`. Below: `helio.runtime` (the driver, for which an evaluation is the call's
 exchange), `helio.pipeline`. Lives on one event loop. An evaluation is open from its verdict to its
 report, and for no longer than its time: then nobody knows what came of the call, and what it
-charged stays charged.
+charged stays charged. When its process ends, the next one goes on with it (`resume`).
 """
 
 import asyncio
@@ -18,16 +18,16 @@ from helio.operator.faults import Refused
 from helio.pipeline import events
 from helio.pipeline.governance import Governance
 from helio.pipeline.machine import CallMachine
+from helio.pipeline.resuming import LeftCall, resumed
 from helio.runtime import clock
 from helio.runtime.driver import Driver
+from helio.sideband.reported import Reported
 from helio.sideband.reports import Report
 
 logger = logging.getLogger(__name__)
 
 MOST_OPEN: Final = 10_000
 """Evaluations that wait for their report; more are refused."""
-MOST_CLOSED: Final = 10_000
-"""Reports that are remembered, so that one sent again is known; the oldest are forgotten."""
 _MOST_REFUSED: Final = 1_000
 """Refusals after a person was asked that are remembered, for adapters that ask a little later."""
 
@@ -36,8 +36,8 @@ class Evaluation:
     """One call, as `helio.runtime.exchange.Exchange`. `ttl` is in seconds.
 
     `decided`: there is something to say, a verdict or a ticket. `settled`: it is the verdict; then
-    the call may run (`allowed`), or `refusal` says why not. `ticket` is what a person is asked,
-    `asked` are all that were. `reporting` is held by the one report that is taken now.
+    the call may run (`allowed`, by `rule`), or `refusal` says why not. `ticket` is what a person is
+    asked, `asked` are all that were. `reporting` is held by the one report that is taken now.
     """
 
     def __init__(
@@ -53,16 +53,33 @@ class Evaluation:
         self.call_id = received.call_id
         self.reporting = asyncio.Lock()
         self.allowed = False
+        self.rule: str | None = None
         self.refusal: bytes | None = None
         self.ticket: Ticket | None = None
         self.decided = asyncio.Event()
         self.settled = asyncio.Event()
-        self._ttl = ttl
+        self._ttl = self._left = ttl
         self._tickets = tickets
         self.asked: list[str] = []
         self._moved = asyncio.Event()
-        self._report: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
+        self._report: asyncio.Future[Report | None] = asyncio.get_running_loop().create_future()
         self.expired = False
+
+    def go_on(self, left: LeftCall, now: events.Moment, ticket: Ticket | None) -> None:
+        """Another process let the call run, for as long as is `left` of its time now."""
+        self._left = max(0.0, self._ttl - max(0, now.wall - left.started.wall) / 1e9)
+        self.rule = left.rule
+        self.ticket = ticket
+        self.asked.extend(left.tickets)
+        self._tickets.update(dict.fromkeys(left.tickets, self))
+        self.allowed = True
+        self.end()
+
+    def leave_open(self) -> bool:
+        """This process ends; False for a call that may not run yet, which nobody goes on with."""
+        if self.allowed and not self._report.done():
+            self._report.set_result(None)
+        return self.allowed
 
     def takes(self, report: Report) -> bool:
         """Whether this can have come of the call as it stands."""
@@ -76,13 +93,17 @@ class Evaluation:
         self._report.set_result(report)
         return True
 
-    async def forward(self) -> events.UpstreamAnswered | events.UpstreamFailed:
+    async def forward(
+        self,
+    ) -> events.UpstreamAnswered | events.UpstreamFailed | events.LeftOpen:
         """Waits for the report."""
         began = clock.now().monotonic
-        self.allowed = True
-        self.end()
+        if not self.allowed:
+            self.rule = self.machine.rule
+            self.allowed = True
+            self.end()
         try:
-            async with asyncio.timeout(self._ttl):
+            async with asyncio.timeout(self._left):
                 report = await self._report
         except TimeoutError:
             if not self._report.cancelled():  # It came at that very moment, and was taken.
@@ -90,7 +111,9 @@ class Evaluation:
             self.expired = True
             waited = clock.now().monotonic - began
             detail = f"no report came within {self._ttl:g} s"
-            return events.UpstreamFailed(events.EXPIRED, detail, sent=True, latency=waited)
+            return events.UpstreamFailed(
+                events.EXPIRED, detail, sent=True, latency=waited, report=events.EXPIRED
+            )
         return _outcome(report)
 
     async def hold(
@@ -146,17 +169,16 @@ class Evaluations:
         note_expired: Callable[[events.CallReceived], None],
         *,
         most: int = MOST_OPEN,
-        most_closed: int = MOST_CLOSED,
+        reported: Reported | None = None,
     ) -> None:
         """`note_expired` keeps in the audit that nobody reported about a call. At `most` so many
-        are open, and so many reports are remembered (`most_closed`)."""
+        are open. `reported` remembers the reports of those that are not."""
         self._driver = driver
         self._note_expired = note_expired
         self._ttl = ttl
         self._most = most
-        self._most_closed = most_closed
         self._open: dict[str, tuple[Evaluation, asyncio.Task[None]]] = {}
-        self._closed: OrderedDict[str, bytes | None] = OrderedDict()
+        self._closed = Reported() if reported is None else reported
         self._tickets: dict[str, Evaluation] = {}
         self._refused: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
         self._closing = False
@@ -180,6 +202,17 @@ class Evaluations:
         await evaluation.decided.wait()
         return evaluation
 
+    def resume(self, left: LeftCall, governance: Governance, ticket: Ticket | None) -> None:
+        """Goes on with a call that was left open by another process; `ticket` is the last that it
+        was approved by."""
+        machine, received = resumed(left, governance)
+        evaluation = Evaluation(machine, received, self._ttl, self._tickets)
+        evaluation.go_on(left, clock.now(), ticket)
+        # Somebody may have reported, and nobody knows whether that was recorded.
+        self._closed.forget(left.call_id)
+        task = asyncio.create_task(self._run(evaluation, received))
+        self._open[left.call_id] = (evaluation, task)
+
     def of_ticket(self, ticket_id: str) -> Evaluation | None:
         """The open evaluation that a person is asked about by this ticket."""
         return self._tickets.get(ticket_id)
@@ -194,10 +227,11 @@ class Evaluations:
         call_id: str,
         report: Report,
         keep: Callable[[events.CallReceived], Awaitable[None]],
+        admit: Callable[[events.CallReceived], None],
     ) -> bool:
-        """Keeps what came of a call; False when it is known already. `keep` keeps first what else
-        the report brings; when it raises, nothing was reported. A call about which a person is
-        asked can only be given up.
+        """Keeps what came of a call; False when it is known already. `admit` says first whether who
+        reports may, `keep` keeps what else the report brings; when one of them raises, nothing was
+        reported. A call about which a person is asked can only be given up.
 
         Raises `Refused` for an unknown evaluation (404), (409) for one that was reported otherwise,
         that expired, or whose call may not run, and (422) for an amount of which nobody can say
@@ -207,6 +241,7 @@ class Evaluations:
         if entry is None:
             return self._known(call_id, report)
         evaluation, task = entry
+        admit(evaluation.received)
         async with evaluation.reporting:
             if call_id in self._closed:
                 return self._known(call_id, report)
@@ -216,28 +251,32 @@ class Evaluations:
             await keep(evaluation.received)
             accepted = evaluation.report(report)
             if accepted:
-                self._remember(call_id, report.digest())
+                self._closed.remember(call_id, report.digest().hex())
             await asyncio.shield(task)
             return accepted or self._known(call_id, report)
 
     def _known(self, call_id: str, report: Report) -> bool:
         """False for a report that was taken before. Raises `Refused` for every other."""
+        if call_id not in self._closed and self._closing:
+            raise _closing()
         if call_id not in self._closed:
             raise Refused(404, "no such evaluation waits", more={"reason": "unknown_evaluation"})
-        known = self._closed[call_id]
-        if known is None:
+        known = self._closed.of(call_id)
+        if known == events.EXPIRED:
             raise _conflict("expired", "this evaluation expired: nobody reported in time")
-        if known != report.digest():
+        if known != report.digest().hex():
             raise _conflict("reported_otherwise", "this call was reported otherwise before")
         return False
 
     async def aclose(self) -> None:
-        """Gives up what is open: what came of these calls stays unknown."""
+        """Leaves open what waits for a report: the next process goes on with it. Gives up what
+        waits for a person; the tickets stay."""
         self._closing = True
-        tasks = [task for _, task in self._open.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        opened = list(self._open.values())
+        for evaluation, task in opened:
+            if not evaluation.leave_open():
+                task.cancel()
+        await asyncio.gather(*(task for _, task in opened), return_exceptions=True)
 
     async def _run(self, evaluation: Evaluation, received: events.CallReceived) -> None:
         try:
@@ -246,18 +285,13 @@ class Evaluations:
             logger.exception("evaluation %s failed", received.call_id)
         finally:
             if evaluation.expired:
-                self._remember(received.call_id, None)
+                self._closed.remember(received.call_id, events.EXPIRED)
                 self._note_expired(received)
             if evaluation.refusal is not None:
                 self._remember_refusal(evaluation, evaluation.refusal)
             evaluation.forget()
             del self._open[received.call_id]
             evaluation.end()
-
-    def _remember(self, call_id: str, digest: bytes | None) -> None:
-        self._closed[call_id] = digest
-        if len(self._closed) > self._most_closed:
-            self._closed.popitem(last=False)
 
     def _remember_refusal(self, evaluation: Evaluation, refusal: bytes) -> None:
         for ticket_id in evaluation.asked:
@@ -266,14 +300,25 @@ class Evaluations:
                 self._refused.popitem(last=False)
 
 
-def _outcome(report: Report) -> events.UpstreamAnswered | events.UpstreamFailed:
+def _outcome(
+    report: Report | None,
+) -> events.UpstreamAnswered | events.UpstreamFailed | events.LeftOpen:
+    if report is None:
+        return events.LeftOpen()
+    known = report.digest().hex()
     if report.status == "not_executed":
         detail = report.error or "the agent did not run it"
-        return events.UpstreamFailed("not_executed", detail, sent=False, latency=0)
+        return events.UpstreamFailed("not_executed", detail, sent=False, latency=0, report=known)
     body = b'{"jsonrpc":"2.0","id":0,"result":' + (report.result or b"null") + b"}"
     error = (report.error or "the tool failed") if report.status == "error" else None
     return events.UpstreamAnswered(
-        200, body, b"", error, report.latency, actual_amount=report.actual_amount
+        200,
+        body,
+        b"",
+        error,
+        report.latency,
+        actual_amount=report.actual_amount,
+        report=known,
     )
 
 
@@ -287,6 +332,15 @@ def _check_amount(report: Report, prices: frozenset[tuple[str, str | None]]) -> 
             "which of them it is: report without it, and what was reserved is charged",
             more={"reason": "ambiguous_amount"},
         )
+
+
+def _closing() -> Refused:
+    return Refused(
+        503,
+        "Helio is about to end; what is open stays so: report when it is back",
+        headers={"retry-after": "5"},
+        more={"reason": "closing"},
+    )
 
 
 def _conflict(reason: str, text: str) -> Refused:

@@ -148,6 +148,23 @@ impl Level {
 /// `(limit, key, kind, amount, window_ms)`.
 type Charged = (String, String, &'static str, String, i64);
 
+/// The same as it comes in.
+type GivenCharge = (String, String, String, String, i64);
+
+fn charge_of(limit: &str, key: &str, kind: &str, amount: &str, window_ms: i64) -> PyResult<Charge> {
+    let kind = LimitKind::named(kind)
+        .ok_or_else(|| PyValueError::new_err(format!("no kind of limit is `{kind}`")))?;
+    let amount = Amount::parse(amount)
+        .map_err(|error| PyValueError::new_err(format!("`{amount}`: {error}")))?;
+    Ok(Charge {
+        limit: limit.into(),
+        key: key.into(),
+        kind,
+        amount,
+        window_ms,
+    })
+}
+
 /// The windows, or why they can no longer be trusted.
 struct Store<T> {
     state: T,
@@ -298,18 +315,19 @@ impl Windows {
         at: i64,
         now: i64,
     ) -> PyResult<()> {
-        let kind = LimitKind::named(kind)
-            .ok_or_else(|| PyValueError::new_err(format!("no kind of limit is `{kind}`")))?;
-        let amount = Amount::parse(amount)
-            .map_err(|error| PyValueError::new_err(format!("`{amount}`: {error}")))?;
-        let charge = Charge {
-            limit: limit.into(),
-            key: key.into(),
-            kind,
-            amount,
-            window_ms,
-        };
+        let charge = charge_of(limit, key, kind, amount, window_ms)?;
         self.run(|windows| windows.charge(&charge, at, now))?
+            .map_err(window_error)
+    }
+
+    fn hold_again(&self, charges: Vec<GivenCharge>, now: i64) -> PyResult<u64> {
+        let charges: Vec<Charge> = charges
+            .iter()
+            .map(|(limit, key, kind, amount, window_ms)| {
+                charge_of(limit, key, kind, amount, *window_ms)
+            })
+            .collect::<PyResult<_>>()?;
+        self.run(|windows| windows.hold_again(&charges, now))?
             .map_err(window_error)
     }
 

@@ -67,6 +67,19 @@ pub struct Charge {
     pub window_ms: i64,
 }
 
+impl Charge {
+    /// Whether it can be counted.
+    fn check(&self) -> Result<(), WindowError> {
+        if self.window_ms < 1 {
+            return Err(WindowError::WindowLength(self.window_ms));
+        }
+        if self.kind == LimitKind::Rate && self.amount != Amount::from(1) {
+            return Err(WindowError::RateAmount(self.amount));
+        }
+        Ok(())
+    }
+}
+
 /// One window's level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Level {
@@ -225,12 +238,7 @@ impl Windows {
     /// # Errors
     /// `RateAmount` for a rate by another amount than 1, `WindowLength` for a window below 1 ms.
     pub fn charge(&mut self, charge: &Charge, at: i64, now: i64) -> Result<(), WindowError> {
-        if charge.window_ms < 1 {
-            return Err(WindowError::WindowLength(charge.window_ms));
-        }
-        if charge.kind == LimitKind::Rate && charge.amount != Amount::from(1) {
-            return Err(WindowError::RateAmount(charge.amount));
-        }
+        charge.check()?;
         let now = self.advance(now);
         let Charge {
             limit,
@@ -254,6 +262,35 @@ impl Windows {
         }
         self.table.drop_if_idle(slot);
         Ok(())
+    }
+
+    /// Reserves `charges`, room or not: for a call that a journal says is open still. 0 without any.
+    ///
+    /// # Errors
+    /// As [`Windows::charge`]; then nothing is reserved.
+    pub fn hold_again(&mut self, charges: &[Charge], now: i64) -> Result<u64, WindowError> {
+        charges.iter().try_for_each(Charge::check)?;
+        let now = self.advance(now);
+        let mut held = Vec::with_capacity(charges.len());
+        for charge in charges {
+            let window_ms = charge.window_ms;
+            let slot = self
+                .table
+                .find_or_add(&charge.limit, &charge.key, charge.kind, window_ms);
+            if let Some(ledger) = self.table.get_mut(slot) {
+                ledger.expire(now);
+                ledger.keep_for(window_ms, now);
+                ledger.hold(charge.amount);
+            }
+            let amount = charge.amount;
+            held.push(Held { slot, amount });
+        }
+        if held.is_empty() {
+            return Ok(0);
+        }
+        self.last_id += 1;
+        self.reservations.insert(self.last_id, held);
+        Ok(self.last_id)
     }
 
     /// The windows that hold anything, by limit, window length and key.

@@ -1,6 +1,8 @@
-//! Snapshots of windows: what comes back, and what is refused.
+//! Snapshots of windows and what is held again behind them: what comes back, and what is refused.
 
-use helio_core::window::Windows;
+use helio_core::number::Amount;
+use helio_core::outcome::LimitKind;
+use helio_core::window::{Charge, WindowError, Windows};
 
 use crate::window::{MILLISECOND, SECOND, entry, level, rate, refused, spend, take};
 
@@ -86,4 +88,42 @@ fn damaged_snapshots_change_nothing() {
         assert!(error.contains(expected), "{damaged}: {error}");
         assert_eq!(level(&mut windows, 0), [entry("k", "1", "0")]);
     }
+}
+
+#[test]
+fn what_is_held_again_takes_room_and_counts_once_committed() {
+    let held = Charge {
+        limit: "l".into(),
+        key: "k".into(),
+        kind: LimitKind::Spend,
+        amount: Amount::from(7),
+        window_ms: 1000,
+    };
+    let mut windows = Windows::default();
+    let first = windows.hold_again(std::slice::from_ref(&held), 0).unwrap();
+    let second = windows
+        .hold_again(&[held.clone(), held.clone()], 0)
+        .unwrap();
+    assert_eq!(windows.hold_again(&[], 0), Ok(0));
+    let level = |windows: &mut Windows| {
+        let levels = windows.levels(0);
+        (levels[0].current.clone(), levels[0].reserved.clone())
+    };
+    assert_eq!(level(&mut windows), ("0".to_owned(), "21".to_owned()));
+    assert_eq!(
+        windows.charges(second).unwrap(),
+        [held.clone(), held.clone()]
+    );
+    windows.release(second).unwrap();
+    windows.commit(first, 0).unwrap();
+    assert_eq!(level(&mut windows), ("7".to_owned(), "0".to_owned()));
+    let wrong = Charge {
+        window_ms: 0,
+        ..held.clone()
+    };
+    assert_eq!(
+        windows.hold_again(&[held, wrong], 0),
+        Err(WindowError::WindowLength(0))
+    );
+    assert_eq!(level(&mut windows), ("7".to_owned(), "0".to_owned()));
 }
