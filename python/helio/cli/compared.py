@@ -12,9 +12,11 @@ from helio.cli import output
 from helio.cli.candidate import compiled_or_ended, loaded_for_trying
 from helio.cli.interpolated import Sources, sources
 from helio.config import HelioConfig, LoadedConfig, parse_config
+from helio.config.channels import ChannelConfig
+from helio.errors import ProgrammingError
 from helio.evaluator import GraphError
 from helio.policy import CompiledPolicy
-from helio.policy.difference import ApprovalTerms, Side
+from helio.policy.difference import ApprovalTerms, Conduct, Side
 
 _WAITED = 30
 
@@ -65,8 +67,12 @@ def _from_text(name: str, text: bytes) -> Compared:
 
 def _of(name: str, loaded: LoadedConfig) -> Compared:
     policy = compiled_or_ended(loaded)
-    terms = None if loaded.config is None else _terms(loaded.config)
-    return Compared(name, Side(policy, terms), sources(loaded.root))
+    config = loaded.config
+    if config is None:
+        raise ProgrammingError("a policy without its configuration")
+    conduct = Conduct(config.session.on_unresolved, config.audit.on_failure)
+    side = Side(policy, _terms(config), conduct=conduct)
+    return Compared(name, side, sources(loaded.root))
 
 
 def _of_graph(name: str, text: bytes) -> Compared:
@@ -83,7 +89,21 @@ def _terms(config: HelioConfig) -> ApprovalTerms:
         int(approval.grant_ttl),
         approval.default_on_timeout,
         approval.mode,
+        _channels(approval.channels),
     )
+
+
+def _channels(channels: tuple[ChannelConfig, ...]) -> tuple[tuple[str, str], ...]:
+    """The dashboard is always there, and is asked alone where nobody else is."""
+    told = {each.label: _who(each) for each in channels}
+    return tuple(told.items()) or (("dashboard", "dashboard"),)
+
+
+def _who(channel: ChannelConfig) -> str:
+    """Who is told, and who may answer; never what is secret."""
+    to = f" in {channel.channel}" if channel.channel else ""
+    by = f" (answered by {' or '.join(sorted(channel.approvers))})" if channel.approvers else ""
+    return f"{channel.label}{to}{by}"
 
 
 def _shown_by_git(name: str) -> bytes:

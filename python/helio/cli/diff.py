@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from helio.policy import CompiledPolicy
-    from helio.policy.difference import Difference
+    from helio.policy.difference import Difference, Side
 
 Kind = Literal["widened", "narrowed", "changed"]
 
@@ -69,13 +68,13 @@ def register(app: typer.Typer) -> None:
         else:
             show(found, sides)
         if write_tests is not None:
-            _write_tests(write_tests, differing, sides[1].side.policy)
+            _write_tests(write_tests, differing, sides[1].side)
         counted = found.differing if fail_on == "changed" else found.of(fail_on or "changed")
         if fail_on is not None and (counted or found.undecided):
             raise typer.Exit(FINDINGS)
 
 
-def _write_tests(path: Path, found: "Difference", policy: "CompiledPolicy") -> None:
+def _write_tests(path: Path, found: "Difference", side: "Side") -> None:
     """The calls that a test can hold; how many are left out is said."""
     from helio.cli import output
     from helio.simulation.case_text import written
@@ -89,7 +88,8 @@ def _write_tests(path: Path, found: "Difference", policy: "CompiledPolicy") -> N
         )
         for number, each in enumerate(found.differing, 1)
     ]
-    cases = witnessed_cases(witnessed, policy)
+    policy, falls_back = side.policy, side.conduct.on_unresolved == "anonymous"
+    cases = witnessed_cases(witnessed, policy, session_falls_back=falls_back)
     head = (f"Calls that {policy.digest}", "decides otherwise than before. Written by helio diff.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

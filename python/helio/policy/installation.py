@@ -27,8 +27,8 @@ ACTIONS: Final = ("allow", "deny", "require_approval")
 GLOBS: Final = ("name", "version", "source", "publisher", "hash", "command")
 """Members of a scan beside its kind; in `match` each takes globs."""
 MATCH_KEYS: Final = ("kind", *GLOBS, "agent", "environment")
-_KEYS: Final = ("default", "rules")
-_RULE_KEYS: Final = ("name", "match", "action", "approval", "feedback")
+KEYS: Final = ("default", "rules")
+RULE_KEYS: Final = ("name", "match", "action", "approval", "feedback")
 _HOMES: Final = {
     key: home
     for home, keys in (
@@ -37,7 +37,7 @@ _HOMES: Final = {
         ("feedback", FEEDBACK_KEYS),
     )
     for key in keys
-    if key not in _RULE_KEYS
+    if key not in RULE_KEYS
 }
 
 
@@ -54,7 +54,7 @@ def read_installation(node: Node | None, diagnostics: Diagnostics) -> Installati
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return Installation()
     reader = Reader(diagnostics)
-    part = Parts(reader, node, INSTALL_PATH, _KEYS)
+    part = Parts(reader, node, INSTALL_PATH, KEYS)
     default = part.word("default", ("allow", "deny"))
     found = part.get("rules")
     items = [] if found is None else reader.items(*found)
@@ -66,7 +66,7 @@ def read_installation(node: Node | None, diagnostics: Diagnostics) -> Installati
 
 
 def _rule(reader: Reader, patterns: Patterns, node: Node, path: str, index: int) -> Rule:
-    part = Parts(reader, node, path, _RULE_KEYS, _HOMES)
+    part = Parts(reader, node, path, RULE_KEYS, _HOMES)
     return Rule(
         index=index,
         path=path,

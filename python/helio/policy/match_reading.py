@@ -48,13 +48,13 @@ OPERATORS = (
     "exists",
 )
 QUANTIFIERS = ("every", "some")
-_SESSION_KEYS = ("labels", "called", "not_called")
+SESSION_KEYS = ("labels", "called", "not_called")
 
 
 def read_match(reader: Reader, node: Node, path: str, known: tuple[str, ...] = MATCH_KEYS) -> Match:
     """The conditions of a `match` mapping; `known` are the keys that it may have."""
     part = Parts(reader, node, path, known)
-    session = part.inner("session", _SESSION_KEYS)
+    session = part.inner("session", SESSION_KEYS)
     return Match(
         is_given=not isinstance(node, Mapping) or bool(node.entries),
         tool=part.texts("tool"),

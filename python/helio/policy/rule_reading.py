@@ -24,14 +24,17 @@ RULE_KEYS = (
     "feedback",
     "shadow",
 )
-_LIMIT_KEYS = ("max_calls", "window", "key", "max_spend")
+EVIDENCE_KEYS = ("requires",)
+REQUIREMENT_KEYS = ("tool", "bind")
+LIMIT_KEYS = ("max_calls", "window", "key", "max_spend")
+SPEND_KEYS = ("field", "limit", "currency", "window", "key")
 APPROVAL_KEYS = ("channel", "timeout", "escalation_after", "delegates")
 FEEDBACK_KEYS = ("message", "suggestion")
 _HOMES = {
     key: home
     for home, keys in (
         ("match", MATCH_KEYS),
-        ("limits", _LIMIT_KEYS),
+        ("limits", LIMIT_KEYS),
         ("approval", APPROVAL_KEYS),
         ("feedback", FEEDBACK_KEYS),
     )
@@ -61,10 +64,10 @@ def _read_rule(reader: Reader, node: Node, path: str, index: int) -> Rule:
         name=part.text("name"),
         match=part.read("match", lambda node, at: read_match(reader, node, at)),
         action=part.word("action", ACTIONS),
-        evidence=_evidence(part.inner("evidence", ("requires",))),
+        evidence=_evidence(part.inner("evidence", EVIDENCE_KEYS)),
         requires=part.texts("requires"),
         requires_success=part.boolean("requires_success"),
-        limits=_limits(part.inner("limits", _LIMIT_KEYS)),
+        limits=_limits(part.inner("limits", LIMIT_KEYS)),
         labels=part.texts("labels"),
         approval=read_approval(part.inner("approval", APPROVAL_KEYS)),
         feedback=read_feedback(part.inner("feedback", FEEDBACK_KEYS)),
@@ -91,7 +94,7 @@ def _requirement(reader: Reader, node: Node, path: str) -> Evidence | None:
     if isinstance(node, Scalar):
         name = reader.text(node, path)
         return None if name is None else Evidence(name)
-    part = Parts(reader, node, path, ("tool", "bind"))
+    part = Parts(reader, node, path, REQUIREMENT_KEYS)
     part.need("tool")
     tool = part.text("tool")
     if tool is None:
@@ -116,7 +119,7 @@ def _limits(part: Parts | None) -> Limits | None:
         max_calls=part.read("max_calls", part.reader.count),
         window=part.duration("window"),
         key=part.words("key", KEYS),
-        spend=_spend(part.inner("max_spend", ("field", "limit", "currency", "window", "key"))),
+        spend=_spend(part.inner("max_spend", SPEND_KEYS)),
         keys=frozenset(part.entries),
     )
 

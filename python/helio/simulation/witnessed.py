@@ -18,7 +18,7 @@ from helio.simulation.replay import Candidate, Replay
 from helio.simulation.verdict import Verdict
 
 _SESSION: Final = "s1"
-_BEYOND: Final = frozenset({"metadata", "drifted", "record_kind"})
+_BEYOND: Final = frozenset({"metadata", "drifted", "unrecorded", "record_kind"})
 """What no step of a test can say of a call."""
 _SECOND: Final = 1_000_000_000
 
@@ -33,9 +33,11 @@ class Witnessed(NamedTuple):
     name: str
 
 
-def witnessed_cases(witnessed: Sequence[Witnessed], policy: CompiledPolicy) -> list[Case]:
+def witnessed_cases(
+    witnessed: Sequence[Witnessed], policy: CompiledPolicy, *, session_falls_back: bool = False
+) -> list[Case]:
     """A case for each call that a test can hold, by the policy that it is for."""
-    candidate = Candidate(lambda _environment: policy)
+    candidate = Candidate(lambda _environment: policy, session_falls_back=session_falls_back)
     found = (_case(each, candidate) for each in witnessed)
     return [case for case in found if case is not None]
 

@@ -5,18 +5,19 @@ Above: `helio diff`. Below: `helio.policy.reach` (sets of calls), `helio.policy.
 conditions), `alignment` (what both policies share), `clusters` (changed rules with those that they
 meet), `outcomes` (what becomes of calls), `diagram` (where the two differ), `comparing` (which is
 wider), `possible` and `calls` (calls that show it), `regions` and `words` (which calls,
-in words), `trying` (single calls), `guards` (what is decided before the rules), `report` and
-`verdicts`, `finding`.
+in words), `trying` (single calls), `guards` and `unknown_sessions` (what other settings decide),
+`report` and `verdicts`, `finding`.
 """
 
 from helio.policy.difference.comparing import Kind
 from helio.policy.difference.finding import differences
-from helio.policy.difference.outcomes import ApprovalTerms
+from helio.policy.difference.outcomes import ApprovalTerms, Conduct
 from helio.policy.difference.reading import Side
 from helio.policy.difference.report import Difference, Differing, Undecided, Verdict
 
 __all__ = [
     "ApprovalTerms",
+    "Conduct",
     "Difference",
     "Differing",
     "Kind",

@@ -4,7 +4,7 @@ Above: `finding`. Below: `diagram`, `helio.policy.reach.witnesses`. Pure. Nothin
 evaluators do not say: a call of which either says something else is no witness.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Any, Final
 
@@ -107,6 +107,11 @@ def _amounts(outcomes: Sequence[Outcome]) -> set[str]:
     """Plain names of arguments that hold amounts."""
     paths = {limit.path for each in outcomes for limit in each.limits if limit.path is not None}
     paths |= {price for each in outcomes for fed in each.budgets for price in fed.prices}
+    return plain_names(paths)
+
+
+def plain_names(paths: Iterable[str]) -> set[str]:
+    """The names of arguments that paths lead to, of those that lead no further."""
     simple = {path[3:-2] for path in paths if path.startswith("$['") and path.endswith("']")}
     return {name for name in simple if "'" not in name and "\\" not in name}
 

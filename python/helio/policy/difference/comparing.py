@@ -149,7 +149,7 @@ def _asked_of(approval: Approval) -> tuple[object, ...]:
 
 def _approval(approval: Approval) -> str:
     parts = [f"a person approves within {_time(approval.timeout_ms)}"]
-    if approval.channels:
+    if approval.channels != ApprovalTerms().asked(None):
         parts.append(f"by {', '.join(sorted(approval.channels))}")
     if approval.escalation_after_ms is not None:
         parts.append(f"escalated after {_time(approval.escalation_after_ms)}")

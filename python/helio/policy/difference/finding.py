@@ -6,7 +6,7 @@ holds no call that could be written and run, is told as not decided, never left 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from helio.policy.difference.calls import shown
@@ -19,6 +19,7 @@ from helio.policy.difference.reading import Side
 from helio.policy.difference.regions import described, merged, summary
 from helio.policy.difference.report import Difference, Differing, Undecided
 from helio.policy.difference.trying import tried
+from helio.policy.difference.unknown_sessions import unknown_sessions
 from helio.policy.difference.verdicts import verdict
 from helio.policy.reach.boxes import Box
 from helio.policy.reach.effort import Effort, Exhausted
@@ -67,7 +68,7 @@ def _differences(old: Side, new: Side) -> Difference:
             reason = "there is too much to compare"
             found.differing += tried(cluster)
             found.undecided.append(Undecided((_named(cluster),), reason))
-    for guarded in guard_differences(old, new):
+    for guarded in chain(guard_differences(old, new), unknown_sessions(old, new)):
         if isinstance(guarded, Undecided):
             found.undecided.append(guarded)
         else:

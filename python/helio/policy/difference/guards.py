@@ -1,13 +1,12 @@
-"""What policies say of tools that are not what their upstream listed when they were accepted.
+"""What policies say of tools that are not what was accepted, and of calls that cannot be recorded.
 
-Above: `finding`. Below: `report`, `trying`. Pure. Both settings stand
-before the rules: they hold for every such tool, whatever a call of it asks for. A call shows the
-difference that the rules of the more permissive side do not deny.
+Above: `finding`. Below: `report`, `trying`. Pure. These settings hold for every such call, whatever
+it asks for. A call shows the difference that the rules of the more permissive side do not deny.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from helio.policy.difference.diagram import Way
 from helio.policy.difference.reading import Side
@@ -16,30 +15,52 @@ from helio.policy.difference.trying import calls_of, way_of
 from helio.policy.difference.verdicts import verdict
 from helio.policy.reach.witnesses import Witness, witness_of
 
-_GUARDS: Final = {
-    "unknown_tools": (
+
+class _Guard(NamedTuple):
+    """A setting: its values, the strictest first, the calls that it is about, and what marks a
+    witness."""
+
+    key: str
+    values: tuple[str, ...]
+    region: str
+    mark: Mapping[str, bool]
+    read: Callable[[Side], str]
+
+
+_GUARDS: Final = (
+    _Guard(
+        "policies.unknown_tools",
         ("deny", "allow"),
         "a tool that the upstream does not list",
         {"listed": False},
+        lambda side: side.settings.unknown_tools,
     ),
-    "on_tool_drift": (
+    _Guard(
+        "policies.on_tool_drift",
         ("block", "require_approval", "log"),
         "a tool whose definition is not the accepted one",
         {"drifted": True},
+        lambda side: side.settings.on_tool_drift,
     ),
-}
-"""The settings, strictest value first, the calls that each is about, and what marks a witness."""
+    _Guard(
+        "audit.on_failure",
+        ("block", "allow"),
+        "calls that the audit cannot record",
+        {"unrecorded": True},
+        lambda side: side.conduct.on_failure,
+    ),
+)
 _DECISIONS: Final = {"deny": "deny", "block": "deny", "require_approval": "require_approval"}
 
 
 def guard_differences(old: Side, new: Side) -> Iterator[Differing | Undecided]:
     """One for each of the settings that the policies set otherwise."""
-    for name, (values, region, mark) in _GUARDS.items():
-        before, after = getattr(old.settings, name), getattr(new.settings, name)
+    for key, values, region, mark, read in _GUARDS:
+        before, after = read(old), read(new)
         if before == after:
             continue
         widened = values.index(after) > values.index(before)
-        told = f"policies.{name}: "
+        told = f"{key}: "
         witness = _witness(new if widened else old)
         if witness is None:
             reason = "no call was found that the rules do not deny anyway"
@@ -58,7 +79,7 @@ def guard_differences(old: Side, new: Side) -> Iterator[Differing | Undecided]:
 
 def _witness(side: Side) -> Witness | None:
     """A call that the rules do not deny."""
-    calls = chain([witness_of({})], (call for call, _ in calls_of(side.rules)))
+    calls = chain([witness_of(side.known)], (call for call, _ in calls_of(side.rules)))
     return next((call for call in calls if call and _way(call, side) is not None), None)
 
 

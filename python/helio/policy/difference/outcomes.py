@@ -13,12 +13,27 @@ Gate = Literal["deny", "dry_run", "allow"]
 
 @dataclass(frozen=True, slots=True)
 class ApprovalTerms:
-    """What the section `approval` says for all that ask people. Durations in ms."""
+    """What the section `approval` says for all that ask people. Durations in ms. `channels` are
+    pairs of a name and of what is known of who is told there, and who may answer."""
 
     timeout_ms: int = 300_000
     grant_ttl_ms: int = 900_000
     default_on_timeout: Literal["deny", "allow"] = "deny"
     mode: Literal["hold", "return"] = "hold"
+    channels: tuple[tuple[str, str], ...] = (("dashboard", "dashboard"),)
+
+    def asked(self, channel: str | None) -> frozenset[str]:
+        """Who is asked by one of the channels, or where none is named."""
+        known = {told for name, told in self.channels if channel in (None, name)}
+        return frozenset(known or {channel or "dashboard"})
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """What other sections say of calls: `session.on_unresolved` and `audit.on_failure`."""
+
+    on_unresolved: Literal["deny", "anonymous"] = "deny"
+    on_failure: Literal["block", "allow"] = "block"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from helio.policy.difference.outcomes import (
     Approval,
     ApprovalTerms,
     BudgetFed,
+    Conduct,
     Effect,
     Limit,
     Surroundings,
@@ -68,16 +69,19 @@ class BudgetEntry:
 
 
 class Side:
-    """One of the two policies. `terms` are those of its `approval` section, where it is known."""
+    """One of the two policies. `terms` are those of its `approval` section, `conduct` what others
+    say, where they are known; else their defaults count."""
 
     def __init__(
         self,
         policy: CompiledPolicy,
         terms: ApprovalTerms | None = None,
         settings: Settings | None = None,
+        conduct: Conduct | None = None,
     ) -> None:
         self.policy = policy
         self.settings = settings or policy.settings
+        self.conduct = conduct or Conduct()
         self._terms = terms or ApprovalTerms()
         self._document = orjson.loads(policy.graph)
         self._nodes: list[Node] = self._document["nodes"]
@@ -140,7 +144,7 @@ class Side:
 
     def without(self, setting: Literal["dry_run", "shadow"]) -> "Side":
         """The same, were everything enforced."""
-        return Side(self.policy, self._terms, _without(self.settings, setting))
+        return Side(self.policy, self._terms, _without(self.settings, setting), self.conduct)
 
     def _is_elsewhere(self, rule: Node) -> bool:
         return any(self._nodes[at]["node"] == "constant" for at in rule["conditions"])
@@ -205,7 +209,7 @@ class Side:
         return Approval(
             self._terms.timeout_ms if timeout is None else timeout,
             asked.get("escalation_after_ms"),
-            frozenset() if channel is None else frozenset({channel}),
+            self._terms.asked(channel),
             frozenset(asked.get("delegates", ())),
             self._terms,
         )

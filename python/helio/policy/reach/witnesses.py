@@ -61,7 +61,13 @@ def witness_of(examples: Mapping[Subject, Any]) -> Witness | None:
     return witness
 
 
-def judged(evaluator: Evaluator, witness: Witness, *, below: int | None = None) -> Decision | None:
+def judged(
+    evaluator: Evaluator,
+    witness: Witness,
+    *,
+    below: int | None = None,
+    session_falls_back: bool = False,
+) -> Decision | None:
     """What the evaluator says of the call, or what the rules below one say; None when it takes no
     such call.
     """
@@ -78,6 +84,7 @@ def judged(evaluator: Evaluator, witness: Witness, *, below: int | None = None) 
         pack_hints(witness.get("annotations")),
         agent=witness.get("agent"),
         session="s" if has_session else None,
+        session_falls_back=session_falls_back,
         labels=session.get("labels", ()),
         called=session.get("called", ()),
         metadata=None if metadata is None else orjson.dumps(metadata),
