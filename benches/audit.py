@@ -89,26 +89,34 @@ def records(
     )
 
 
-def write_journal(directory: Path, calls: int, days: int) -> int:
-    """A journal of this many calls, in segments as Helio makes them; its bytes."""
+def write_journal(
+    directory: Path,
+    calls: int,
+    days: int,
+    first: datetime = FIRST,
+    more: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> int:
+    """A journal of this many calls from `first` on, in segments as Helio makes them; its bytes.
+    `more` gives an intent's data whatever else belongs into it."""
     directory.mkdir(parents=True)
     named(directory)
     encoder, chance = segment.Encoder(0, segment.NO_HASH), random.Random(7)
     step = timedelta(days=days) / calls
-    parts = itertools.groupby(range(calls), key=lambda number: (FIRST + number * step).date())
+    parts = itertools.groupby(range(calls), key=lambda number: (first + number * step).date())
     follows, state = None, {"windows": LocalStore().snapshot(0)}
     for _, numbers in parts:
         for some in batched(numbers, CALLS_OF_SEGMENT):
-            first = encoder.sequence + 1
+            opened = encoder.sequence + 1
             header = {"format": 1, "node": None, "follows": follows, "state": state, "open": []}
-            with segment.path_of(directory, first).open("wb") as file:
-                at = FIRST + some[0] * step
+            with segment.path_of(directory, opened).open("wb") as file:
+                at = first + some[0] * step
                 file.write(line(encoder, b"segment", at, header))
                 for number in some:
-                    at = FIRST + number * step
+                    at = first + number * step
                     for kind, data in records(number, at, chance):
-                        file.write(line(encoder, kind, at, data))
-                follows = [first, file.tell()]
+                        told = more(data) if kind == b"intent" else data
+                        file.write(line(encoder, kind, at, told))
+                follows = [opened, file.tell()]
     return size_of(directory, "journal-*")
 
 

@@ -1,9 +1,12 @@
-"""Charts of a report of `helio bench`, as SVG that is the same for the same figures.
+"""Charts of a report of `helio bench`, or of `dashboard.py`, as SVG that is the same for the same
+figures.
 
     helio bench --full --format json > docs/figures/bench.json
     python benches/chart.py docs/figures/bench.json
+    python benches/chart.py docs/figures/dashboard.json
 
-Writes `evaluator-growth.svg` and `proxy-requests.svg` beside the report.
+Writes `evaluator-growth.svg` and `proxy-requests.svg`, or `dashboard-memory.svg`, beside the
+report.
 """
 
 import argparse
@@ -74,6 +77,21 @@ def draw_requests(proxy: dict[str, Any]) -> Figure:
     return figure
 
 
+def draw_memory(memory: dict[str, Any]) -> Figure:
+    """What each page that stays open holds: JS heap after its garbage was collected, and the whole
+    process."""
+    figure, both = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
+    for axes, what, title in zip(both, ("heap", "rss"), ("JS heap", "process"), strict=True):
+        for name, page in memory.items():
+            samples = page["samples"]
+            minutes = [each["minutes"] for each in samples]
+            axes.plot(minutes, [each[f"{what}_mib"] for each in samples], label=name.capitalize())
+        axes.set(xlabel="minutes", ylabel="MiB", ylim=(0, None))
+        axes.set_title(title, fontsize=10)
+        _finish(axes, len(memory))
+    return figure
+
+
 def _finish(axes: Axes, columns: int) -> None:
     # Below the figures: inside, the legend would cover some of them.
     axes.legend(
@@ -86,15 +104,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("report", type=Path, help="what `helio bench --format json` printed")
+    parser.add_argument(
+        "report", type=Path, help="what `helio bench --format json` or `dashboard.py` gave"
+    )
     options = parser.parse_args()
     report = json.loads(options.report.read_text("utf-8"))
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "helio"
-    charts = {
-        "evaluator-growth.svg": draw_growth(report["evaluator"]),
-        "proxy-requests.svg": draw_requests(report["proxy"]),
-    }
+    charts = (
+        {"dashboard-memory.svg": draw_memory(report["memory"])}
+        if "memory" in report
+        else {
+            "evaluator-growth.svg": draw_growth(report["evaluator"]),
+            "proxy-requests.svg": draw_requests(report["proxy"]),
+        }
+    )
     for name, figure in charts.items():
         figure.savefig(options.report.parent / name, metadata={"Date": None})
 

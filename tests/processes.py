@@ -189,7 +189,7 @@ class HelioProcess:
         except (urllib.error.URLError, TimeoutError, ConnectionError, HTTPException):
             return None
 
-    def wait_for_index(self) -> "HelioProcess":
+    def wait_for_index(self, within: float = READY_WITHIN) -> "HelioProcess":
         """Waits until the audit can be asked: right after a start its index loads."""
 
         def ready() -> bool:
@@ -197,7 +197,7 @@ class HelioProcess:
             return health is not None and health["audit"]["index"] == "ready"
 
         assert self.process is not None, "it does not run"
-        wait_until(ready, self.process, self.log)
+        wait_until(ready, self.process, self.log, within)
         return self
 
     def export(self, *options: str) -> list[dict[str, Any]]:

@@ -51,12 +51,21 @@ def chromium() -> str:
 @contextmanager
 def running_browser() -> Iterator[Browser]:
     """A browser that ends with the block."""
+    with running_browsers(1) as (browser,):
+        yield browser
+
+
+@contextmanager
+def running_browsers(number: int) -> Iterator[list[Browser]]:
+    """Browsers, each of processes of its own, that end with the block."""
     path = chromium()
     sandbox = ("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=[*QUIET, *sandbox])
-        yield browser
-        browser.close()
+        launch = driver.chromium.launch
+        browsers = [launch(executable_path=path, args=[*QUIET, *sandbox]) for _ in range(number)]
+        yield browsers
+        for browser in browsers:
+            browser.close()
 
 
 class Desk:

@@ -30,6 +30,11 @@ budgets:
   - { name: payments, limit: 100, currency: EUR, window: 24h,
       contributors: [{ match: { tool: create_payment }, field: amount }] }
 """
+VAULT = """
+budgets:
+  - { name: vault, limit: 12345678901234567890.5, currency: EUR, window: 24h,
+      contributors: [{ match: { tool: open_vault }, field: amount }] }
+"""
 MARKUP = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 
 
@@ -101,7 +106,7 @@ def test_calls_are_there_as_they_happen_and_stand_still_when_paused(
 def test_a_call_waits_is_seen_and_let_through(
     helio: HelioFactory, recorder: Recorder, sit: Sit
 ) -> None:
-    process = helio(RULES, upstream=recorder.url).wait_for_index()
+    process = helio(RULES + VAULT, upstream=recorder.url).wait_for_index()
     call(process.mcp_url, "create_payment", {"amount": 1}, session="s1")
     desk = sit(process)
     desk.sign_in()
@@ -121,6 +126,7 @@ def test_a_call_waits_is_seen_and_let_through(
     expect(ticket.get_by_role("listitem").filter(has_text="create_payment")).to_contain_text(
         "allowed"
     )
+    expect(ticket).to_contain_text("nothing spent of 12345678901234567890.5 EUR")
     desk.page.keyboard.press("a")
     dialog = desk.page.get_by_role("dialog")
     expect(dialog.get_by_label("Your name")).to_have_value("ann")

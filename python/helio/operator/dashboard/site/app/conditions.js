@@ -66,8 +66,8 @@ export function follow() {
 /** Below the head of every page; what a page shows in full is left out on that page. */
 export function Conditions() {
   const shown = conditions.value.filter(({ page }) => page !== "policy" || route.value.page !== "policy");
-  return html`<div class="conditions" role="status" aria-label="What needs an eye now">
-    ${shown.map(({ kind, title, text, page, more }) => html`<p key=${title} class="condition notice-${kind}">
+  return html`<div class="alerts" role="status" aria-label="What needs an eye now">
+    ${shown.map(({ kind, title, text, page, more }) => html`<p key=${title} class="alert-line notice-${kind}">
       <span aria-hidden="true">${kind === "bad" ? "✕" : "!"}</span> <strong>${title}</strong> ${text}${page && html` <a href=${link(page)}>${more}</a>`}</p>`)}
   </div>`;
 }

@@ -1,4 +1,5 @@
 // What happens, from `/api/events`: comes back by itself, and gets what it missed.
+import { parse } from "./api.js";
 import { signal } from "./html.js";
 import { check } from "./session.js";
 
@@ -89,6 +90,6 @@ function note(event) {
 /** @param {MessageEvent} event */
 function tell(event) {
   note(event);
-  const data = JSON.parse(event.data);
+  const data = parse(event.data);
   for (const listener of listeners.get(event.type) ?? []) listener(data);
 }

@@ -19,7 +19,7 @@ export function withShare(bucket, used, maximum) {
  * when there should be more room
  */
 export function Bucket({ bucket, maximum, unit = "", of = "", pot, again }) {
-  const full = bucket.share >= 1;
+  const full = numeric(bucket.remaining) === 0; // A share is of doubles, which round a last digit away.
   const percent = Math.round(Math.min(1, bucket.share || 0) * 100);
   const kind = full ? "full" : bucket.share >= NEARLY_FULL ? "near" : "room";
   const name = bucket.key || "all";

@@ -1,6 +1,6 @@
 // Calls that wait for a person: what they would do, why somebody is asked, and the answer.
 import { get, post } from "../api.js";
-import { clock, counted, left, words } from "../format.js";
+import { clock, counted, left, text, words } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
 import { Bucket, withShare } from "../levels.js";
 import { Decision, Dialog, Empty, Facts, Failure, Field, Json, Sentence, Status, useAsked } from "../parts.js";
@@ -142,8 +142,8 @@ function Budgets({ breached }) {
     <div class="table-wrap" tabindex="0" role="region" aria-label="Budgets without room"><table class="table"><thead><tr>
       <th scope="col">Budget</th><th scope="col" class="number">Spent</th><th scope="col" class="number">Limit</th>
       <th scope="col" class="number">This call</th></tr></thead>
-    <tbody>${breached.map((each) => html`<tr><td>${each.name}</td><td class="number">${each.spent}</td>
-      <td class="number">${each.limit} ${each.currency}</td><td class="number">${each.attempted_amount}</td></tr>`)}</tbody></table></div>`;
+    <tbody>${breached.map((each) => html`<tr><td>${each.name}</td><td class="number">${text(each.spent)}</td>
+      <td class="number">${text(each.limit)} ${each.currency}</td><td class="number">${text(each.attempted_amount)}</td></tr>`)}</tbody></table></div>`;
 }
 
 /** Whether a pot is that of the ticket's session and agent, as far as it is anybody's. @param {any} bucket @param {any} budget @param {any} ticket */
@@ -163,7 +163,7 @@ function Room({ ticket }) {
   return html`<h3>Budgets now</h3><ul class="buckets">${budgets.flatMap((budget) => budget.buckets.length
     ? budget.buckets.slice(0, 3).map((bucket) => html`<${Bucket} maximum=${budget.limit} unit=${budget.currency} pot=${budget.window === "session"}
         bucket=${withShare({ ...bucket, key: `${budget.name}, in ${budget.currency}` }, "spent", budget.limit)} />`)
-    : html`<li class="bucket"><span class="bucket-key">${budget.name}</span><span class="muted">nothing spent of ${budget.limit} ${budget.currency}</span></li>`)}</ul>`;
+    : html`<li class="bucket"><span class="bucket-key">${budget.name}</span><span class="muted">nothing spent of ${text(budget.limit)} ${budget.currency}</span></li>`)}</ul>`;
 }
 
 /** @param {{ticket: any}} props */

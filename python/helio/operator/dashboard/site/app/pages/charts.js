@@ -49,7 +49,7 @@ function Latency({ every, ...shared }) {
   const series = useMemo(() => {
     const values = (share) => every.rows.map((row) => {
       const found = row?.latency[of][share];
-      return found === null || found === undefined ? null : Math.max(LEAST, found);
+      return found === null || found === undefined ? null : Math.max(LEAST, numeric(found));
     });
     return [
       { label: "p50", colour: "--accent", values: values("p50") },

@@ -1,6 +1,6 @@
 // One row of the audit: what was asked, what was decided and why, what came of it.
 import { get, post } from "../api.js";
-import { dayAndClock, duration, text, words } from "../format.js";
+import { dayAndClock, duration, numeric, text, words } from "../format.js";
 import { html } from "../html.js";
 import { Badge, Decision, Facts, Failure, Json, Sentence, useAsked } from "../parts.js";
 import { link, route } from "../router.js";
@@ -87,13 +87,15 @@ function Body({ title, value }) {
 
 /** Where the time of a call went. @param {{row: any}} props */
 function Bar({ row }) {
-  const whole = row.total_duration_ms;
+  const whole = numeric(row.total_duration_ms);
   if (!whole) return null;
-  const parts = [
-    ["person", "a person", row.approval_wait_ms],
-    ["upstream", "upstream", row.upstream_latency_ms],
-    ["helio", "Helio", row.proxy_compute_ms],
-  ].filter(([, , ms]) => ms > 0);
+  /** @type {Array<[string, string, number]>} */
+  const known = [
+    ["person", "a person", numeric(row.approval_wait_ms)],
+    ["upstream", "upstream", numeric(row.upstream_latency_ms)],
+    ["helio", "Helio", numeric(row.proxy_compute_ms)],
+  ];
+  const parts = known.filter(([, , ms]) => ms > 0);
   const told = parts.map(([, name, ms]) => `${name} ${duration(ms)}`).join(", ");
   return html`<div class="bar" role="img" aria-label=${`Of ${duration(whole)}: ${told}`}>
     ${parts.map(([kind, , ms]) => html`<span class="bar-part bar-${kind}" style=${{ width: `${Math.min(100, (100 * ms) / whole)}%` }}></span>`)}</div>
