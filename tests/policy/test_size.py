@@ -5,6 +5,7 @@ import time
 import pytest
 
 from helio.policy import compile_text
+from policy.tools import known, tool
 
 HEAD = "version: '1'\nupstream: { url: 'http://localhost/mcp' }\n"
 RULE = """\
@@ -16,30 +17,45 @@ RULE = """\
       limits: {{ max_calls: 10, window: 1h, key: [tool, session] }}
       feedback: {{ message: 'Too many calls', suggestion: 'Try again later' }}
 """
+TWO_INTERVALS = """\
+    - match:
+        tool: pay
+        input: {{ amount: {{ gt: {index}, lt: {high} }}, fee: {{ gte: {index}, lte: {high} }} }}
+      action: deny
+"""
+KNOWN = """\
+    - match: {{ tool: tool_{group}, input: {{ amount: {{ gt: {index}, lt: {high} }} }} }}
+      action: deny
+"""
+KINDS = {"many parts": RULE, "two intervals": TWO_INTERVALS, "with a lock": KNOWN}
+LOCK = known({"default": [tool(f"tool_{n}", {"amount": {"type": "number"}}) for n in range(100)]})
 
 
 MOST_SECONDS = 20
 
 
-def policy_of(rules: int) -> str:
-    texts = (RULE.format(index=index, group=index % 100) for index in range(rules))
+def policy_of(rules: int, rule: str = RULE) -> str:
+    texts = (rule.format(index=index, group=index % 100, high=index + 50) for index in range(rules))
     return HEAD + "policies:\n  rules:\n" + "".join(texts)
 
 
-def seconds_for(rules: int) -> float:
-    text = policy_of(rules)
+def seconds_for(kind: str, rules: int) -> float:
+    text = policy_of(rules, KINDS[kind])
     began = time.process_time()
-    compiled = compile_text(text)
+    compiled = compile_text(text, tools=LOCK if kind == "with a lock" else None)
     took = time.process_time() - began
     assert compiled.policy is not None
     assert len(compiled.policy.rules) == rules
+    # Of each rule it was found out whether calls reach it.
+    assert "HL431" not in {each.code for each in compiled.diagnostics}
     return took
 
 
 @pytest.mark.slow
-def test_cost_grows_with_the_rules_and_no_faster() -> None:
-    few = min(seconds_for(500) for _ in range(3))
-    many = seconds_for(4_000)
+@pytest.mark.parametrize("kind", KINDS)
+def test_cost_grows_with_the_rules_and_no_faster(kind: str) -> None:
+    few = min(seconds_for(kind, 500) for _ in range(3))
+    many = seconds_for(kind, 4_000)
     # Linear would be 8 times as much; squared 64 times.
     assert many < 24 * few
     # Three seconds on a very busy machine: only a great step back is caught here.

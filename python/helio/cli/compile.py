@@ -59,7 +59,6 @@ def compile_command(
     the rules are checked against the names and schemas of the tools, too.
     """
     from helio.cli import output as out
-    from helio.cli.fixing import fix as fix_file
     from helio.policy import compile_file
 
     # A short process that makes many small lasting values: looking for garbage among them again and
@@ -72,6 +71,8 @@ def compile_command(
     began = time.perf_counter()
     try:
         if fix:
+            from helio.cli.fixing import fix as fix_file
+
             fix_file(path)
         compiled = compile_file(path, os.environ, "compile", _known_tools(path, tools))
     except OSError as error:

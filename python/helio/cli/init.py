@@ -5,7 +5,6 @@ Above: `helio.cli`. Below: `helio.policy.formatting`: some secrets need quotes.
 
 import os
 import secrets
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -87,6 +86,8 @@ def init_command(
         out.fail(f"{config} is there already", "use --force to overwrite it")
     except OSError as error:
         out.fail(f"{config}: {error.strerror or error}")
+    from importlib.resources import files
+
     schema = config.with_name(SCHEMA)
     try:
         if force or not schema.exists():

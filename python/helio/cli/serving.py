@@ -23,7 +23,8 @@ from helio.cli.logs import LogFormat, log_to
 from helio.cli.reloading import reload_when_saved, show
 from helio.errors import HelioError, StartFailed
 from helio.evaluator import GraphError
-from helio.governance.lock import FILE_NAME, LockError
+from helio.governance import LOCK_NAME
+from helio.governance.lock import LockError
 from helio.policy import Compiled, compile_file
 from helio.policy.graph import CompiledPolicy
 from helio.policy.tool_types import KnownTools
@@ -73,7 +74,7 @@ async def _serve(path: Path, graph: Path | None, console: Console) -> int:
         return FINDINGS
     if graph is not None:
         policy = _load_graph(graph)
-    application = Application(compiled.config, policy, tool_lock=path.with_name(FILE_NAME))
+    application = Application(compiled.config, policy, tool_lock=path.with_name(LOCK_NAME))
     if graph is None:
         application.findings.take(compiled)
     listeners = await application.start()
@@ -114,7 +115,7 @@ def _load(path: Path) -> tuple[bytes, Compiled]:
 def _known_tools(path: Path) -> KnownTools | None:
     """The tools of the lock beside the configuration, where there is one that can be read. What a
     lock that cannot be read means for calls is decided by the application."""
-    lock = path.with_name(FILE_NAME)
+    lock = path.with_name(LOCK_NAME)
     try:
         return read_known_tools(lock)
     except FileNotFoundError:

@@ -30,7 +30,7 @@ from helio.cli.stdio_served import Served
 from helio.config import load_config, parse_config
 from helio.config.sections import HelioConfig
 from helio.errors import HelioError, JournalLocked, StartFailed
-from helio.governance.lock import FILE_NAME
+from helio.governance import LOCK_NAME
 from helio.policy import Compiled
 from helio.policy.compiler import compile_loaded
 from helio.policy.graph import CompiledPolicy
@@ -117,7 +117,7 @@ async def _start(
     config: HelioConfig, policy: CompiledPolicy, served: Served, file: Path | None, operator: bool
 ) -> tuple[Application, Path]:
     """A Helio that serves, and its audit's directory: the first that no other process holds."""
-    lock = None if file is None else file.with_name(FILE_NAME)
+    lock = None if file is None else file.with_name(LOCK_NAME)
     for directory in _directories(config.audit.path, served.label()):
         audit = config.audit.model_copy(update={"path": directory})
         application = Application(

@@ -220,7 +220,7 @@ def _load(config: Path) -> "tuple[HelioConfig, Path]":
     """The configuration, and where its lock is."""
     from helio.cli import output
     from helio.config import load_config
-    from helio.governance.lock import FILE_NAME
+    from helio.governance import LOCK_NAME
 
     try:
         loaded = load_config(config, environment=os.environ, purpose="run")
@@ -229,7 +229,7 @@ def _load(config: Path) -> "tuple[HelioConfig, Path]":
     if loaded.config is None:
         output.show(loaded.diagnostics, loaded.source, errors=True)
         raise typer.Exit(output.FINDINGS)
-    return loaded.config, config.with_name(FILE_NAME)
+    return loaded.config, config.with_name(LOCK_NAME)
 
 
 def _lock(path: Path) -> "ToolLock | None":

@@ -29,9 +29,6 @@ from helio.governance.definitions import Tool, read_definition
 
 VERSION: Final = 1
 PREFIX: Final = "sha256:"
-FILE_NAME: Final = "helio.tools.lock"
-"""Beside the configuration."""
-
 MAX_BYTES: Final = 64 * 1024 * 1024
 
 _UNSEEN = frozenset(("Cc", "Cf", "Cn", "Co", "Zl", "Zp"))

@@ -6,7 +6,7 @@ Above: `helio.pipeline`, `helio.app`, the commands. Below: `helio.evaluator` (ve
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import orjson
 
@@ -177,7 +177,7 @@ class CompiledPolicy:
         spans = document.get("source", {}).get("spans")
 
         def place(at: int) -> Span | None:
-            return None if spans is None else Span(*spans[at][1:])
+            return None if spans is None else Span._make(spans[at][1:])
 
         rules = tuple(_summary(nodes[at], nodes, place(at)) for at in document["rules"])
         budgets = tuple(_budget_summary(nodes[at], place(at)) for at in document.get("budgets", ()))
@@ -217,8 +217,8 @@ def _summary(rule: dict[str, Any], nodes: list[dict[str, Any]], span: Span | Non
         shadow=rule["shadow"],
         message=feedback.get("message"),
         suggestion=feedback.get("suggestion"),
-        limits=tuple(nodes[limit]["id"] for limit in rule["limits"]),
-        evidence=tuple(_requirement(required, nodes) for required in rule["evidence"]),
+        limits=tuple([nodes[limit]["id"] for limit in rule["limits"]]),
+        evidence=tuple([_requirement(required, nodes) for required in rule["evidence"]]),
         requires=tuple(rule["requires"]),
         requires_success=rule["requires_success"],
         labels=tuple(rule["labels"]),
@@ -272,7 +272,10 @@ def _budget_summary(budget: dict[str, Any], span: Span | None) -> BudgetSummary:
     )
 
 
+_AS_EVER: Final = Asking()
+
+
 def _asking(approval: dict[str, Any] | None) -> Asking:
     if approval is None:
-        return Asking()
+        return _AS_EVER
     return Asking(**approval | {"delegates": tuple(approval["delegates"])})

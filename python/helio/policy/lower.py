@@ -6,21 +6,29 @@ written in one order, so that the order of keys in the file is not part of the d
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, Final
+from itertools import count
+from typing import Any
 
 from helio.config.sections import BudgetConfig
 from helio.diagnostics import Span
 from helio.evaluator import HINTS, glob_matches
-from helio.policy.document import Budget, Contributor, Limits, Match, Rule, Selection, Text
+from helio.policy.document import (
+    AnnotationTest,
+    Budget,
+    Contributor,
+    Evidence,
+    Limits,
+    Match,
+    Operation,
+    Rule,
+    Selection,
+    Text,
+)
 from helio.policy.graph import FORMAT, Settings, canonical, sha256
 from helio.policy.operands import operand_json
 from helio.policy.patterns import normal_metadata_path, normal_path
 
 Node = dict[str, Any]
-
-_LEAVES: Final = frozenset({"glob", "path", "value"})
-"""Nodes that refer to no others, and mean what stands in them."""
 
 
 def lower(
@@ -66,21 +74,23 @@ class _Builder:
         self.spans: list[list[int]] = []
         self._environment = environment
         self._known: dict[bytes | tuple[str, str], int] = {}
-        self._written_out: dict[int, object] = {}
+        self._written_out: dict[int, Node] = {}
         self._alike: dict[str, int] = {}
 
     def add(self, node: Node, span: Span) -> int:
         """The index of this node."""
-        return self._known_as(canonical(node), node, span)
-
-    def _leaf(self, kind: str, field: str, value: str, span: Span) -> int:
-        """The index of a node with one text in it."""
-        return self._known_as((kind, value), {"node": kind, field: value}, span)
-
-    def _known_as(self, key: bytes | tuple[str, str], node: Node, span: Span) -> int:
+        key = canonical(node)
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = self._append(node, span)
+        return known
+
+    def _leaf(self, kind: str, field: str, value: str, span: Span) -> int:
+        """The index of a node with one text in it, which refers to no others."""
+        key = (kind, value)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._append({"node": kind, field: value}, span)
         return known
 
     def _append(self, node: Node, span: Span) -> int:
@@ -93,16 +103,7 @@ class _Builder:
         conditions = [] if rule.match is None else self._conditions(rule.match)
         action = rule.action or "allow"
         limits = rule.limits
-        evidence = [
-            {
-                "tool": required.tool.value,
-                "bind": [
-                    [self._path(here), self._path(there)]
-                    for here, there in sorted(required.bind, key=_binding_order)
-                ],
-            }
-            for required in rule.evidence
-        ]
+        evidence = [self._evidence(required) for required in rule.evidence]
         meaning: Node = {
             "node": "rule",
             "conditions": conditions,
@@ -130,6 +131,13 @@ class _Builder:
         }
         # With its index in it no rule is like another one.
         return self._append(node, rule.span)
+
+    def _evidence(self, required: Evidence) -> Node:
+        bind = sorted(required.bind, key=_binding_order)
+        return {
+            "tool": required.tool.value,
+            "bind": [[self._path(here), self._path(there)] for here, there in bind],
+        }
 
     def budget(self, budget: Budget, values: BudgetConfig) -> int:
         """The budget's node, after all that it refers to."""
@@ -174,16 +182,13 @@ class _Builder:
         for kind, globs in (("tool", match.tool), ("upstream", match.upstream)):
             if globs:
                 found.append(self._globs(kind, globs))
-        for test in sorted(match.annotations, key=lambda test: HINTS.index(test.hint)):
+        for test in sorted(match.annotations, key=_hint_order):
             node = {"node": "annotation", "hint": test.hint, "value": test.value}
             found.append(self.add(node, test.span))
         if match.agent:
             found.append(self._globs("agent", match.agent))
         for kind, selections in (("input", match.input), ("metadata", match.metadata)):
-            ordered = selections
-            if len(selections) > 1:
-                ordered = tuple(sorted(selections, key=partial(_selection_order, kind)))
-            found.extend(self._selection(kind, selection) for selection in ordered)
+            found += [self._selection(kind, each) for each in _in_order(kind, selections)]
         for kind, names in (
             ("labels", match.labels),
             ("called", match.called),
@@ -209,13 +214,14 @@ class _Builder:
 
     def _globs(self, kind: str, globs: tuple[Text, ...]) -> int:
         by_pattern = {str(text.value): text.span for text in globs}
-        parts = [
-            self._leaf("glob", "pattern", pattern, by_pattern[pattern])
-            for pattern in sorted(by_pattern)
-        ]
+        ordered = sorted(by_pattern.items()) if len(by_pattern) > 1 else by_pattern.items()
+        parts = [self._leaf("glob", "pattern", pattern, span) for pattern, span in ordered]
         return self.add({"node": kind, "globs": parts}, globs[0].span)
 
     def _selection(self, kind: str, selection: Selection) -> int:
+        operations = selection.operations
+        if len(operations) > 1:
+            operations = tuple(sorted(operations, key=_operator))
         tests = [
             {
                 "operator": operation.operator,
@@ -223,7 +229,7 @@ class _Builder:
                     "value", "json", operand_json(operation), operation.operand.span
                 ),
             }
-            for operation in sorted(selection.operations, key=lambda each: each.operator)
+            for operation in operations
         ]
         node = {
             "node": kind,
@@ -281,42 +287,67 @@ class _Builder:
         found.append(self.add(node, spend.span))
         return found
 
-    def _meaning(self, node: Node) -> object:
+    def _meaning(self, node: Node) -> Node:
         """The node with the nodes that it refers to written out."""
-        written = self._written
-        # A limit's id holds the rule's name, which is not part of what the rule means.
-        meaning: Node = {name: value for name, value in node.items() if name != "id"}
-        for name in ("conditions", "limits", "globs"):
-            if name in node:
-                meaning[name] = [written(index) for index in node[name]]
-        if "globs" in node:
-            meaning["globs"].sort(key=canonical)
-        if isinstance(node.get("path"), int):
-            meaning["path"] = written(node["path"])
-        if "tests" in node:
-            meaning["tests"] = [{**test, "value": written(test["value"])} for test in node["tests"]]
-        if "evidence" in node:
-            meaning["evidence"] = [
-                {**required, "bind": [[written(end) for end in pair] for pair in required["bind"]]}
-                for required in node["evidence"]
-            ]
+        nodes = self.nodes
+        meaning = dict(node)
+        match node["node"]:
+            case "rule":
+                for name in ("conditions", "limits"):
+                    meaning[name] = [self._written(index) for index in node[name]]
+                meaning["evidence"] = [
+                    {**each, "bind": [[nodes[end] for end in pair] for pair in each["bind"]]}
+                    for each in node["evidence"]
+                ]
+            case "tool" | "upstream" | "agent":
+                globs = [nodes[index] for index in node["globs"]]
+                meaning["globs"] = sorted(globs, key=canonical) if len(globs) > 1 else globs
+            case "input" | "metadata":
+                meaning["path"] = nodes[node["path"]]
+                meaning["tests"] = [
+                    {**test, "value": nodes[test["value"]]} for test in node["tests"]
+                ]
+            case "limit":
+                # Its id holds the rule's name, which is not part of what the rule means.
+                del meaning["id"]
+                if "path" in node:
+                    meaning["path"] = nodes[node["path"]]
         return meaning
 
-    def _written(self, index: int) -> object:
-        if self.nodes[index]["node"] in _LEAVES:
-            return self.nodes[index]
-        if index not in self._written_out:
-            self._written_out[index] = self._meaning(self.nodes[index])
-        return self._written_out[index]
+    def _written(self, index: int) -> Node:
+        """What a condition or a limit means, with what it refers to."""
+        known = self._written_out.get(index)
+        if known is None:
+            known = self._written_out[index] = self._meaning(self.nodes[index])
+        return known
 
 
 _NORMAL: dict[str, Callable[[str], str]] = {"input": normal_path, "metadata": normal_metadata_path}
 
 
-def _selection_order(kind: str, selection: Selection) -> tuple[str, str, list[tuple[str, str]]]:
-    # Two spellings of one path may stand side by side: then what is asked decides.
-    tests = sorted((each.operator, operand_json(each)) for each in selection.operations)
-    return _NORMAL[kind](selection.selector.value), selection.quantifier, tests
+def _in_order(kind: str, selections: Sequence[Selection]) -> Sequence[Selection]:
+    """By path and quantifier. Two spellings of one path may stand side by side: then what is asked
+    decides.
+    """
+    if len(selections) < 2:
+        return selections
+    normal = _NORMAL[kind]
+    keys = [(normal(each.selector.value), each.quantifier) for each in selections]
+    asked = map(_asked, selections) if len(set(keys)) < len(keys) else count()
+    ordered = sorted(zip(keys, asked, count(), selections, strict=False))
+    return [selection for *_, selection in ordered]
+
+
+def _asked(selection: Selection) -> list[tuple[str, str]]:
+    return sorted((each.operator, operand_json(each)) for each in selection.operations)
+
+
+def _operator(operation: Operation) -> str:
+    return operation.operator
+
+
+def _hint_order(test: AnnotationTest) -> int:
+    return HINTS.index(test.hint)
 
 
 def _binding_order(pair: tuple[Text, Text]) -> tuple[str, str]:

@@ -52,8 +52,10 @@ def operand_json(operation: Operation) -> str:
     sorted.
     """
     operand = operation.operand
-    if isinstance(operand, Scalar) and isinstance(operand.value, Interpolated):
-        value = _read(operation)
+    if isinstance(operand, Scalar):
+        value: object = operand.value
+        if isinstance(value, Interpolated):
+            value = _read(operation)
         return value.text if isinstance(value, Number) else _json(value)
     return json_text(operand)
 

@@ -101,7 +101,7 @@ def test_a_rule_that_can_go_changes_no_decision() -> None:
 
 FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "numbers between others are forgotten": lambda patch: patch.setattr(
-        values, "_alike", lambda *_given: iter(())
+        values, "_upwards", lambda named, first=0: ((each,) for each in named[first:])
     ),
     "what is left over is forgotten": lambda patch: patch.setattr(
         covering, "remainder", lambda *_given: []

@@ -23,14 +23,19 @@ class Candidates:
     def __init__(self) -> None:
         self._by_beginning: dict[str, list[tuple[str, int]]] = {}
         self._beginnings: list[str] = []
+        self._lengths: list[int] = []
 
     def add(self, place: int, globs: Iterable[str]) -> None:
         """The next rule, in file order."""
         for glob in globs:
             start = beginning(glob)
-            if start not in self._by_beginning:
+            known = self._by_beginning.get(start)
+            if known is None:
+                known = self._by_beginning[start] = []
                 insort(self._beginnings, start)
-            self._by_beginning.setdefault(start, []).append((glob, place))
+                if len(start) not in self._lengths:
+                    insort(self._lengths, len(start))
+            known.append((glob, place))
 
     def of(self, globs: Iterable[str], most: int | None = MOST) -> list[int]:
         """Rules that may share a tool with the globs, in file order; at most `most`, if given."""
@@ -62,14 +67,18 @@ class Candidates:
 
     def any_of(self, globs: Iterable[str]) -> bool:
         """Whether any rule may share a tool with the globs; often true, and quickly found out."""
-        return any(
-            _may_meet(glob, other) for glob in globs for other, _ in islice(self._near(glob), MOST)
-        ) or any(len(list(islice(self._near(glob), MOST + 1))) > MOST for glob in globs)
+        for glob in globs:
+            for seen, (other, _) in enumerate(self._near(glob)):
+                if seen == MOST or _may_meet(glob, other):
+                    return True
+        return False
 
     def _near(self, glob: str) -> Iterator[tuple[str, int]]:
         """Globs that begin like this one, as far as both are literal."""
         start = beginning(glob)
-        for length in range(len(start) + 1):
+        for length in self._lengths:
+            if length > len(start):
+                break
             yield from self._by_beginning.get(start[:length], ())
         if start == glob:
             return
@@ -83,7 +92,8 @@ class Candidates:
 
 def beginning(glob: str) -> str:
     """The characters that all names of a glob begin with."""
-    return _SPECIAL.split(glob, maxsplit=1)[0]
+    special = _SPECIAL.search(glob)
+    return glob if special is None else glob[: special.start()]
 
 
 def _may_meet(left: str, right: str) -> bool:

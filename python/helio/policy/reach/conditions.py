@@ -126,7 +126,7 @@ def _selection(kind: str, selection: Selection) -> Iterator[Condition]:
     operations = selection.operations
     groups = [operations] if may_select_several(path) else [(each,) for each in operations]
     for group in groups:
-        tests = tuple(sorted((each.operator, operand_json(each)) for each in group))
+        tests = tuple(sorted([(each.operator, operand_json(each)) for each in group]))
         nodes = (selector.node, *(each.operand for each in group))
         asked = tuple(each.operator for each in group)
         place = (group[0].operand.span, group[0].path)

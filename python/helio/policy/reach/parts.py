@@ -88,6 +88,8 @@ def _members(condition: Condition, diagnostics: Diagnostics) -> None:
 
 def _value(item: Node) -> tuple[str, object]:
     """Equal for values that are equal to each other."""
+    if isinstance(item, ScalarNode) and isinstance(item.value, str):
+        return "str", str(item.value)
     value = read(json_text(item))
     kept = value if isinstance(value, Decimal) else written(value)
     return type(value).__name__, kept

@@ -136,8 +136,9 @@ def _dimension(subject: Subject, conditions: list[Condition], atoms: Iterable[At
     kept = tuple(atoms)
     masks = {}
     for place, condition in enumerate(conditions):
-        true = sum(1 << n for n, atom in enumerate(kept) if atom.truths[place] == TRUE)
-        possible = sum(1 << n for n, atom in enumerate(kept) if atom.truths[place] != FALSE)
+        truths = [atom.truths[place] for atom in kept]
+        true = sum([1 << n for n, truth in enumerate(truths) if truth == TRUE])
+        possible = sum([1 << n for n, truth in enumerate(truths) if truth != FALSE])
         masks[condition] = (true, possible)
     return Dimension(subject, kept, masks)
 

@@ -6,9 +6,11 @@ and `or` the greatest.
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, Inexact
-from itertools import pairwise, product
+from functools import lru_cache
+from itertools import chain, product
 from operator import ge, gt, le, lt
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -26,6 +28,9 @@ _EXACT: Final = Context(prec=900, Emax=5000, Emin=-5000, traps=[Inexact])
 _MOST_DIGITS: Final = 400
 _MOST_COLLECTIONS: Final = 3
 """So many tests that look into arrays or objects; each may come to three values."""
+_STEPS: Final = (Decimal(1), Decimal(1000))
+"""How far the numbers below and above all others are from them."""
+_ENOUGH: Final = 2
 _NEGATIONS: Final = {"neq": "eq", "not_in": "in"}
 
 
@@ -76,6 +81,7 @@ def _kinds(operands: Sequence[tuple[str, Any]], effort: Effort) -> Iterator[Kind
     yield from _collections(operands, {}, _object_samples(operands))
 
 
+@lru_cache(maxsize=4096)
 def _number(text: str) -> Decimal:
     number = Decimal(text)
     if abs(number.adjusted()) > _MOST_DIGITS or len(text) > _MOST_DIGITS:
@@ -139,30 +145,55 @@ _EQUALITIES: Final[dict[str, Callable[[Any, Any], int]]] = {
 def _numbers(operands: Sequence[tuple[str, Any]]) -> Iterator[Kind]:
     """Each number that a test names, and two of each interval between them."""
     named = sorted({each for each in _scalars(operands) if isinstance(each, Decimal)})
-    if not named:
-        yield _numbered(operands, Decimal(1))
-        return
-    yield from _alike(
-        operands, *(_floor(_EXACT.subtract(named[0], Decimal(each))) for each in (1, 1000))
+    for alike in chain(_beneath(named), _upwards(named)) if named else [(Decimal(1),)]:
+        truths = _judged(operands, alike[0])
+        for number in alike:
+            yield Kind(truths, format(number, "f"))
+
+
+def numbers_meeting(tests: Sequence[Test]) -> list[str]:
+    """The first two numbers of `kinds` of which all tests are true, as JSON texts, fewer where
+    there are fewer; none either unless each test is an order. Raises `TooLarge`.
+    """
+    asked: list[tuple[Callable[[Any, Any], bool], Decimal]] = []
+    for operator, operand in tests:
+        if operator not in _ORDERS:
+            return []
+        asked.append((_ORDERS[operator], _number(operand)))
+    named = sorted({number for _, number in asked})
+    lower = [number for order, number in asked if order in (gt, ge)]
+    # Below the greatest lower bound nothing meets them all.
+    points = (
+        _upwards(named, bisect_left(named, max(lower)))
+        if lower
+        else chain(_beneath(named), _upwards(named))
     )
-    for low, high in pairwise(named):
-        yield _numbered(operands, low)
-        yield from _alike(operands, _between(low, high), _below(low, high))
-    yield _numbered(operands, named[-1])
-    yield from _alike(
-        operands, *(_floor(_EXACT.add(named[-1], Decimal(each))) for each in (1, 1000))
-    )
+    found: list[str] = []
+    for alike in points:
+        if False not in [order(alike[0], operand) for order, operand in asked]:
+            found += [format(number, "f") for number in alike]
+        if len(found) >= _ENOUGH:
+            break
+    return found[:_ENOUGH]
 
 
-def _alike(operands: Sequence[tuple[str, Any]], near: Decimal, far: Decimal) -> Iterator[Kind]:
-    """Two numbers of the same interval: where rules overlap, they meet different ones."""
-    kind = _numbered(operands, near)
-    yield kind
-    yield Kind(kind.truths, format(far, "f"))
+def _beneath(named: Sequence[Decimal]) -> Iterator[tuple[Decimal, ...]]:
+    """Two numbers below all named ones. Of each interval there are two: where rules overlap, they
+    meet different ones.
+    """
+    yield tuple(_floor(_EXACT.subtract(named[0], each)) for each in _STEPS)
 
 
-def _numbered(operands: Sequence[tuple[str, Any]], number: Decimal) -> Kind:
-    return Kind(_judged(operands, number), format(number, "f"))
+def _upwards(named: Sequence[Decimal], first: int = 0) -> Iterator[tuple[Decimal, ...]]:
+    """The named numbers from one on, each with two of the interval above it."""
+    for place in range(first, len(named)):
+        low = named[place]
+        yield (low,)
+        if place + 1 < len(named):
+            high = named[place + 1]
+            yield _between(low, high), _below(low, high)
+        else:
+            yield tuple(_floor(_EXACT.add(low, each)) for each in _STEPS)
 
 
 def _between(low: Decimal, high: Decimal) -> Decimal:

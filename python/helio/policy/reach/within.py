@@ -49,19 +49,24 @@ def _shape(group: Sequence[Condition]) -> Hashable:
     of the numbers. Where such conditions are in order once, all of that shape are. None for other
     conditions.
     """
-    asked = [condition.meaning for condition in group]
     if group[0].subject[0] not in ("input", "metadata"):
         return None
-    if not all(operator in ORDERING for _, tests in asked for operator, _ in tests):
-        return None
-    try:
-        numbers: list[Decimal] = [read(operand) for _, tests in asked for _, operand in tests]
-    except TooLarge:
-        return None
-    ranks = {number: rank for rank, number in enumerate(sorted(set(numbers)))}
-    operators = tuple((quantifier, *(test[0] for test in tests)) for quantifier, tests in asked)
-    several = may_select_several(group[0].subject[1])
-    return ("shape", several, operators, tuple(ranks[number] for number in numbers))
+    numbers: list[Decimal] = []
+    operators: list[str] = []
+    for condition in group:
+        quantifier, tests = condition.meaning
+        operators.append(quantifier)
+        for operator, operand in tests:
+            if operator not in ORDERING:
+                return None
+            operators.append(operator)
+            try:
+                numbers.append(read(operand))
+            except TooLarge:
+                return None
+    named = sorted(set(numbers))
+    ranks = tuple([named.index(number) for number in numbers])
+    return ("shape", may_select_several(group[0].subject[1]), tuple(operators), ranks)
 
 
 def _is_of_values(condition: Condition) -> bool:

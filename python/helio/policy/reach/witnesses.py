@@ -20,7 +20,11 @@ Witness = dict[str, Any]
 """`tool` and `arguments`; `upstream`, `agent`, `annotations`, `session` with `labels` and `called`,
 and `metadata` where the rules ask about them. That of a scan has its `record_kind`, too."""
 
+_FACTS: Final = frozenset({"labels", "called"})
+_PLAIN: Final = ("tool", "arguments")
+"""What every witness has."""
 _SEGMENT: Final = re.compile(r"(?:\.\.)?(?:\['((?:[^'\\]|\\['\\])*)'\]|\[(\d{1,2})\]|\[(\*)\])")
+_SHORT_INTEGER: Final = re.compile(r"-?\d{1,15}")
 _PLAIN_NUMBER: Final = re.compile(r"-?[\d.]+")
 _SAFE_INTEGER: Final = 2**53
 _MISSING: Final = object()
@@ -41,19 +45,20 @@ def witness_of(examples: Mapping[Subject, Any]) -> Witness | None:
     """The call that has these examples of its subjects; None when it cannot be written."""
     if KIND in examples:
         return scan_of(examples) | _named(examples, "agent")
+    asked_about = {subject[0] for subject in examples}
     witness: Witness = {"tool": examples.get(("tool",), "any_tool")}
     try:
         witness["arguments"] = _document(examples, "input")
-        if any(subject[0] == "metadata" for subject in examples):
+        if "metadata" in asked_about:
             witness["metadata"] = _document(examples, "metadata")
     except _Unwritable:
         return None
     witness |= _named(examples, "upstream", "agent", "annotations")
-    facts: dict[Subject, Any] = {
-        subject: found for subject, found in examples.items() if len(subject) == 2
-    }
-    asked = [is_there for (kind, _), is_there in facts.items() if kind in ("labels", "called")]
-    if asked:
+    if not asked_about.isdisjoint(_FACTS):
+        facts: dict[Subject, Any] = {
+            subject: found for subject, found in examples.items() if subject[0] in _FACTS
+        }
+        asked = list(facts.values())
         known = {name: _there(facts, name) for name in ("labels", "called")}
         if len({is_there is None for is_there in asked}) == 2:
             return None
@@ -71,13 +76,17 @@ def judged(
     """What the evaluator says of the call, or what the rules below one say; None when it takes no
     such call.
     """
-    session = witness.get("session") or {}
-    has_session = "session" in witness and witness["session"] is not None
-    metadata = witness.get("metadata")
     try:
         message = tool_call(witness["tool"], orjson.dumps(members_of(witness)))
     except MalformedMessage:
         return None
+    if len(witness) == len(_PLAIN):
+        return evaluator.decide(
+            message, "default", session_falls_back=session_falls_back, below=below
+        )
+    session = witness.get("session") or {}
+    has_session = "session" in witness and witness["session"] is not None
+    metadata = witness.get("metadata")
     return evaluator.decide(
         message,
         witness.get("upstream", "default"),
@@ -104,7 +113,8 @@ def _document(examples: Mapping[Subject, Any], kind: str) -> dict[str, Any]:
     document: Any = {}
     for subject, values in examples.items():
         if subject[0] == kind and values:
-            document = _placed(document, _segments(subject[1]), [_value(text) for text in values])
+            segments = _segments(subject[1])
+            document = _placed(document, segments, [_value(text) for text in values])
     if not isinstance(document, dict):
         raise _Unwritable
     return document
@@ -130,6 +140,8 @@ def _segments(path: str) -> tuple[str | int | None, ...]:
 
 def _value(text: str) -> Any:
     """The value of a JSON text, where every reader reads the same."""
+    if _SHORT_INTEGER.fullmatch(text):
+        return int(text)
     if _PLAIN_NUMBER.fullmatch(text):
         number = float(text) if "." in text else int(text)
         if abs(number) > _SAFE_INTEGER or Decimal(repr(number)) != Decimal(text):
