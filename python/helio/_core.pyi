@@ -360,6 +360,11 @@ class Redactor:
 
     def __new__(cls, rules: bytes, key: bytes, secrets: Sequence[str]) -> Redactor:
         """Raises ValueError for rules that cannot be used."""
+    def know(self, secrets: Sequence[str]) -> None:
+        """Hide these secrets from now on, in place of those that were known.
+
+        Raises ValueError for too many; then those that were known stay.
+        """
     @property
     def has_rules(self) -> bool: ...
     @property

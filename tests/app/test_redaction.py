@@ -76,6 +76,35 @@ def log() -> Iterator[StringIO]:
     root.removeHandler(handler)
 
 
+def test_secrets_of_a_reload_are_hidden_at_once_and_those_before_still(
+    tmp_path: Path, log: StringIO
+) -> None:
+    redaction = Redaction(config(tmp_path, headers="{ authorization: the-first-token }"))
+    redaction.hide_in_logs()
+    logger = logging.getLogger("helio.test")
+    try:
+        logger.error("1: the-first-token the-second-token")
+        redaction.know(config(tmp_path, headers="{ authorization: the-second-token }"))
+        logger.error("2: the-first-token the-second-token")
+    finally:
+        redaction.release_logs()
+    hidden, both = log.getvalue().splitlines()
+    assert hidden.startswith("1: [redacted") and hidden.endswith("the-second-token")
+    assert both.startswith("2: [redacted") and "token" not in both.replace("redacted", "")
+    assert b"second" not in (redaction.redactor.document(b'["the-second-token"]') or b"")
+
+
+def test_secrets_that_cannot_be_hidden_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redaction = Redaction(config(tmp_path, headers="{ authorization: the-first-token }"))
+    too_long = "x" * 1_500_000
+    monkeypatch.setattr("helio.app.redaction.configured_secrets", lambda _config: [too_long])
+    with pytest.raises(StartFailed, match="too many or too long"):
+        redaction.know(config(tmp_path))
+    assert redaction.redactor.text("the-first-token").startswith("[redacted:")
+
+
 def test_the_log_shows_nothing_that_is_hidden(tmp_path: Path, log: StringIO) -> None:
     headers = "{ authorization: 'Bearer a-token-of-the-upstream' }"
     redaction = Redaction(config(tmp_path, headers=headers))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from helio.audit import recovery
 from helio.audit.journal import Journal
 from helio.governance.store import LocalStore
 from helio.operator.faults import Refused
@@ -85,6 +86,30 @@ async def test_only_so_many_wait_and_a_report_makes_room(calls: Calls) -> None:
     assert (refused.value.status, refused.value.more) == (503, {"reason": "too_many_open"})
     assert await calls.report("c1", SUCCESS) is True
     assert (await calls.begin("c3")).allowed
+
+
+async def test_only_so_much_waits(calls: Calls) -> None:
+    calls.made = calls.evaluations(most_bytes=2000)
+    large = b'{"text": "' + b"x" * 1200 + b'"}'
+    await calls.begin("c1", arguments=large)
+    with pytest.raises(Refused) as refused:
+        await calls.begin("c2", arguments=large)
+    assert refused.value.more == {"reason": "too_many_open"}
+    await calls.begin("c3")
+    assert await calls.report("c1", SUCCESS) is True
+    assert (await calls.begin("c2", arguments=large)).allowed
+
+
+async def test_what_may_run_stays_open_when_the_process_ends(calls: Calls, tmp_path: Path) -> None:
+    await calls.begin("c1", "pay", b'{"amount": 5, "fee": 1}')
+    await calls.made.aclose()
+    assert len(calls.made) == 0
+    assert await calls.report("c1", SUCCESS) == (503, "closing")
+    with pytest.raises(Refused) as refused:
+        await calls.begin("c2")
+    assert refused.value.more == {"reason": "closing"}
+    kinds = [line.kind for line in recovery.read(tmp_path)]
+    assert kinds.count("intent") == 1 and "outcome" not in kinds
 
 
 async def test_the_oldest_reports_are_forgotten_and_never_taken_twice(calls: Calls) -> None:

@@ -338,8 +338,10 @@ class Application:
 
         `config` is where it stands: what else holds from now on (`helio.cli.reloading`) is taken.
 
-        Calls under way keep the one they began with. Raises `helio.evaluator.GraphError`.
+        Calls under way keep the one they began with. Raises `helio.evaluator.GraphError`, and
+        `StartFailed` for secrets that cannot be hidden.
         """
+        self._redaction.know(config)
         another = policy.graphs != self._policy.compiled.graphs
         if another:
             known = identities(self._policy.compiled) | self._memory.counted()

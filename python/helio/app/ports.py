@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.http_parser import HttpRequestParserC
 
 from helio.errors import StartFailed
+from helio.transport.listener import PunctualServer
 
 CLOSE_SECONDS = 0.5
 """How long a connection may take to close; the HTTP server grants it twice."""
@@ -21,6 +22,14 @@ class Listeners:
     mcp: tuple[str, ...]
     operator: str | None
     sideband: str | None = None
+
+
+class _AppRunner(web.AppRunner):
+    """Serves an application as the doors are served."""
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return PunctualServer(made.request_handler, request_factory=made.request_factory)
 
 
 class Ports:
@@ -36,7 +45,7 @@ class Ports:
                 "aiohttp runs without its C parser", "Reinstall aiohttp from a wheel."
             )
         runner: web.BaseRunner = (
-            web.AppRunner(served, access_log=None, shutdown_timeout=CLOSE_SECONDS)
+            _AppRunner(served, shutdown_timeout=CLOSE_SECONDS)
             if isinstance(served, web.Application)
             else web.ServerRunner(served, shutdown_timeout=CLOSE_SECONDS)
         )

@@ -35,13 +35,25 @@ class Redaction:
         Raises `StartFailed`.
         """
         key = _key(config.audit)
-        known = [*configured_secrets(config), *filter(None, made), key.hex()]
+        self._known = {*configured_secrets(config), *filter(None, made), key.hex()}
         try:
-            self.redactor = Redactor(_rules(config.audit), key, known)
+            self.redactor = Redactor(_rules(config.audit), key, sorted(self._known))
         except ValueError as error:
             raise StartFailed(f"`audit.redact`: {error}", "Correct it in helio.yaml.") from error
         self.hash_key = key if self.redactor.has_rules else None
         self._filter = _LogFilter(self.redactor)
+
+    def know(self, config: HelioConfig) -> None:
+        """Hides the secrets of another configuration, too, from now on and everywhere; those that
+        were known stay hidden. Raises `StartFailed`, and then hides none of the new ones."""
+        known = self._known | set(configured_secrets(config))
+        if known == self._known:
+            return
+        try:
+            self.redactor.know(sorted(known))
+        except ValueError as error:
+            raise StartFailed(str(error), "Use fewer or shorter secrets.") from error
+        self._known = known
 
     def hide_in_logs(self) -> None:
         """Has every handler that the process has now write nothing that is hidden."""

@@ -61,10 +61,10 @@ async def _reload(
         _mention_restart(running, found)
         try:
             taken = application.reload(found.policy, found.config)
-        except GraphError as error:
+        except (GraphError, StartFailed) as error:
             application.findings.refuse(found)
             application.refuse_reload(str(error))
-            logger.error("%s cannot be evaluated; the rules stay as they were: %s", path, error)
+            logger.error("%s cannot be used; the rules stay as they were: %s", path, error)
             continue
         application.findings.take(found)
         if taken:

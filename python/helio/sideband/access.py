@@ -48,6 +48,8 @@ class Access:
         hosts = request.headers.getall("host", ())
         if len(hosts) != 1 or not host_allowed(hosts[0], self.hosts):
             raise Refused(403, "this Host is not allowed")
+        if not request.raw_path.startswith("/"):
+            raise Refused(400, "send the path alone, and the Host in its header")
         if "origin" in request.headers:
             raise Refused(403, "pages of browsers are not served here: send no Origin")
         if request.path in OPEN_PATHS:

@@ -17,7 +17,7 @@ from aiohttp import web
 from helio.approvals.broker import Broker
 from helio.config.sections import ADAPTER_PREFIX
 from helio.errors import AlreadyResolved, JournalUnavailable, UnknownTicket
-from helio.evaluator import HINTS, MalformedMessage, Message, select, tool_call
+from helio.evaluator import HINTS, MalformedMessage, Message, tool_call
 from helio.governance.definitions import Tool, read_definition
 from helio.governance.feedback import instant
 from helio.governance.ticket import Ticket
@@ -186,7 +186,7 @@ def _check_agent(agent: str | None, token: Token) -> None:
 def _message(found: Mapping[str, Any], raw: bytes) -> Message:
     """The call, by the strict envelope of every call. Raises `Refused`."""
     tool = body.members(found.get("tool"), _TOOL.keys(), "tool.")
-    arguments = b"null" if found.get("arguments") is None else select("$.arguments", raw)[0]
+    arguments = b"null" if found.get("arguments") is None else body.selected("$.arguments", raw)[0]
     try:
         return tool_call(body.name(tool, "name", "tool."), arguments)
     except MalformedMessage as error:
@@ -195,7 +195,7 @@ def _message(found: Mapping[str, Any], raw: bytes) -> Message:
 
 
 def _metadata(raw: bytes) -> bytes:
-    metadata = select("$.metadata", raw)[0]
+    metadata = body.selected("$.metadata", raw)[0]
     if len(metadata) > _LARGEST_METADATA:
         text = f"metadata: has more than {_LARGEST_METADATA} bytes"
         raise Refused(413, text, more={"reason": "too_large"})

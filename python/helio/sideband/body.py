@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
-from helio.evaluator import canonical_json
+from helio.evaluator import canonical_json, select
 from helio.governance.identity import is_session_id
 from helio.operator.faults import Refused
 
@@ -33,6 +33,15 @@ async def read(request: web.Request) -> bytes:
     except ValueError as error:
         raise invalid(f"the body is not JSON, or not strict: {error}") from None
     return raw
+
+
+def selected(path: str, raw: bytes) -> list[bytes]:
+    """The values at a path of a body that `read` took, each as it came. Raises `Refused` for keys
+    that differ by case alone: not every reader of the value would tell them apart."""
+    try:
+        return select(path, raw)
+    except ValueError as error:
+        raise invalid(f"the body is not JSON, or not strict: {error}") from None
 
 
 def members(value: object, keys: Set[str], where: str = "") -> Mapping[str, Any]:

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 MOST_OPEN: Final = 10_000
 """Evaluations that wait for their report; more are refused."""
+MOST_BYTES: Final = 128 * 1024 * 1024
+"""Bytes of all their calls together."""
 _MOST_REFUSED: Final = 1_000
 """Refusals after a person was asked that are remembered, for adapters that ask a little later."""
 
@@ -169,14 +171,18 @@ class Evaluations:
         note_expired: Callable[[events.CallReceived], None],
         *,
         most: int = MOST_OPEN,
+        most_bytes: int = MOST_BYTES,
         reported: Reported | None = None,
     ) -> None:
         """`note_expired` keeps in the audit that nobody reported about a call. At `most` so many
-        are open. `reported` remembers the reports of those that are not."""
+        are open, whose calls have at most so many bytes together. `reported` remembers the reports
+        of those that are not."""
         self._driver = driver
         self._note_expired = note_expired
         self._ttl = ttl
         self._most = most
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._open: dict[str, tuple[Evaluation, asyncio.Task[None]]] = {}
         self._closed = Reported() if reported is None else reported
         self._tickets: dict[str, Evaluation] = {}
@@ -188,7 +194,9 @@ class Evaluations:
 
     async def begin(self, received: events.CallReceived, governance: Governance) -> Evaluation:
         """Has a call judged. Raises `Refused` past the bound, and where it could not be judged."""
-        if self._closing or len(self._open) >= self._most:
+        if self._closing:
+            raise _closing()
+        if len(self._open) >= self._most or self._bytes + _bytes(received) > self._most_bytes:
             raise Refused(
                 503,
                 f"{len(self._open)} evaluations wait for their report, and no more are taken",
@@ -197,8 +205,7 @@ class Evaluations:
             )
         machine = CallMachine(governance)
         evaluation = Evaluation(machine, received, self._ttl, self._tickets)
-        task = asyncio.create_task(self._run(evaluation, received))
-        self._open[received.call_id] = (evaluation, task)
+        self._add(evaluation, received)
         await evaluation.decided.wait()
         return evaluation
 
@@ -210,8 +217,7 @@ class Evaluations:
         evaluation.go_on(left, clock.now(), ticket)
         # Somebody may have reported, and nobody knows whether that was recorded.
         self._closed.forget(left.call_id)
-        task = asyncio.create_task(self._run(evaluation, received))
-        self._open[left.call_id] = (evaluation, task)
+        self._add(evaluation, received)
 
     def of_ticket(self, ticket_id: str) -> Evaluation | None:
         """The open evaluation that a person is asked about by this ticket."""
@@ -278,6 +284,11 @@ class Evaluations:
                 task.cancel()
         await asyncio.gather(*(task for _, task in opened), return_exceptions=True)
 
+    def _add(self, evaluation: Evaluation, received: events.CallReceived) -> None:
+        task = asyncio.create_task(self._run(evaluation, received))
+        self._open[received.call_id] = (evaluation, task)
+        self._bytes += _bytes(received)
+
     async def _run(self, evaluation: Evaluation, received: events.CallReceived) -> None:
         try:
             await self._driver.run(evaluation.machine, received, evaluation)
@@ -291,6 +302,7 @@ class Evaluations:
                 self._remember_refusal(evaluation, evaluation.refusal)
             evaluation.forget()
             del self._open[received.call_id]
+            self._bytes -= _bytes(received)
             evaluation.end()
 
     def _remember_refusal(self, evaluation: Evaluation, refusal: bytes) -> None:
@@ -298,6 +310,10 @@ class Evaluations:
             self._refused[ticket_id] = (evaluation.call_id, refusal)
             if len(self._refused) > _MOST_REFUSED:
                 self._refused.popitem(last=False)
+
+
+def _bytes(received: events.CallReceived) -> int:
+    return len(received.message.body) + len(received.metadata or b"")
 
 
 def _outcome(

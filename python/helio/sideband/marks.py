@@ -13,7 +13,6 @@ import orjson
 from aiohttp import web
 
 from helio.errors import JournalUnavailable, UnaskedEvidence
-from helio.evaluator import select
 from helio.governance.feedback import instant
 from helio.governance.identity import SessionIdentity, is_session_id
 from helio.governance.sessions import DocumentTooLarge, Sessions
@@ -154,10 +153,11 @@ class MarksView:
         key = body.name(found, "key")
         if "value" not in found:
             raise body.invalid("value: is missing")
+        value = body.selected("$.value", raw)[0]
         self.rates.take(session.key(agent) or "")
         try:
             with _recording():
-                await self.marking.put_context(session, agent, key, select("$.value", raw)[0])
+                await self.marking.put_context(session, agent, key, value)
         except DocumentTooLarge as error:
             raise _refused(413, str(error), "too_large") from None
         except ValueError as error:
@@ -180,7 +180,7 @@ def _one(found: Any, raw: bytes) -> Iterator[tuple[Mapping[str, Any], bytes, str
     mark = body.members(found, _MARK)
     if "data" not in mark:
         raise body.invalid("data: is missing")
-    yield mark, select("$.data", raw)[0], ""
+    yield mark, body.selected("$.data", raw)[0], ""
 
 
 def _several(found: Any, raw: bytes) -> Iterator[tuple[Mapping[str, Any], bytes, str]]:
@@ -191,7 +191,7 @@ def _several(found: Any, raw: bytes) -> Iterator[tuple[Mapping[str, Any], bytes,
         if "data" not in body.members(each, _MARK, f"marks[{index}]."):
             raise body.invalid(f"marks[{index}].data: is missing")
     # As they came, every digit; all of them have it, so that they are in step.
-    documents = select("$.marks[*].data", raw)
+    documents = body.selected("$.marks[*].data", raw)
     for index, (each, data) in enumerate(zip(marks, documents, strict=True)):
         yield each, data, f"marks[{index}]."
 

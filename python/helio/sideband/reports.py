@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+import orjson
+
 from helio.evaluator import canonical_json, select
 from helio.governance.store import amount_of
 from helio.sideband import body
@@ -81,7 +83,7 @@ def read(raw: bytes) -> tuple[str, Report]:
     took = found.get("duration_ms", 0)
     if isinstance(took, bool) or not isinstance(took, int | float) or not 0 <= took <= LONGEST_MS:
         raise body.invalid("duration_ms: is not a number of milliseconds")
-    result = select("$.result", raw)[0] if "result" in found else None
+    result = _result(found, raw) if "result" in found else None
     amount = _amount(found, raw)
     if amount is not None and status == "not_executed":
         raise body.invalid("actual_amount: a call that was not executed costs nothing")
@@ -90,6 +92,15 @@ def read(raw: bytes) -> tuple[str, Report]:
         raise body.invalid("evidence: only a call that succeeded gives evidence")
     latency = int(took * 1_000_000)
     return evaluation_id, Report(status, error or "", result, latency, amount, evidence)
+
+
+def _result(found: Mapping[str, Any], raw: bytes) -> bytes:
+    """`result`, as it came. What a tool says is not the adapter's to choose: where its keys differ
+    by case alone it is kept all the same, its numbers written anew."""
+    try:
+        return select("$.result", raw)[0]
+    except ValueError:
+        return orjson.dumps(found["result"])
 
 
 def _amount(found: Mapping[str, Any], raw: bytes) -> str | None:
@@ -108,7 +119,7 @@ def _amount(found: Mapping[str, Any], raw: bytes) -> str | None:
 
 
 def _lexeme(raw: bytes) -> str:
-    return select("$.actual_amount", raw)[0].decode()
+    return body.selected("$.actual_amount", raw)[0].decode()
 
 
 def _evidence(found: Mapping[str, Any], raw: bytes) -> tuple[GivenMark, ...]:
@@ -122,7 +133,7 @@ def _evidence(found: Mapping[str, Any], raw: bytes) -> tuple[GivenMark, ...]:
         if "data" not in body.members(each, _MARK, where):
             raise body.invalid(f"{where}data: is missing")
     # As they came, every digit; all of them have it, so that they are in step.
-    documents = select("$.evidence[*].data", raw)
+    documents = body.selected("$.evidence[*].data", raw)
     return tuple(map(GivenMark, given, documents, places))
 
 

@@ -1,13 +1,13 @@
-"""The HTTP server under the door: it tells when an agent is gone, and keeps what is not HTTP out of
-the log's errors.
+"""The HTTP servers under the doors and ports: they close connections on which no request comes, and
+keep what is not HTTP out of the log's errors. That of agents tells when one is gone.
 
-Above: `helio.transport.door`. Below: aiohttp.
+Above: `helio.transport.door`, `helio.app.ports`. Below: aiohttp.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import BaseRequest, Server, StreamResponse
@@ -19,28 +19,17 @@ MAX_HEADER_BYTES: Final = 32 * 1024
 FIRST_REQUEST_SECONDS: Final = 30.0
 """How long a connection may take until the head of its first request is there."""
 
+Handler = Callable[[BaseRequest], Awaitable[StreamResponse]]
 Partings = dict[RequestHandler, Callable[[], None]]
 """What is to be called, once, when a connection is lost."""
 
 
-class Listener(Server):
-    """Serves `handler`. Calls the entry of `partings` whose agent's connection is lost. Closes
-    connections on which no request comes.
-    """
+class PunctualServer(Server):
+    """Serves `handler`. Closes connections on which no request comes. `how` is aiohttp's."""
 
-    def __init__(
-        self, handler: Callable[[BaseRequest], Awaitable[StreamResponse]], partings: Partings
-    ) -> None:
-        super().__init__(
-            self._handle,
-            access_log=None,
-            logger=_logger,
-            auto_decompress=False,
-            max_line_size=MAX_HEADER_BYTES,
-            max_field_size=MAX_HEADER_BYTES,
-        )
+    def __init__(self, handler: Handler, **how: Any) -> None:
+        super().__init__(self._handle, access_log=None, logger=_logger, **how)
         self._serve = handler
-        self._partings = partings
         self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}
 
     async def _handle(self, request: BaseRequest) -> StreamResponse:
@@ -61,6 +50,23 @@ class Listener(Server):
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         """Called by aiohttp when a connection is gone."""
         self._hear(handler)
+        super().connection_lost(handler, exc)
+
+
+class Listener(PunctualServer):
+    """That of agents: it calls the entry of `partings` whose agent's connection is lost."""
+
+    def __init__(self, handler: Handler, partings: Partings) -> None:
+        super().__init__(
+            handler,
+            auto_decompress=False,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+        )
+        self._partings = partings
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        """Called by aiohttp when a connection is gone."""
         then = self._partings.pop(handler, None)
         if then is not None:
             then()

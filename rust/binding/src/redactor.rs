@@ -1,5 +1,7 @@
 //! `Redactor`: what may be written of bodies and texts. Above: Python. Below: `redact`.
 
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
 use helio_core::redact::{Place, Redactor as CoreRedactor};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -15,12 +17,17 @@ const HIDDEN: &str = "[redacted]";
 /// Compiled rules. What panics is not shown, as what cannot be read is not.
 #[pyclass(frozen, module = "helio._core")]
 pub(crate) struct Redactor {
-    redactor: CoreRedactor,
+    redactor: RwLock<CoreRedactor>,
 }
 
 type Document<'py> = Option<Bound<'py, PyBytes>>;
 
 impl Redactor {
+    /// As it is now. Nothing panics while it is changed, so that it is whole whatever happened.
+    fn now(&self) -> RwLockReadGuard<'_, CoreRedactor> {
+        self.redactor.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The document itself when nothing in it is hidden; none when it cannot be read.
     fn in_place<'py>(
         &self,
@@ -28,7 +35,7 @@ impl Redactor {
         tool: Option<&str>,
         document: Bound<'py, PyBytes>,
     ) -> Document<'py> {
-        let redacted = caught(|| self.redactor.document(place, tool, document.as_bytes()));
+        let redacted = caught(|| self.now().document(place, tool, document.as_bytes()));
         match redacted {
             Ok(Ok(None)) => Some(document),
             Ok(Ok(Some(redacted))) => Some(PyBytes::new(document.py(), &redacted)),
@@ -46,17 +53,29 @@ impl Redactor {
         let redactor = redactor
             .map_err(|panic| internal(&panic))?
             .map_err(|error| PyValueError::new_err(error.message))?;
+        let redactor = RwLock::new(redactor);
         Ok(Self { redactor })
+    }
+
+    fn know(&self, secrets: Vec<PyBackedStr>) -> PyResult<()> {
+        let secrets: Vec<&str> = secrets.iter().map(|secret| &**secret).collect();
+        let mut redactor = self
+            .redactor
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        redactor
+            .know(&secrets)
+            .map_err(|error| PyValueError::new_err(error.message))
     }
 
     #[getter]
     fn has_rules(&self) -> bool {
-        self.redactor.has_rules()
+        self.now().has_rules()
     }
 
     #[getter]
     fn has_places(&self) -> bool {
-        self.redactor.has_places()
+        self.now().has_places()
     }
 
     fn arguments<'py>(&self, tool: &str, document: Bound<'py, PyBytes>) -> Document<'py> {
@@ -76,7 +95,7 @@ impl Redactor {
     }
 
     fn notes<'py>(&self, tool: Option<&str>, document: Bound<'py, PyBytes>) -> Document<'py> {
-        match caught(|| self.redactor.notes(tool, document.as_bytes())) {
+        match caught(|| self.now().notes(tool, document.as_bytes())) {
             Ok(Ok(None)) => Some(document),
             Ok(Ok(Some(redacted))) => Some(PyBytes::new(document.py(), &redacted)),
             _ => None,
@@ -85,7 +104,7 @@ impl Redactor {
 
     #[pyo3(signature = (text, tool=None))]
     fn text(&self, text: &str, tool: Option<&str>) -> String {
-        let redacted = caught(|| self.redactor.text(tool, text));
+        let redacted = caught(|| self.now().text(tool, text));
         redacted.map_or_else(
             |_| HIDDEN.to_owned(),
             |hidden| hidden.unwrap_or_else(|| text.to_owned()),
@@ -93,13 +112,13 @@ impl Redactor {
     }
 
     fn sealed<'py>(&self, py: Python<'py>, document: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-        caught(|| self.redactor.sealed(document))
+        caught(|| self.now().sealed(document))
             .map_err(|panic| internal(&panic))?
             .map(|sealed| PyBytes::new(py, &sealed))
             .map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
     fn digest(&self, document: &[u8]) -> PyResult<String> {
-        caught(|| self.redactor.digest(document)).map_err(|panic| internal(&panic))
+        caught(|| self.now().digest(document)).map_err(|panic| internal(&panic))
     }
 }

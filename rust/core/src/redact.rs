@@ -88,6 +88,16 @@ impl Redactor {
         })
     }
 
+    /// Hides these secrets from now on, in place of those that were known.
+    ///
+    /// # Errors
+    /// [`RuleError`] for too many; then those that were known stay.
+    pub fn know(&mut self, secrets: &[&str]) -> Result<(), RuleError> {
+        self.literals = literals(secrets)?;
+        self.secrets_are_plain = secrets.iter().all(|secret| is_plain(secret));
+        Ok(())
+    }
+
     /// Whether there is any rule.
     #[must_use]
     pub fn has_rules(&self) -> bool {

@@ -312,3 +312,12 @@ fn what_is_no_rule_is_refused() {
         );
     }
 }
+
+#[test]
+fn secrets_that_are_known_later_take_the_place_of_those_before() {
+    let mut redactor = Redactor::new(b"[]", KEY, &["sesame-open-1"]).unwrap();
+    redactor.know(&["sesame-open-2"]).unwrap();
+    assert_eq!(redactor.text(None, "sesame-open-1"), None);
+    let hidden = redactor.text(None, "sesame-open-2").unwrap();
+    assert!(!hidden.contains("sesame"), "{hidden}");
+}

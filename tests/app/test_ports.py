@@ -1,0 +1,56 @@
+"""What the ports of applications do with connections on which nothing comes, or no HTTP."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from helio.app.ports import Ports
+
+
+@pytest.fixture
+async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(text="here")
+
+    monkeypatch.setattr("helio.transport.listener.FIRST_REQUEST_SECONDS", 0.1)
+    app = web.Application()
+    app.router.add_get("/", answer)
+    ports = Ports()
+    url = await ports.listen(app, "127.0.0.1", 0)
+    yield int(url.rpartition(":")[2])
+    await ports.close()
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: a"])
+async def test_a_connection_on_which_no_request_comes_is_closed(port: int, begun: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(begun)
+    async with asyncio.timeout(10):
+        assert await reader.read() == b""
+    writer.close()
+
+
+async def test_a_connection_that_asked_is_kept(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    silent, other = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(2):
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        async with asyncio.timeout(10):
+            assert await reader.readuntil(b"here")
+            assert await silent.read() == b""  # Its time is over, and that of the other, too.
+    writer.close()
+    other.close()
+
+
+async def test_what_is_no_http_is_no_error_of_ours(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"\x16\x03\x01\x02\x00\x01\x00\x01")
+    async with asyncio.timeout(10):
+        assert (await reader.readline()).split()[1] == b"400"
+    writer.close()
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
