@@ -3,7 +3,6 @@
 Above: `diff`. Below: `helio.policy.difference`, rich.
 """
 
-import json
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -11,6 +10,7 @@ from rich.text import Text
 
 from helio.cli.compared import Compared
 from helio.cli.output import console
+from helio.diagnostics.exact_json import json_text
 from helio.policy.difference import Difference, Differing, Kind, Verdict
 
 _STYLES = {"widened": "bold yellow", "narrowed": "bold red", "changed": "bold cyan"}
@@ -47,7 +47,7 @@ def _differing(out: Console, each: Differing, sides: Sequence[Compared]) -> None
     out.print(Text.assemble((each.kind, _STYLES[each.kind]), f": {first}"))
     for other in others:
         out.print(Text(f"{'or':>{len(each.kind)}}: {other}"))
-    out.print(Text(f"  {json.dumps(each.witness, ensure_ascii=False)}", style="dim"))
+    out.print(Text(f"  {json_text(each.witness)}", style="dim"))
     for sign, verdict, asks, side, style in (
         ("-", each.old, each.lost, sides[0], "red"),
         ("+", each.new, each.gained, sides[1], "green"),

@@ -6,6 +6,7 @@ Above: `compared`, `diff`. Below: `helio.diagnostics`, `helio.policy.difference`
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, cast
 
 from helio.diagnostics import Interpolated, Node, Scalar, Sequence
@@ -97,4 +98,5 @@ def _hidden(value: object, hidden: Sources) -> object:
         case bool() | None:
             return value
         case _:
-            return hidden.get(str(value), value)
+            told = format(value, "f") if isinstance(value, Decimal) else str(value)
+            return hidden.get(told, value)

@@ -4,7 +4,6 @@ Above: the commands. Below: `helio.diagnostics`. Results go to stdout, everythin
 colour only on a terminal.
 """
 
-import json
 import sys
 from collections.abc import Iterable
 from typing import NoReturn
@@ -15,6 +14,7 @@ from rich.text import Text
 
 from helio.cli.line_changes import line_changes
 from helio.diagnostics import Diagnostic, SourceText
+from helio.diagnostics.exact_json import json_text
 from helio.diagnostics.rendering import Piece, rendered
 
 FINDINGS = 1
@@ -55,7 +55,7 @@ def show_lines(lines: Iterable[Iterable[Piece]], out: Console) -> None:
 
 def print_json(value: object) -> None:
     """A JSON value on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json_text(value, indent=2) + "\n")
 
 
 def show_change(name: str, old: str, new: str, what: str) -> None:

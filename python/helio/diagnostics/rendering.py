@@ -5,12 +5,12 @@ Above: the commands. Pure; `helio.cli.output` decides about colour. Every line i
 with a style name, so that plain and coloured output are the same text.
 """
 
-import json
 import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from helio.diagnostics.diagnostic import Diagnostic
+from helio.diagnostics.exact_json import json_text
 from helio.diagnostics.source import SourceText, Span
 
 _WIDTH = 100
@@ -52,7 +52,7 @@ def rendered(diagnostic: Diagnostic, source: SourceText | None) -> list[list[Pie
     gutter = " " * width
     witness = None
     if diagnostic.witness is not None:
-        witness = json.dumps(diagnostic.witness, ensure_ascii=False)
+        witness = json_text(diagnostic.witness)
     for label, text in (("in", diagnostic.path), ("witness", witness), ("hint", diagnostic.hint)):
         if text:
             lines.append(

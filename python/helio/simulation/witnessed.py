@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from helio.audit.recorded import RecordedCall
+from helio.diagnostics.exact_json import json_bytes
 from helio.evaluator import tool_call
 from helio.policy.graph import CompiledPolicy
 from helio.simulation.cases import Case
@@ -75,7 +76,7 @@ def _steps(call: Mapping[str, Any]) -> Iterator[RecordedCall]:
 def _recorded(call: Mapping[str, Any], place: int) -> RecordedCall:
     annotations = [call.get("annotations") or {}] if call.get("listed", True) else []
     at = place * _SECOND
-    arguments = orjson.dumps(call["arguments"])
+    arguments = json_bytes(call["arguments"])
     return RecordedCall(
         seq=place,
         id=f"c{place}",

@@ -9,10 +9,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 import yaml
 from hypothesis import strategies as st
 
+from helio.diagnostics.exact_json import json_bytes
 from helio.policy import compile_text
 from helio.policy.difference import Side
 from oracle.demands import Caller
@@ -23,7 +23,7 @@ Rule = dict[str, Any]
 Policy = dict[str, Any]
 
 GLOBS = st.sampled_from(["a", "b", "ab", "a*", "*b", "[ab]*", "{a,b}", "a[!b]", "*"])
-NUMBERS = st.sampled_from([0, 1, 1.5, 2, -3, 100])
+NUMBERS = st.sampled_from([0, 1, 1.5, 2, -3, 100, 2**53 + 1, -(2**60)])
 TEXTS = st.sampled_from(["a", "b", "ab", ""])
 SCALARS = st.one_of(NUMBERS, TEXTS, st.booleans(), st.none())
 VALUES = st.one_of(SCALARS, st.lists(SCALARS, max_size=2))
@@ -165,7 +165,7 @@ def facts_of(call: Mapping[str, Any]) -> Facts:
         call.get("agent"),
         None if session is None else "s",
     )
-    arguments = parse(orjson.dumps(call["arguments"]))
+    arguments = parse(json_bytes(call["arguments"]))
     assert isinstance(arguments, dict)
     return Facts(
         caller,

@@ -1,5 +1,6 @@
 """What counts as a difference, which way it goes, and how it is told."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -287,6 +288,27 @@ def test_a_session_is_known_or_not() -> None:
     found = differences(side(*old), side(*reversed(old)))
     assert not found.undecided
     assert found.differing
+
+
+def test_numbers_keep_all_their_digits() -> None:
+    """Between these, a reader of doubles sees nothing."""
+
+    def above(limit: str) -> Side:
+        match = f"{{ tool: pay, input: {{ n: {{ gt: {limit} }} }} }}"
+        rule = f"{{ match: {match}, action: deny }}"
+        head = "version: '1'\nupstream: { url: 'http://localhost/mcp' }\n"
+        return side_of(f"{head}policies: {{ rules: [{rule}] }}\n")
+
+    for low, high in (
+        ("9007199254740993", "9007199254740994.5"),
+        ("123456789012345678901234567890.25", "123456789012345678901234567890.5"),
+        ("0.1", "0.1000000000000000000001"),
+    ):
+        found = differences(above(low), above(high))
+        assert not found.undecided
+        assert kinds(found) == ["widened"]
+        number = Decimal(str(found.differing[0].witness["arguments"]["n"]))
+        assert Decimal(low) < number <= Decimal(high)
 
 
 def test_what_is_too_much_is_said_not_to_be_decided() -> None:

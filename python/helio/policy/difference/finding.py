@@ -14,6 +14,7 @@ from helio.policy.difference.clusters import Cluster, clusters
 from helio.policy.difference.comparing import Change, change
 from helio.policy.difference.diagram import Diagram, Fork
 from helio.policy.difference.guards import guard_differences
+from helio.policy.difference.one_by_one import one_by_one
 from helio.policy.difference.possible import possible_boxes
 from helio.policy.difference.reading import Side
 from helio.policy.difference.regions import described, merged, summary
@@ -65,9 +66,12 @@ def _differences(old: Side, new: Side) -> Difference:
             effort.begin()
             _compare(cluster, effort, found)
         except Exhausted:
-            reason = "there is too much to compare"
-            found.differing += tried(cluster)
-            found.undecided.append(Undecided((_named(cluster),), reason))
+            told = one_by_one(cluster)
+            if told is None:
+                told = tried(cluster)
+                reason = "there is too much to compare"
+                found.undecided.append(Undecided((_named(cluster),), reason))
+            found.differing += told
     for guarded in chain(guard_differences(old, new), unknown_sessions(old, new)):
         if isinstance(guarded, Undecided):
             found.undecided.append(guarded)

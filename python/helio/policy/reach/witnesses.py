@@ -4,14 +4,14 @@ Above: `findings`. Below: `conditions`, `helio.evaluator`. Pure. A call that can
 of which the evaluator says something else, is no witness: nothing is shown that was not run.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-import orjson
-
+from helio.diagnostics.exact_json import json_bytes
 from helio.evaluator import Decision, Evaluator, MalformedMessage, pack_hints, tool_call
 from helio.policy.reach.conditions import Subject
 from helio.policy.reach.scans import KIND, members_of, scan_of
@@ -25,7 +25,6 @@ _PLAIN: Final = ("tool", "arguments")
 """What every witness has."""
 _SEGMENT: Final = re.compile(r"(?:\.\.)?(?:\['((?:[^'\\]|\\['\\])*)'\]|\[(\d{1,2})\]|\[(\*)\])")
 _SHORT_INTEGER: Final = re.compile(r"-?\d{1,15}")
-_PLAIN_NUMBER: Final = re.compile(r"-?[\d.]+")
 _SAFE_INTEGER: Final = 2**53
 _MISSING: Final = object()
 
@@ -77,7 +76,7 @@ def judged(
     such call.
     """
     try:
-        message = tool_call(witness["tool"], orjson.dumps(members_of(witness)))
+        message = tool_call(witness["tool"], json_bytes(members_of(witness)))
     except MalformedMessage:
         return None
     if len(witness) == len(_PLAIN):
@@ -96,7 +95,7 @@ def judged(
         session_falls_back=session_falls_back,
         labels=session.get("labels", ()),
         called=session.get("called", ()),
-        metadata=None if metadata is None else orjson.dumps(metadata),
+        metadata=None if metadata is None else json_bytes(metadata),
         below=below,
     )
 
@@ -139,15 +138,16 @@ def _segments(path: str) -> tuple[str | int | None, ...]:
 
 
 def _value(text: str) -> Any:
-    """The value of a JSON text, where every reader reads the same."""
+    """The value of a JSON text; a number that not every reader reads alike is a decimal."""
     if _SHORT_INTEGER.fullmatch(text):
         return int(text)
-    if _PLAIN_NUMBER.fullmatch(text):
-        number = float(text) if "." in text else int(text)
-        if abs(number) > _SAFE_INTEGER or Decimal(repr(number)) != Decimal(text):
-            raise _Unwritable
-        return number
-    return orjson.loads(text)
+    return json.loads(text, parse_int=_number, parse_float=_number)
+
+
+def _number(text: str) -> int | float | Decimal:
+    number = float(text) if "." in text else int(text)
+    is_read_alike = abs(number) <= _SAFE_INTEGER and Decimal(repr(number)) == Decimal(text)
+    return number if is_read_alike else Decimal(text)
 
 
 def _placed(container: Any, segments: Sequence[str | int | None], values: list[Any]) -> Any:
