@@ -29,22 +29,22 @@ async def test_what_a_policy_finds_in_the_environment_is_not_told(
     monkeypatch.setenv("WORTH_STEALING", "the-secret-of-all")
     replaying = Replaying(await empty(tmp_path / "audit"), Findings(), PLAIN)
     with pytest.raises(Refused) as refused:
-        await replaying.judge(TEXT % "{ name: a, action: '${WORTH_STEALING}' }", "1h")
+        await replaying.judge(TEXT % "{ name: a, action: '${WORTH_STEALING}' }", "1h", print)
     assert refused.value.status == 400
     assert "WORTH_STEALING" in refused.value.more["text"]
     assert "the-secret-of-all" not in refused.value.more["text"]
-    report = json.loads(await replaying.judge(TEXT % "{ name: a, action: deny }", "1h"))
+    report = json.loads(await replaying.judge(TEXT % "{ name: a, action: deny }", "1h", print))
     assert report["calls"] == 0
 
 
 async def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:
     replaying = Replaying(await empty(tmp_path / "audit"), Findings(), PLAIN, seconds=0.01)
     with pytest.raises(Refused, match="takes more than") as refused:
-        await replaying.judge(TEXT % "", "1h")
+        await replaying.judge(TEXT % "", "1h", print)
     assert refused.value.status == 503
 
 
 async def test_there_must_be_a_policy(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="no file") as refused:
-        await Replaying(tmp_path, Findings(), PLAIN).judge(None, "1h")
+        await Replaying(tmp_path, Findings(), PLAIN).judge(None, "1h", print)
     assert refused.value.status == 400

@@ -126,6 +126,33 @@ def test_another_policy_is_tried_on_what_was_recorded(
     expect(report).to_contain_text("3 calls judged: none decided otherwise.")
 
 
+def test_a_replay_says_how_far_it_is_and_is_cancelled(
+    helio: HelioFactory, recorder: Recorder, sit: Sit
+) -> None:
+    desk = sit(helio(RULES, upstream=recorder.url))
+    begun: list[Route] = []
+
+    def slow(route: Route) -> None:
+        match route.request.method:
+            case "POST":
+                begun.append(route)
+            case "GET":
+                shown = {"seconds": 7.2, "progress": "1,000 of 2,000 calls"}
+                route.fulfill(json={"data": shown if begun else None})
+            case _:
+                route.fulfill(json={"ok": True})
+                begun.pop().fulfill(status=409, json={"error": "the replay was cancelled"})
+
+    desk.context.route("**/api/policy/replay", slow)
+    desk.sign_in()
+    desk.open("#/policy")
+    desk.page.get_by_role("button", name="Replay").click()
+    desk.sees("Judging for 7 seconds: 1,000 of 2,000 calls")
+    desk.page.get_by_role("button", name="Cancel").click()
+    expect(desk.page.get_by_role("alert")).to_contain_text("the replay was cancelled")
+    expect(desk.page.get_by_role("button", name="Replay")).to_be_enabled()
+
+
 def test_a_tool_that_drifted_is_accepted(helio: HelioFactory, recorder: Recorder, sit: Sit) -> None:
     process = helio(DRIFTING, upstream=recorder.url)
     desk = sit(process)

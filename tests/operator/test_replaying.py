@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from helio.operator.access import Access
 from helio.operator.api import application
-from helio.operator.replaying import replay_route
+from helio.operator.replaying import ReplayView, Told
 from helio.protocol.guards import host_rules, origin_rules
 
 
@@ -24,14 +24,21 @@ class Port:
         self.going_on.set()
         self.begun = asyncio.Event()
         access = Access(host_rules(listen_host="127.0.0.1"), origin_rules(own_ports=[3100]), None)
-        self.server = TestServer(application(access, [replay_route(self.judge)]))
+        self.server = TestServer(application(access, ReplayView(self.judge).routes()))
         self.client = ClientSession()
 
-    async def judge(self, policy: str | None, since: str) -> bytes:
+    async def judge(self, policy: str | None, since: str, told: Told) -> bytes:
         self.asked.append((policy, since))
+        told("1,000 of 2,000 calls")
         self.begun.set()
         await self.going_on.wait()
         return b'{"calls": 12345678901234567890}'
+
+    async def of_now(self, method: str) -> tuple[int, Any]:
+        url = self.server.make_url("/api/policy/replay")
+        headers = {"content-type": "application/json"}
+        async with self.client.request(method, url, headers=headers) as answer:
+            return answer.status, await answer.json()
 
     async def replay(self, body: object) -> tuple[int, Any]:
         url = self.server.make_url("/api/policy/replay")
@@ -80,4 +87,21 @@ async def test_one_at_a_time(port: Port) -> None:
     assert (status, "one at a time" in told["error"]) == (409, True)
     port.going_on.set()
     assert (await first)[0] == 200
+    assert (await port.replay({}))[0] == 200
+
+
+async def test_one_that_runs_says_how_far_it_is_and_is_cancelled(port: Port) -> None:
+    assert await port.of_now("GET") == (200, {"data": None})
+    assert (await port.of_now("DELETE"))[0] == 404
+    port.going_on.clear()
+    replay = asyncio.create_task(port.replay({}))
+    await port.begun.wait()
+    status, told = await port.of_now("GET")
+    assert (status, told["data"]["progress"]) == (200, "1,000 of 2,000 calls")
+    assert told["data"]["seconds"] >= 0
+    assert await port.of_now("DELETE") == (200, {"ok": True})
+    status, told = await replay
+    assert (status, "cancelled" in told["error"]) == (409, True)
+    assert await port.of_now("GET") == (200, {"data": None})
+    port.going_on.set()
     assert (await port.replay({}))[0] == 200

@@ -44,7 +44,7 @@ from helio.operator.access import Access
 from helio.operator.api import application
 from helio.operator.approvals import ApprovalsView
 from helio.operator.questions import Asking
-from helio.operator.replaying import replay_route
+from helio.operator.replaying import ReplayView
 from helio.operator.seen import Seen
 from helio.pipeline.governance import ActivePolicy
 from helio.pipeline.histories import histories, identities
@@ -274,8 +274,8 @@ class Application:
         )
         tickets = ApprovalsView(self._broker, access)
         tried = Replaying(self._config.audit.path, self.findings, self._redaction.redactor)
-        replay = replay_route(tried.judge)
-        app = application(access, [*served, *tickets.routes(), replay, *more])
+        replay = ReplayView(tried.judge)
+        app = application(access, [*served, *tickets.routes(), *replay.routes(), *more])
         watch(
             app,
             access,

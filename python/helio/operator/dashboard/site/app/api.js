@@ -92,6 +92,12 @@ export function post(path, body = {}) {
   return ask(path, { method: "POST", headers, body: typeof body === "string" ? body : JSON.stringify(body) });
 }
 
+/** @param {string} path */
+export function remove(path) {
+  const headers = { "content-type": "application/json", "x-helio-csrf": csrfToken };
+  return ask(path, { method: "DELETE", headers });
+}
+
 /**
  * @param {string} path
  * @param {Record<string, string | number | undefined | null>} query

@@ -1,4 +1,5 @@
 // What several pages are made of.
+import { listen } from "./events.js";
 import { json, words } from "./format.js";
 import { html, useEffect, useRef, useState } from "./html.js";
 
@@ -131,22 +132,58 @@ export function Field({ label, hint, children }) {
 }
 
 /**
- * What a promise gives: `{value, error, loading, again}`. `ask` gets an `AbortSignal`.
+ * What a promise gives: `{value, error, loading, again}`. `ask` gets an `AbortSignal`. `again` asks anew: once what is asked
+ * is answered, so that answers come however often things change.
  * @template T
  * @param {(signal: AbortSignal) => Promise<T>} ask
- * @param {unknown[]} about asked anew when one of these changes
+ * @param {unknown[]} about asked anew at once when one of these changes
  */
 export function useAsked(ask, about) {
   const [state, setState] = useState({ value: undefined, error: null, loading: true });
   const [turn, setTurn] = useState(0);
+  const asking = useRef({ busy: false, stale: false });
   useEffect(() => {
     const ending = new AbortController();
+    asking.current = { busy: true, stale: false };
     setState((before) => ({ ...before, loading: true }));
-    ask(ending.signal).then(
-      (value) => !ending.signal.aborted && setState({ value, error: null, loading: false }),
-      (error) => !ending.signal.aborted && setState((before) => ({ ...before, error, loading: false })),
-    );
+    const over = (change) => {
+      if (ending.signal.aborted) return;
+      setState((before) => ({ ...before, ...change, loading: false }));
+      asking.current.busy = false;
+      if (asking.current.stale) setTurn((before) => before + 1);
+    };
+    ask(ending.signal).then((value) => over({ value, error: null }), (error) => over({ error }));
     return () => ending.abort();
   }, [...about, turn]);
-  return { ...state, again: () => setTurn((before) => before + 1) };
+  const again = () => {
+    if (asking.current.busy) asking.current.stale = true;
+    else setTurn((before) => before + 1);
+  };
+  return { ...state, again };
+}
+
+/** How often at most what is shown is asked for anew because something was told, in ms. */
+const OFTEN = 1000;
+
+/**
+ * Calls `again` when one of these events was told that counts, soon and not too often.
+ * @param {string[]} names @param {() => void} again @param {(data: any) => boolean} [counts]
+ * @param {unknown[]} [about] what `counts` looks at
+ */
+export function useTold(names, again, counts = () => true, about = []) {
+  useEffect(() => {
+    let soon = 0;
+    const refresh = (data) => {
+      if (soon || !counts(data)) return;
+      soon = setTimeout(() => {
+        soon = 0;
+        again();
+      }, OFTEN);
+    };
+    const ends = names.map((name) => listen(name, refresh));
+    return () => {
+      clearTimeout(soon);
+      ends.forEach((end) => end());
+    };
+  }, about);
 }

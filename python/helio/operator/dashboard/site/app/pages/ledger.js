@@ -1,10 +1,9 @@
 // What calls took from a budget, newest first.
 import { get, withQuery } from "../api.js";
-import { listen } from "../events.js";
 import { narrowed, Text } from "../filters.js";
 import { counted, dayAndClock, text } from "../format.js";
-import { html, useEffect } from "../html.js";
-import { Empty, Failure, useAsked } from "../parts.js";
+import { html } from "../html.js";
+import { Empty, Failure, useAsked, useTold } from "../parts.js";
 import { link, route } from "../router.js";
 
 const PAGE = 50;
@@ -17,11 +16,9 @@ export function Ledger({ name }) {
   const offset = Number(query.get("offset") ?? 0);
   const filters = Object.fromEntries(FILTERS.map((each) => [each, query.get(each)]));
   const { value, error, again } = useAsked((signal) => get(path, { ...filters, limit: PAGE, offset }, signal), [path, query.toString()]);
-  useEffect(() => {
-    const charged = ({ charges }) => offset === 0 && charges.some(({ budget }) => budget === name) && again();
-    const ends = [listen("budget_update", charged), listen("reset", again)];
-    return () => ends.forEach((end) => end());
-  }, [name, offset]);
+  const charged = ({ charges }) => offset === 0 && charges.some(({ budget }) => budget === name);
+  useTold(["budget_update"], again, charged, [name, offset]);
+  useTold(["reset"], again);
   const filtered = FILTERS.some((each) => query.get(each));
   return html`
     <p class="crumbs"><a href=${link("limits")}>Limits and budgets</a></p>
@@ -39,13 +36,13 @@ export function Ledger({ name }) {
 
 /** @param {{rows: any[]}} props */
 function Charges({ rows }) {
-  return html`<div class="table-wrap" tabindex="0" role="region" aria-label="Charges"><table class="table">
+  return html`<div class="table-wrap" tabindex="0" role="region" aria-label="Charges"><table class="table table-cards">
     <thead><tr><th scope="col">Time</th><th scope="col">Tool</th><th scope="col">Pot</th><th scope="col">Agent</th><th scope="col" class="number">Amount</th></tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${`${row.id} ${row.key}`}>
-      <td class="time">${dayAndClock(row.timestamp)}</td>
-      <td class="name"><a href=${link("audit", row.id)}>${row.tool_name}</a></td>
-      <td>${row.key || "all"}</td><td class="muted">${row.agent_id ?? row.session_id ?? "–"}</td>
-      <td class="number">${text(row.amount)} ${row.currency}</td></tr>`)}</tbody></table></div>`;
+      <td class="time" data-label="Time">${dayAndClock(row.timestamp)}</td>
+      <td class="name" data-label="Tool"><a href=${link("audit", row.id)}>${row.tool_name}</a></td>
+      <td data-label="Pot">${row.key || "all"}</td><td class="muted" data-label="Agent">${row.agent_id ?? row.session_id ?? "–"}</td>
+      <td class="number" data-label="Amount">${text(row.amount)} ${row.currency}</td></tr>`)}</tbody></table></div>`;
 }
 
 /** @param {{total: number, offset: number}} props */

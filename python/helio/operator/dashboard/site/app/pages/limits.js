@@ -1,10 +1,9 @@
 // Limits and budgets: how full each window and pot is, and when there is room again.
 import { get } from "../api.js";
-import { listen } from "../events.js";
 import { counted, numeric, period, text } from "../format.js";
 import { html, useEffect } from "../html.js";
 import { Bucket, withShare } from "../levels.js";
-import { Empty, Failure, useAsked } from "../parts.js";
+import { Empty, Failure, useAsked, useTold } from "../parts.js";
 import { go, link, route } from "../router.js";
 import { Ledger } from "./ledger.js";
 
@@ -23,7 +22,11 @@ function Levels() {
     (signal) => Promise.all([get("/api/budgets", {}, signal), get("/api/limits", {}, signal)]),
     [],
   );
-  useFollowed(again);
+  useTold(["budget_update", "limit_warning", "policy_reloaded", "reset"], again);
+  useEffect(() => {
+    const timer = setInterval(again, REFRESH);
+    return () => clearInterval(timer);
+  }, []);
   const wanted = (route.value.query.get("find") ?? "").toLowerCase();
   const budgets = value ? shownOf(value[0].budgets.map(asBudget), wanted) : [];
   const limits = value ? shownOf([...value[1].rate_limits, ...value[1].spend_limits].map(asLimit), wanted) : [];
@@ -40,26 +43,6 @@ function Levels() {
     ${value && !none && !budgets.length && !limits.length && html`<${Empty} title="Nothing is called that">No rule, budget or key has this in its name.<//>`}
     ${groups.map(([title, shown]) => shown.length > 0 && html`<h2 class="section">${title}</h2>
       <div class="levels">${shown.map((each) => html`<${Level} key=${each.id} level=${each} again=${again} />`)}</div>`)}`;
-}
-
-/** Asks anew when something was counted, and now and then. @param {() => void} again */
-function useFollowed(again) {
-  useEffect(() => {
-    let soon = 0;
-    const refresh = () => {
-      soon ||= setTimeout(() => {
-        soon = 0;
-        again();
-      }, 500);
-    };
-    const timer = setInterval(again, REFRESH);
-    const ends = ["budget_update", "limit_warning", "policy_reloaded", "reset"].map((name) => listen(name, refresh));
-    return () => {
-      clearInterval(timer);
-      clearTimeout(soon);
-      ends.forEach((end) => end());
-    };
-  }, []);
 }
 
 /** `pot`: charges leave all at once. @typedef {{id: string, title: string, pot?: boolean, maximum: any, unit: string, window: string, by: string, notes: string[], ledger?: string, buckets: any[], total: number, only?: boolean}} Shown */

@@ -43,7 +43,7 @@ export function Policy() {
 /** @param {{policy: any}} props */
 function Rules({ policy }) {
   const fallback = { rule: "default", action: policy.default, ...policy.default_hits };
-  return html`<div class="table-wrap" tabindex="0" role="region" aria-label="Rules"><table class="table">
+  return html`<div class="table-wrap" tabindex="0" role="region" aria-label="Rules"><table class="table table-cards">
     <thead><tr><th scope="col" class="number">#</th><th scope="col">Rule</th><th scope="col">Action</th><th scope="col">Asks for</th>
       <th scope="col" class="number">Hits</th><th scope="col">Last hit</th></tr></thead>
     <tbody>${policy.rules.map((rule) => html`<${Rule} key=${rule.index} rule=${rule} />`)}<${Rule} rule=${fallback} /></tbody>
@@ -60,11 +60,11 @@ function Rule({ rule }) {
     ...(rule.labels ?? []).map((name) => `label ${name}`),
   ];
   return html`<tr>
-    <td class="number muted">${rule.index ?? ""}</td>
-    <td class="name">${rule.rule}${rule.line ? html` <span class="muted">line ${rule.line}</span>` : ""}</td>
-    <td>${words(rule.action)}${rule.until ? " until met" : ""} ${rule.shadow && html`<${Badge} kind="quiet" sign="∼">shadow<//>`}</td>
-    <td class="muted">${asks.join(", ") || "–"}</td>
-    <td class="number">${rule.hits.toLocaleString()}</td><td class="time">${dayAndClock(rule.last_hit)}</td></tr>`;
+    <td class="number muted" data-label="#">${rule.index ?? ""}</td>
+    <td class="name" data-label="Rule">${rule.rule}${rule.line ? html` <span class="muted">line ${rule.line}</span>` : ""}</td>
+    <td data-label="Action">${words(rule.action)}${rule.until ? " until met" : ""} ${rule.shadow && html`<${Badge} kind="quiet" sign="∼">shadow<//>`}</td>
+    <td class="muted" data-label="Asks for">${asks.join(", ") || "–"}</td>
+    <td class="number" data-label="Hits">${rule.hits.toLocaleString()}</td><td class="time" data-label="Last hit">${dayAndClock(rule.last_hit)}</td></tr>`;
 }
 
 function Playground() {

@@ -1,7 +1,7 @@
 // What another policy would have decided about the calls of late.
-import { post } from "../api.js";
+import { get, post, remove } from "../api.js";
 import { counted, dayAndClock, json, text, words } from "../format.js";
-import { html, useState } from "../html.js";
+import { html, useEffect, useState } from "../html.js";
 import { Badge, Field } from "../parts.js";
 import { link } from "../router.js";
 
@@ -18,15 +18,45 @@ const REASONS = {
   outcome_unknown: "rest on a call that did not go this way then",
 };
 
+const PATH = "/api/policy/replay";
+const LOOK = 1000;
+
+/** How far the replay is that runs, whoever began it; null while none does. @param {boolean} busy one was begun here */
+function useProgress(busy) {
+  const [running, setRunning] = useState(null);
+  const [again, setAgain] = useState(0);
+  const follows = busy || running !== null;
+  useEffect(() => {
+    const ending = new AbortController();
+    get(PATH, {}, ending.signal).then(
+      ({ data }) => setRunning(data),
+      () => !ending.signal.aborted && setRunning(null),
+    );
+    const timer = follows ? setTimeout(() => setAgain(again + 1), LOOK) : 0;
+    return () => {
+      ending.abort();
+      clearTimeout(timer);
+    };
+  }, [follows, again]);
+  return running;
+}
+
+/** @param {{of: {seconds: number, progress: string | null}}} props */
+function Progress({ of }) {
+  return html`<p class="replay-progress" role="status">Judging for ${counted(Math.round(of.seconds), "second")}${of.progress && html`: ${of.progress}`}
+    <button type="button" class="button button-small" onClick=${() => remove(PATH).catch(() => undefined)}>Cancel</button></p>`;
+}
+
 export function Replay() {
   const [state, setState] = useState({ report: null, error: null, busy: false });
+  const running = useProgress(state.busy);
   const submit = async (event) => {
     event.preventDefault();
     const form = new FormData(event.target);
     const policy = String(form.get("policy")).trim() ? form.get("policy") : undefined;
     setState((before) => ({ ...before, error: null, busy: true }));
     try {
-      const { data } = await post("/api/policy/replay", { policy, since: form.get("since") });
+      const { data } = await post(PATH, { policy, since: form.get("since") });
       setState({ report: data, error: null, busy: false });
     } catch (error) {
       setState({ report: null, error, busy: false });
@@ -37,7 +67,8 @@ export function Replay() {
       <${Field} label="A helio.yaml to try" hint="Empty: the file as it is on the disk now. Nothing is called; variables of the environment are not filled in."><textarea class="input code-input" name="policy" rows="8" spellcheck=${false}></textarea><//>
       <div class="tools"><label class="tool tool-inline"><span>On the calls of</span>
         <select class="input" name="since">${PERIODS.map(([value, label]) => html`<option value=${value} selected=${value === "24h"}>${label}</option>`)}</select></label>
-        <button type="submit" class="button button-primary" disabled=${state.busy}>${state.busy ? "Judging…" : "Replay"}</button></div>
+        <button type="submit" class="button button-primary" disabled=${state.busy || running !== null}>${state.busy ? "Judging…" : "Replay"}</button></div>
+      ${running && html`<${Progress} of=${running} />`}
       ${state.error && html`<div class="refused" role="alert"><p class="field-error">${state.error.message}</p>
         ${state.error.details.text && html`<pre class="code" tabindex="0" role="region" aria-label="What is wrong">${state.error.details.text}</pre>`}</div>`}
     </form>

@@ -34,7 +34,7 @@ export function Tools() {
       <h2><span class="name">${tool.name}</span> <span class="muted">of ${tool.upstream}: ${tool.drifted_aspects.map(words).join(", ")}</span></h2>
       <${Difference} tool=${tool.name} upstream=${tool.upstream} about=${tool.fingerprint} /></section>`)}
     ${value && !tools.length && html`<${Empty} title="No tools">${wanted ? "None is called like that." : "No upstream listed any yet."}<//>`}
-    ${tools.length > 0 && html`<div class="table-wrap" tabindex="0" role="region" aria-label="Tools"><table class="table">
+    ${tools.length > 0 && html`<div class="table-wrap" tabindex="0" role="region" aria-label="Tools"><table class="table table-cards">
       <thead><tr><th scope="col">Tool</th><th scope="col">Upstream</th><th scope="col">State</th><th scope="col">What changed</th><th scope="col">It says</th><th scope="col"><span class="unseen">Accept</span></th></tr></thead>
       <tbody>${tools.map((tool) => html`<${Tool} key=${`${tool.upstream} ${tool.name}`} tool=${tool} ask=${setAsking} />`)}</tbody></table></div>
       <p class="foot">${counted(tools.length, "tool")}</p>`}
@@ -45,11 +45,11 @@ export function Tools() {
 function Tool({ tool, ask }) {
   const hints = Object.entries(tool.annotations).map(([hint, holds]) => `${holds ? "" : "not "}${HINTS[hint] ?? hint}`);
   return html`<tr>
-    <td class="name"><a href=${link("audit", "", { tool: tool.name })}>${tool.name}</a></td>
-    <td class="muted">${tool.upstream}</td>
-    <td><${Status} status=${tool.status} /></td>
-    <td>${tool.drifted_aspects.map(words).join(", ") || html`<span class="muted">–</span>`}</td>
-    <td class="muted">${hints.join(", ") || "nothing"}${tool.destructive && !("destructiveHint" in tool.annotations) ? html` <${Badge} kind="quiet" sign="!">taken as destructive<//>` : ""}</td>
+    <td class="name" data-label="Tool"><a href=${link("audit", "", { tool: tool.name })}>${tool.name}</a></td>
+    <td class="muted" data-label="Upstream">${tool.upstream}</td>
+    <td data-label="State"><${Status} status=${tool.status} /></td>
+    <td data-label="What changed">${tool.drifted_aspects.map(words).join(", ") || html`<span class="muted">–</span>`}</td>
+    <td class="muted" data-label="It says">${hints.join(", ") || "nothing"}${tool.destructive && !("destructiveHint" in tool.annotations) ? html` <${Badge} kind="quiet" sign="!">taken as destructive<//>` : ""}</td>
     <td class="number">${tool.status === "drifted" && (tool.locked
       ? html`<span class="muted">helio tools approve</span>`
       : html`<button type="button" class="button" onClick=${() => ask(tool)}>Accept…</button>`)}</td></tr>`;
