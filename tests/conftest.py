@@ -107,6 +107,19 @@ def helio(tmp_path: Path) -> Iterator[HelioFactory]:
     '${HELIO_TEST_UPSTREAM}'. Further keywords: `arguments` of
     `helio start`, and `environment` variables.
     """
+    with _helios(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def shared_helio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HelioFactory]:
+    """The same for all tests of a file, which tell their own calls from those of others."""
+    with _helios(tmp_path_factory.mktemp("helios")) as start:
+        yield start
+
+
+@contextmanager
+def _helios(place: Path) -> Iterator[HelioFactory]:
     started: list[HelioProcess] = []
 
     def start(
@@ -116,7 +129,7 @@ def helio(tmp_path: Path) -> Iterator[HelioFactory]:
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> HelioProcess:
-        directory = tmp_path / f"helio-{len(started)}"
+        directory = place / f"helio-{len(started)}"
         directory.mkdir()
         mcp_port, operator_port, sdk_port = (choose_free_port() for _ in range(3))
         config = directory / "helio.yaml"

@@ -20,6 +20,14 @@ def recorder() -> Iterator[Recorder]:
 
 
 @pytest.fixture(scope="module")
+def shared_recorder() -> Iterator[Recorder]:
+    """One for all tests of a file."""
+    upstream = Recorder()
+    yield upstream
+    upstream.close()
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One for all tests of a file."""
     with running_browser() as found:

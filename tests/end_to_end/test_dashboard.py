@@ -9,7 +9,7 @@ from end_to_end.browsing import Sit
 from end_to_end.people import People
 from end_to_end.recording import TOOLS, Recorder
 from end_to_end.wire import Reply, call
-from processes import HelioFactory
+from processes import HelioFactory, HelioProcess
 
 pytestmark = pytest.mark.end_to_end
 
@@ -38,10 +38,14 @@ budgets:
 MARKUP = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 
 
-def test_only_who_knows_the_secret_gets_in_and_out_is_out(
-    helio: HelioFactory, recorder: Recorder, sit: Sit
-) -> None:
-    desk = sit(helio(RULES, upstream=recorder.url))
+@pytest.fixture(scope="module")
+def house(shared_helio: HelioFactory, shared_recorder: Recorder) -> HelioProcess:
+    """A Helio for several tests: each knows its own calls by their session."""
+    return shared_helio(RULES + VAULT, upstream=shared_recorder.url).wait_for_index()
+
+
+def test_only_who_knows_the_secret_gets_in_and_out_is_out(house: HelioProcess, sit: Sit) -> None:
+    desk = sit(house)
     desk.open("#/audit")
     desk.page.get_by_label("Operator's secret").fill("wrong")
     desk.page.get_by_role("button", name="Sign in").click()
@@ -60,9 +64,9 @@ def test_only_who_knows_the_secret_gets_in_and_out_is_out(
 
 
 def test_the_printed_link_signs_in_and_leaves_the_secret_nowhere(
-    helio: HelioFactory, recorder: Recorder, sit: Sit
+    house: HelioProcess, sit: Sit
 ) -> None:
-    desk = sit(helio(RULES, upstream=recorder.url))
+    desk = sit(house)
     desk.open(f"#secret={desk.process.secret}")
     expect(desk.page.get_by_role("heading", name="Live")).to_be_visible()
     assert desk.process.secret not in desk.page.url
@@ -74,47 +78,43 @@ def test_the_printed_link_signs_in_and_leaves_the_secret_nowhere(
 
 
 def test_calls_are_there_as_they_happen_and_stand_still_when_paused(
-    helio: HelioFactory, recorder: Recorder, sit: Sit
+    house: HelioProcess, sit: Sit
 ) -> None:
-    process = helio(RULES, upstream=recorder.url).wait_for_index()
-    desk = sit(process)
+    desk = sit(house)
     desk.sign_in()
-    desk.sees("No calls yet")
-    call(process.mcp_url, "create_payment", {"amount": 7}, session="s1")
-    row = desk.page.get_by_role("row").filter(has_text="create_payment")
+    call(house.mcp_url, "create_payment", {"amount": 7}, session="live-1")
+    mine = desk.page.get_by_role("row").filter(has_text="session live-1")
+    row = mine.filter(has_text="create_payment")
     expect(row).to_contain_text("allowed")
-    expect(row).to_contain_text("session s1")
     desk.page.get_by_role("button", name="Pause").click()
-    call(process.mcp_url, "read_mail")
+    call(house.mcp_url, "read_mail", session="live-1")
     resume = desk.page.get_by_role("button", name="Resume (1 new)")
     resume.wait_for()
-    expect(desk.page.get_by_role("row").filter(has_text="read_mail")).to_have_count(0)
+    expect(mine.filter(has_text="read_mail")).to_have_count(0)
     resume.click()
-    expect(desk.page.get_by_role("row").filter(has_text="read_mail")).to_contain_text("no-mail")
+    expect(mine.filter(has_text="read_mail")).to_contain_text("no-mail")
     desk.page.get_by_label("Decision").select_option("blocked")
     expect(row).to_have_count(0)
     desk.page.get_by_label("Decision").select_option("")
-    desk.page.get_by_label("Find in what is shown").fill("payment")
-    expect(desk.page.locator("tbody tr")).to_have_count(1)
+    desk.page.get_by_label("Find in what is shown").fill("live-1")
+    expect(desk.page.locator("tbody tr")).to_have_count(2)
     row.get_by_role("link").click()
     expect(desk.page.get_by_role("heading", name="create_payment")).to_be_visible()
     desk.sees('"amount": 7')
     desk.page.go_back()
-    expect(desk.page.locator("tbody tr")).to_have_count(1)
+    expect(desk.page.locator("tbody tr")).to_have_count(2)
 
 
-def test_a_call_waits_is_seen_and_let_through(
-    helio: HelioFactory, recorder: Recorder, sit: Sit
-) -> None:
-    process = helio(RULES + VAULT, upstream=recorder.url).wait_for_index()
-    call(process.mcp_url, "create_payment", {"amount": 1}, session="s1")
+def test_a_call_waits_is_seen_and_let_through(house: HelioProcess, sit: Sit) -> None:
+    process = house
+    call(process.mcp_url, "create_payment", {"amount": 1}, session="waits-1")
     desk = sit(process)
     desk.sign_in()
     answers: list[Reply] = []
     arguments = {"amount": 700, "reference": 12345678901234567890}
 
     def ask() -> None:
-        answers.append(call(process.mcp_url, "create_payment", arguments, session="s1"))
+        answers.append(call(process.mcp_url, "create_payment", arguments, session="waits-1"))
 
     agent = threading.Thread(target=ask)
     agent.start()
@@ -172,15 +172,15 @@ def test_a_call_is_denied_with_a_reason_and_the_glass_is_broken_with_the_secret(
 
 
 def test_the_audit_is_searched_and_the_address_keeps_what_was_asked(
-    helio: HelioFactory, recorder: Recorder, sit: Sit
+    house: HelioProcess, sit: Sit
 ) -> None:
-    process = helio(RULES, upstream=recorder.url).wait_for_index()
+    process = house
     for amount in range(3):
-        call(process.mcp_url, "create_payment", {"amount": amount}, session="s1")
-    call(process.mcp_url, "read_mail", session="s2")
+        call(process.mcp_url, "create_payment", {"amount": amount}, session="found-1")
+    call(process.mcp_url, "read_mail", session="found-1")
     desk = sit(process)
     desk.sign_in()
-    desk.page.get_by_role("link", name="Audit").click()
+    desk.open("#/audit?session=found-1")
     rows = desk.page.locator("tbody tr")
     desk.page.get_by_label("Blocked").select_option("true")
     expect(rows).to_have_count(1)
@@ -196,11 +196,11 @@ def test_the_audit_is_searched_and_the_address_keeps_what_was_asked(
     with desk.page.expect_download() as download:
         desk.page.get_by_role("link", name="CSV").click()
     assert download.value.path().read_text().count("create_payment") == 3
-    desk.page.get_by_role("link", name="Clear 2 filters").click()
-    desk.page.locator("tbody").get_by_role("link", name="read_mail").click()
+    desk.page.get_by_role("link", name="Clear 3 filters").click()
+    desk.page.locator("tbody").get_by_role("link", name="read_mail").first.click()
     desk.sees("Mail is private.")
     shown = desk.page.locator("dd .hash").first.inner_text()
-    row = process.ask("/api/audit?tool=read_mail")["data"][0]
+    row = process.ask("/api/audit?tool=read_mail&session=found-1")["data"][0]
     assert shown == process.ask(f"/api/audit/{row['id']}")["data"]["hash"]
 
 
@@ -210,6 +210,7 @@ def test_it_comes_back_by_itself_and_fills_what_it_missed(
     process = helio(RULES, upstream=recorder.url).wait_for_index()
     desk = sit(process)
     desk.sign_in()
+    desk.sees("No calls yet")
     call(process.mcp_url, "create_payment", {"amount": 1})
     expect(desk.page.locator("tbody tr")).to_have_count(1)
     asked: list[str] = []

@@ -3,7 +3,6 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
@@ -22,16 +21,18 @@ BEGUN = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta
 DAY = f"from={BEGUN:%Y-%m-%dT%H:00:00.000Z}&to={BEGUN + timedelta(hours=24):%Y-%m-%dT%H:00:00.000Z}"
 
 
-@pytest.fixture
-def day(helio: HelioFactory, recorder: Recorder, tmp_path: Path) -> HelioProcess:
+@pytest.fixture(scope="module")
+def day(
+    shared_helio: HelioFactory, shared_recorder: Recorder, tmp_path_factory: pytest.TempPathFactory
+) -> HelioProcess:
     """A Helio that has seen a day of calls."""
-    audit = tmp_path / "audit"
-    audit.mkdir()
+    audit = tmp_path_factory.mktemp("audit")
     with ThreadPoolExecutor(1) as apart:  # The browser's driver has this thread's event loop.
         apart.submit(
             lambda: asyncio.run(write_day(audit, BEGUN, tool=MARKUP, agent=MARKUP))
         ).result()
-    return helio(f"audit: {{ path: '{audit}' }}", upstream=recorder.url).wait_for_index()
+    served = shared_helio(f"audit: {{ path: '{audit}' }}", upstream=shared_recorder.url)
+    return served.wait_for_index()
 
 
 def asked(desk: Desk) -> dict[str, str]:
@@ -142,17 +143,16 @@ def see(desk: Desk, theme: Theme) -> None:
 
 
 def test_there_is_nothing_a_time_that_is_none_and_a_helio_that_does_not_answer(
-    helio: HelioFactory, recorder: Recorder, browser: Browser
+    day: HelioProcess, browser: Browser
 ) -> None:
-    process = helio(upstream=recorder.url).wait_for_index()
-    desk = Desk(browser, process)
+    desk = Desk(browser, day)
     desk.sign_in()
-    desk.page.get_by_role("link", name="Analytics").click()
+    desk.open("#/analytics?agent=nobody")
     desk.sees("No calls in this time")
     desk.open("#/analytics?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z")
     expect(desk.page.get_by_role("alert")).to_contain_text("There is no time between")
     desk.context.route("**/api/analytics*", lambda route: route.abort())
-    desk.open("#/analytics?period=1h")
+    desk.open("#/analytics?period=1h&agent=nobody")
     expect(desk.page.get_by_role("alert")).to_contain_text("Helio does not answer.")
     desk.context.unroute("**/api/analytics*")
     desk.page.get_by_role("button", name="Try again").click()

@@ -53,15 +53,21 @@ def traffic(process: HelioProcess) -> str:
     return str(denied.blocked["call_id"])
 
 
+@pytest.fixture(scope="module")
+def seen(shared_helio: HelioFactory, shared_recorder: Recorder) -> tuple[HelioProcess, str]:
+    """A Helio that has seen a little of everything, and the id of a row to look at."""
+    process = shared_helio(RULES, upstream=shared_recorder.url).wait_for_index()
+    return process, traffic(process)
+
+
 def address(page: str, row: str) -> str:
     return {"record": f"#/audit/{row}", "ledger": "#/limits/payments"}.get(page, f"#/{page}")
 
 
 def test_every_page_in_both_themes_and_at_three_widths(
-    helio: HelioFactory, recorder: Recorder, browser: Browser
+    seen: tuple[HelioProcess, str], browser: Browser
 ) -> None:
-    process = helio(RULES, upstream=recorder.url).wait_for_index()
-    row = traffic(process)
+    process, row = seen
     for theme in THEMES:
         desk = Desk(browser, process, theme=theme, checked=True)
         desk.open()
@@ -81,10 +87,9 @@ def test_every_page_in_both_themes_and_at_three_widths(
 
 
 def test_everything_is_reached_by_keyboard(
-    helio: HelioFactory, recorder: Recorder, browser: Browser
+    seen: tuple[HelioProcess, str], browser: Browser
 ) -> None:
-    process = helio(RULES, upstream=recorder.url).wait_for_index()
-    traffic(process)
+    process, _ = seen
     desk = Desk(browser, process)
     desk.sign_in()
     desk.open("#/approvals")

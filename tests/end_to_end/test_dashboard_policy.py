@@ -8,7 +8,7 @@ from playwright.sync_api import Route, expect
 from end_to_end.browsing import Sit
 from end_to_end.recording import TOOLS, Recorder
 from end_to_end.wire import call
-from processes import HelioFactory
+from processes import HelioFactory, HelioProcess
 
 pytestmark = pytest.mark.end_to_end
 
@@ -100,12 +100,17 @@ def test_what_must_be_seen_is_on_every_page_until_it_is_mended(
     expect(banner).to_contain_text("The upstream default is down.")
 
 
-def test_another_policy_is_tried_on_what_was_recorded(
-    helio: HelioFactory, recorder: Recorder, sit: Sit
-) -> None:
-    process = helio(RULES, upstream=recorder.url).wait_for_index()
+@pytest.fixture(scope="module")
+def used(shared_helio: HelioFactory, shared_recorder: Recorder) -> HelioProcess:
+    """A Helio with three payments behind it."""
+    process = shared_helio(RULES, upstream=shared_recorder.url).wait_for_index()
     for amount in (1, 2, 50):
         call(process.mcp_url, "create_payment", {"amount": amount})
+    return process
+
+
+def test_another_policy_is_tried_on_what_was_recorded(used: HelioProcess, sit: Sit) -> None:
+    process = used
     desk = sit(process)
     desk.sign_in()
     desk.page.get_by_role("link", name="Policy").click()
@@ -126,10 +131,8 @@ def test_another_policy_is_tried_on_what_was_recorded(
     expect(report).to_contain_text("3 calls judged: none decided otherwise.")
 
 
-def test_a_replay_says_how_far_it_is_and_is_cancelled(
-    helio: HelioFactory, recorder: Recorder, sit: Sit
-) -> None:
-    desk = sit(helio(RULES, upstream=recorder.url))
+def test_a_replay_says_how_far_it_is_and_is_cancelled(used: HelioProcess, sit: Sit) -> None:
+    desk = sit(used)
     begun: list[Route] = []
 
     def slow(route: Route) -> None:
