@@ -5,7 +5,7 @@ parents; `environment`, the one fact that is known now, is folded away. What mea
 written in one order, so that the order of keys in the file is not part of the digest.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -179,16 +179,23 @@ class _Builder:
         folded = self._fold_environment(match)
         if folded is not None:
             found.append(folded)
-        for kind, globs in (("tool", match.tool), ("upstream", match.upstream)):
-            if globs:
-                found.append(self._globs(kind, globs))
+        if match.tool:
+            found.append(self._globs("tool", match.tool))
+        if match.upstream:
+            found.append(self._globs("upstream", match.upstream))
         for test in sorted(match.annotations, key=_hint_order):
-            node = {"node": "annotation", "hint": test.hint, "value": test.value}
+            node: Node = {"node": "annotation", "hint": test.hint, "value": test.value}
             found.append(self.add(node, test.span))
         if match.agent:
             found.append(self._globs("agent", match.agent))
         for kind, selections in (("input", match.input), ("metadata", match.metadata)):
             found += [self._selection(kind, each) for each in _in_order(kind, selections)]
+        if match.labels or match.called or match.not_called:
+            found += self._facts(match)
+        return found
+
+    def _facts(self, match: Match) -> Iterator[int]:
+        """The conditions on what a session did."""
         for kind, names in (
             ("labels", match.labels),
             ("called", match.called),
@@ -196,8 +203,7 @@ class _Builder:
         ):
             if names:
                 node = {"node": kind, "names": sorted({text.value for text in names})}
-                found.append(self.add(node, names[0].span))
-        return found
+                yield self.add(node, names[0].span)
 
     def _fold_environment(self, match: Match) -> int | None:
         """A false constant where the environment is another one; nothing where it is this one."""

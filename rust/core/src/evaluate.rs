@@ -140,9 +140,17 @@ impl Evaluator {
         memo.start(self.graph.nodes.len());
         let mut walk = Walk::new(&self.graph, call, facts);
         let mut judge = Judge::new(&self.graph, call, facts, memo);
-        let positions = self.index.naming(&call.tool).into_iter();
-        let rules = positions.filter_map(|position| self.graph.rules.get(position as usize));
-        for rule in rules.filter(|rule| rule.index > above) {
+        let positions = self.index.naming(&call.tool);
+        // Rules stand in the order of their indices, and so do their positions.
+        let lower = positions.partition_point(|position| {
+            let rule = self.graph.rules.get(*position as usize);
+            rule.is_some_and(|rule| rule.index <= above)
+        });
+        let rules = positions
+            .iter()
+            .skip(lower)
+            .filter_map(|position| self.graph.rules.get(*position as usize));
+        for rule in rules {
             if walk.visit(rule, judge.all(&rule.conditions)) {
                 break;
             }

@@ -103,6 +103,16 @@ def _conditions(match: Match, path: str) -> Iterator[Condition]:
         place = (test.span, f"{path}.match.annotations.{test.hint}")
         hint = (test.hint, test.value)
         yield Condition(("annotations",), hint, place, shown=((test.hint,), None))
+    if match.labels or match.called or match.not_called:
+        yield from _facts(match)
+    for selection in match.input:
+        yield from _selection("input", selection)
+    for selection in match.metadata:
+        yield from _selection("metadata", selection)
+
+
+def _facts(match: Match) -> Iterator[Condition]:
+    """One condition for each name."""
     for subject, key, names in (
         ("labels", "labels", match.labels),
         ("called", "called", match.called),
@@ -113,9 +123,6 @@ def _conditions(match: Match, path: str) -> Iterator[Condition]:
             is_there = (key != "not_called",)
             shown = ((key,), text.value)
             yield Condition(about, is_there, (text.span, text.path), (text.node,), shown)
-    for kind, selections in (("input", match.input), ("metadata", match.metadata)):
-        for selection in selections:
-            yield from _selection(kind, selection)
 
 
 def _selection(kind: str, selection: Selection) -> Iterator[Condition]:
@@ -127,8 +134,8 @@ def _selection(kind: str, selection: Selection) -> Iterator[Condition]:
     groups = [operations] if may_select_several(path) else [(each,) for each in operations]
     for group in groups:
         tests = tuple(sorted([(each.operator, operand_json(each)) for each in group]))
-        nodes = (selector.node, *(each.operand for each in group))
-        asked = tuple(each.operator for each in group)
+        nodes = (selector.node, *[each.operand for each in group])
+        asked = tuple([each.operator for each in group])
         place = (group[0].operand.span, group[0].path)
         meaning = (selection.quantifier, tests)
         yield Condition((kind, path), meaning, place, nodes, (asked, selector.value))

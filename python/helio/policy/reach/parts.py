@@ -33,6 +33,8 @@ def check_parts(conditions: Iterable[Condition], effort: Effort, diagnostics: Di
 
 
 def _globs(condition: Condition, effort: Effort, diagnostics: Diagnostics) -> None:
+    if len(condition.nodes) == 1:
+        return
     nodes = [node for node in condition.nodes if isinstance(node, ScalarNode)]
     texts = [str(node.value) for node in nodes]
     if not any(_may_share(left, right) for left, right in combinations(texts, 2)):
@@ -72,6 +74,8 @@ def _may_share(left: str, right: str) -> bool:
 
 def _members(condition: Condition, diagnostics: Diagnostics) -> None:
     """Values that stand in a list before, by value: `1` and `1.0`."""
+    if MEMBERSHIP.isdisjoint(condition.asked):
+        return
     for node, operator in zip(condition.nodes[1:], condition.asked, strict=True):
         if operator not in MEMBERSHIP or not isinstance(node, SequenceNode):
             continue

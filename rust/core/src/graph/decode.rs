@@ -292,24 +292,26 @@ impl Document<'_> {
     }
 }
 
-/// Decodes the text as far as it goes without looking at references.
-pub(super) fn decode(text: &[u8]) -> Result<Document<'_>, GraphError> {
+/// Decodes the text as far as it goes without looking at references; with its digest.
+pub(super) fn decode(text: &[u8]) -> Result<(Document<'_>, String), GraphError> {
     // The strict reader refuses what serde would quietly resolve, duplicate keys above all.
     let tape = strict(text)?;
-    if tape.root(text).kind() != Kind::Object {
-        return Err(GraphError::new("a graph is an object"));
-    }
     let document: Document<'_> =
         serde_json::from_slice(text).map_err(|error| GraphError::new(error.to_string()))?;
     document.check()?;
-    Ok(document)
+    Ok((document, digest_of(&tape, text)))
 }
 
+/// Reads an object that is not too long.
 fn strict(text: &[u8]) -> Result<Tape, GraphError> {
     if text.len() > GRAPH_BYTES {
         return Err(GraphError::new(format!("more than {GRAPH_BYTES} bytes")));
     }
-    Tape::parse(text).map_err(|error| GraphError::new(error.to_string()))
+    let tape = Tape::parse(text).map_err(|error| GraphError::new(error.to_string()))?;
+    if tape.root(text).kind() != Kind::Object {
+        return Err(GraphError::new("a graph is an object"));
+    }
+    Ok(tape)
 }
 
 /// The digest of a graph's text: `sha256:` and 64 hex digits over its canonical form without `source`.
@@ -317,14 +319,15 @@ fn strict(text: &[u8]) -> Result<Tape, GraphError> {
 /// # Errors
 /// When the text is not a JSON object, or too long.
 pub fn digest(text: &[u8]) -> Result<String, GraphError> {
-    let tape = strict(text)?;
+    Ok(digest_of(&strict(text)?, text))
+}
+
+fn digest_of(tape: &Tape, text: &[u8]) -> String {
     let root = tape.root(text);
-    if root.kind() != Kind::Object {
-        return Err(GraphError::new("a graph is an object"));
-    }
     let mut members: Vec<_> = root.members().filter(|(key, _)| key != "source").collect();
     members.sort_by(|(left, _), (right, _)| left.cmp(right));
-    let mut canonical = vec![b'{'];
+    let mut canonical = Vec::with_capacity(text.len());
+    canonical.push(b'{');
     for (place, (key, value)) in members.iter().enumerate() {
         if place > 0 {
             canonical.push(b',');
@@ -338,5 +341,5 @@ pub fn digest(text: &[u8]) -> Result<String, GraphError> {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    Ok(format!("sha256:{hex}"))
+    format!("sha256:{hex}")
 }

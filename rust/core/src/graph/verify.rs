@@ -23,7 +23,7 @@ pub(super) const WINDOW_MS: i64 = 9_000_000_000_000;
 
 /// Decodes and verifies a whole graph.
 pub(super) fn verify(text: &[u8]) -> Result<Graph, GraphError> {
-    let document = decode::decode(text)?;
+    let (document, digest) = decode::decode(text)?;
     let mut nodes = Nodes::default();
     for node in document.nodes() {
         nodes.add(node?)?;
@@ -32,7 +32,7 @@ pub(super) fn verify(text: &[u8]) -> Result<Graph, GraphError> {
     nodes.check_limits()?;
     let budgets = nodes.budgets(&document.budgets)?;
     Ok(Graph {
-        digest: decode::digest(text)?,
+        digest,
         default: match document.settings.default {
             Default::Allow => Action::Allow,
             Default::Deny => Action::Deny,
