@@ -73,7 +73,7 @@ proof: $(NATIVE) $(DEV) ## the long property tests and crash tests (minutes)
 		tests/end_to_end/test_concurrency.py tests/end_to_end/test_kills.py \
 		tests/end_to_end/test_audit_faults.py tests/end_to_end/test_approvals_crowd.py \
 		tests/end_to_end/test_approvals_races.py tests/end_to_end/test_openapi.py tests/runtime/test_approval_races.py \
-		tests/simulation tests/policy/difference tests/bench/test_dashboard.py
+		tests/simulation tests/policy/difference tests/sideband tests/bench/test_dashboard.py
 
 lint: $(DEV)
 	$(BIN)/ruff check --quiet

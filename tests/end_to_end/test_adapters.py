@@ -116,6 +116,9 @@ def test_every_outcome_is_told(adapter: Adapter) -> None:
     assert [adapter.runs("search") for _ in range(3)] == ["allow", "allow", "rate_limited"]
     assert adapter.evaluate("search")["limits"]["max_calls"] == 2
     assert adapter.runs("search", session_id="s2") == "allow"
+    nowhere = adapter.evaluate("search", session_id=None)
+    assert nowhere["feedback"]["suggestion"] == "Send `session_id` with the call."
+    assert adapter.evaluate("chat")["feedback"]["suggestion"].startswith("Send `metadata.sender")
     assert adapter.runs("pay", {"amount": 101}) == "spend_limited"
     assert adapter.runs("buy", {"amount": 1001}) == "budget_exceeded"
     senders = [{"metadata": {"sender_id": name}} for name in ("U1", "U1", "U2")]

@@ -1,5 +1,6 @@
 """Marks and context against a real journal: recorded first, refused where nobody asks."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from helio.audit import recovery
+from helio.audit.file_system import FileSystem
 from helio.audit.journal import Journal
 from helio.errors import JournalUnavailable, UnaskedEvidence
 from helio.governance.evidence import SessionFacts, find_evidence
@@ -108,3 +110,21 @@ async def test_marks_and_context_come_back_from_the_journal(house: House) -> Non
     assert view is not None
     assert view["context"] == {"k": '{"x":1}'}
     assert view["evidence"] == [["lookup", MINUTE, "mark", '{"id":7}']]
+
+
+async def test_marks_that_come_at_once_share_syncs(tmp_path: Path) -> None:
+    synced: list[int] = []
+
+    class Counted(FileSystem):
+        def sync(self, descriptor: int) -> None:
+            synced.append(descriptor)
+            super().sync(descriptor)
+
+    journal = Journal.open(tmp_path, file_system=Counted())
+    await journal.start(lambda: {})
+    house = House(tmp_path, journal)
+    before = len(synced)
+    await asyncio.gather(*(house.mark("lookup", data=b"%d" % each) for each in range(64)))
+    # What waits while a sync runs goes with the next one.
+    assert 1 <= len(synced) - before <= 4
+    await journal.close()

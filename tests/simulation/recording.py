@@ -71,6 +71,8 @@ class Step:
     overlapping: bool = False
     result: str = "answered"
     marks: bytes | None = None
+    metadata: bytes | None = None
+    sender: str | None = None
 
 
 @dataclass
@@ -160,6 +162,8 @@ class Recording:
             session=SessionIdentity(step.session, source, ()),
             agent=step.agent,
             protocol_version="2025-11-25",
+            metadata=step.metadata,
+            sender=step.sender,
         )
         await driver.run(CallMachine(governance), received, exchange)
 

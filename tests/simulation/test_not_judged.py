@@ -1,11 +1,13 @@
 """What a replay cannot judge: it says so, and does not guess."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from helio.audit.recorded import RecordedCall
+from helio.evaluator import Redactor
 from simulation.recording import Step, compiled, record, replayed
 from simulation.test_replay import BUDGET, CAP, EVERYTHING, SEEN, SPEND, kinds, lookup, pay
 
@@ -148,3 +150,38 @@ def test_a_call_that_could_not_be_judged_leaves_doubt(directory: Path) -> None:
         ("indeterminate", "arguments_unknown"),
         ("indeterminate", "outcome_unknown"),
     ]
+
+
+CHANNEL = "{ rules: [{ match: { tool: pay, metadata: { channel: C1 } }, action: deny }] }"
+SENDERS = (
+    "{ rules: [{ match: { tool: pay }, limits: { max_calls: 1, window: 1h, key: sender_id } }] }"
+)
+
+
+def said(channel: str, sender: str) -> Step:
+    metadata = json.dumps({"channel": channel, "sender_id": sender}).encode()
+    return replace(pay(1), metadata=metadata, sender=sender)
+
+
+def test_what_adapters_say_beside_their_calls_is_judged(directory: Path) -> None:
+    calls = record(directory, EVERYTHING, [said("C1", "U1"), said("C2", "U1"), said("C2", "U2")])
+    assert kinds(replayed(calls, compiled(CHANNEL))) == ["narrowed", "unchanged", "unchanged"]
+    assert kinds(replayed(calls, compiled(SENDERS))) == ["unchanged", "narrowed", "unchanged"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "budgets"),
+    [
+        (CHANNEL, "[]"),
+        (SENDERS, "[]"),
+        ("{ default: allow }", BUDGET.format(1).replace("global", "sender_id")),
+    ],
+)
+def test_what_is_hidden_of_it_is_not_guessed(directory: Path, policy: str, budgets: str) -> None:
+    rules = b'[{"key": ["channel", "sender_id"], "action": "mask"}]'
+    redactor = Redactor(rules, b"k", ())
+    calls = record(directory, EVERYTHING, [said("C1", "U1")], redactor=redactor)
+    (judged,) = replayed(calls, compiled(policy, budgets))
+    assert (judged.kind, judged.why) == ("indeterminate", "metadata_unknown")
+    elsewhere = "{ rules: [{ match: { tool: lookup, metadata: { channel: C1 } }, action: deny }] }"
+    assert kinds(replayed(calls, compiled(elsewhere))) == ["unchanged"]

@@ -23,6 +23,7 @@ _ARGUMENTS = 160
 _REASONS = {
     "arguments_unknown": "rests on arguments that the audit holds only in part",
     "annotations_unknown": "rests on annotations that were not recorded",
+    "metadata_unknown": "rests on what an adapter said beside it, and redaction hid",
     "outcome_unknown": "rests on a call that did not go this way then",
 }
 _FLOWS = (("blocked", "blocked"), ("let_through", "let through"), ("would_ask", "would ask"))

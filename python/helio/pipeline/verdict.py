@@ -1,6 +1,7 @@
 """From what was found out about a call to why it is blocked: one function a reason. Pure."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from helio.config.scalars import duration
 from helio.evaluator import Breach, Decision
@@ -196,19 +197,35 @@ def faulty(
     else:
         tried = list(received.session.tried)
         message = f"This call needs a known {subject}, and none was found."
-        suggestion = f"Send one of these headers: {', '.join(tried)}."
+        suggestion = _how_to_name(subject, received)
         details = {"tried": tried}
     return Block(
         reason=kind,
         decision="deny",
         action=action if rule is None else rule.action,
         message=message,
-        suggestion=suggestion if kind == "invalid_amount" or subject == "session" else None,
+        suggestion=suggestion,
         rule=policy.label(index),
         rule_index=index,
         retry_allowed=kind != "invalid_amount",
         details=details,
     )
+
+
+_SAID_BY_ADAPTERS: Final = {
+    "session": "session_id",
+    "agent": "agent_id",
+    "sender_id": "metadata.sender_id",
+}
+
+
+def _how_to_name(subject: str, received: CallReceived) -> str | None:
+    """How whoever calls can say what a limit counts by; None where they cannot."""
+    if received.origin == "mcp":
+        tried = ", ".join(received.session.tried)
+        return f"Send one of these headers: {tried}." if subject == "session" else None
+    said = _SAID_BY_ADAPTERS.get(subject)
+    return None if said is None else f"Send `{said}` with the call."
 
 
 def _rate_message(breach: Breach) -> str:

@@ -19,28 +19,35 @@ Unseen = Callable[[str], bool]
 """Whether it is not known what a path (JSONPath) of the arguments selects."""
 WHOLE: Final = "$"
 """The path of all arguments."""
+SENDER: Final = "sender_id"
+"""The member of an adapter's metadata that keys of limits and budgets may name."""
 
 
 class _Rule(NamedTuple):
-    """What one rule looks at: paths of the arguments, evidence about which calls, annotations."""
+    """What one rule looks at: paths of the arguments, evidence about which calls, annotations, what
+    adapters say beside a call."""
 
     place: int
     paths: tuple[str, ...]
     bound: tuple[str, ...]
     annotations: bool
+    metadata: bool
 
 
 class Attention:
-    """Which of a policy's rules look at arguments, which at annotations, and where."""
+    """Which of a policy's rules look at arguments, which at annotations and metadata, and where."""
 
     def __init__(self, compiled: CompiledPolicy) -> None:
         graph = orjson.loads(compiled.graph)
         self._nodes: list[Node] = graph["nodes"]
         self._rules = [self._nodes[at] for at in graph["rules"] if not self._nodes[at]["shadow"]]
-        self._contributors = [
+        budgets = [self._nodes[at] for at in graph.get("budgets", ())]
+        self._contributors = [self._nodes[at] for each in budgets for at in each["contributors"]]
+        self._of_senders = [
             self._nodes[at]
-            for budget in graph.get("budgets", ())
-            for at in self._nodes[budget]["contributors"]
+            for each in budgets
+            if SENDER in each["key"]
+            for at in each["contributors"]
         ]
         self._asks_of_destructive = compiled.settings.flag_destructive == "require_approval"
         self._of_tool = lru_cache(4096)(self._looking)
@@ -61,6 +68,12 @@ class Attention:
             return True
         return any(each.annotations for each in self._until(tool, rule))
 
+    def rests_on_metadata(self, tool: str, rule: int) -> bool:
+        """Whether other metadata of an adapter's call could have led to another decision."""
+        if any(self._concerns(each, tool) for each in self._of_senders):
+            return True
+        return any(each.metadata for each in self._until(tool, rule))
+
     def priced_by_arguments(self, tool: str, unseen: Unseen) -> bool:
         """Whether what a call of the tool takes from a budget depends on what is `unseen`."""
         return any(unseen(path) for path in self._prices(tool))
@@ -76,9 +89,16 @@ class Attention:
                 tuple(self._paths(rule)),
                 tuple(each["tool"] for each in rule["evidence"] if each["bind"]),
                 any(node["node"] == "annotation" for node in self._conditions(rule)),
+                self._looks_at_metadata(rule),
             )
             for rule in self._rules
             if self._concerns(rule, tool)
+        )
+
+    def _looks_at_metadata(self, rule: Node) -> bool:
+        keys = (self._nodes[at]["key"] for at in rule["limits"])
+        return any(SENDER in key for key in keys) or any(
+            node["node"] == "metadata" for node in self._conditions(rule)
         )
 
     def _paths(self, rule: Node) -> Iterator[str]:

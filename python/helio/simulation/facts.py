@@ -65,7 +65,22 @@ def received(call: RecordedCall, sent: Message, continues: str | None) -> CallRe
         protocol_version=call.protocol_version,
         origin=call.origin or "mcp",
         continues=continues,
+        metadata=metadata(call),
+        sender=_sender(call),
     )
+
+
+def metadata(call: RecordedCall) -> bytes | None:
+    """What an adapter said beside its call, as far as the record shows it."""
+    if call.metadata is None or '"adapter"' not in call.metadata:
+        return None
+    return _member(call.metadata, "adapter") or None
+
+
+def _sender(call: RecordedCall) -> str | None:
+    said = metadata(call)
+    sender = None if said is None else _read(said.decode()).get("sender_id")
+    return sender if isinstance(sender, str) else None
 
 
 @lru_cache(maxsize=4096)

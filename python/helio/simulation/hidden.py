@@ -36,6 +36,11 @@ def is_marked(text: bytes) -> bool:
     return _MARK.search(text) is not None
 
 
+def shows(metadata: bytes | None) -> bool:
+    """Whether all is known of what an adapter said beside a call; `null` could not be read."""
+    return metadata is None or (metadata != b"null" and not is_marked(metadata))
+
+
 def may_be_marked(text: str) -> bool:
     """The same, at a glance."""
     return "[redacted:" in text or "[hmac-sha256:" in text

@@ -33,7 +33,7 @@ from helio.runtime.state import Settlement
 from helio.simulation import facts
 from helio.simulation.attention import Attention
 from helio.simulation.doubts import Doubt, Doubts
-from helio.simulation.hidden import is_marked, may_be_marked, unseen
+from helio.simulation.hidden import is_marked, may_be_marked, shows, unseen
 from helio.simulation.money import Money, Pricing, largest, recorded_amounts
 from helio.simulation.verdict import Change, Verdict
 from helio.simulation.world import Course, Stage, World
@@ -240,10 +240,10 @@ class Replay:
     def _unknown(self, call: _Call, course: Course) -> str | None:
         """Why the record does not tell enough to judge the call; None when it does."""
         recorded = call.recorded
-        policy = call.tried.policy
         whole = course.record["args_hash"] == recorded.arguments_hash
         doubted = self._doubts.about(call.session)
-        if whole and recorded.annotations is not None and not doubted and not self._redacted:
+        beside = recorded.annotations is not None and shows(call.received.metadata)
+        if whole and beside and not doubted and not self._redacted:
             return None
         loaded = self._facts(call)
         decision = judge(call.received, call.governance, loaded).decision
@@ -256,11 +256,8 @@ class Replay:
                 return "arguments_unknown"
         if loaded is not None and _hides(loaded, attention.rests_on_evidence(tool, decision.rule)):
             return "arguments_unknown"
-        if recorded.annotations is None and (
-            policy.settings.unknown_tools == "deny"
-            or attention.rests_on_annotations(tool, decision.rule)
-        ):
-            return "annotations_unknown"
+        if not beside and (why := _unknown_beside(call, decision.rule)) is not None:
+            return why
         if doubted and not self._doubts.decide(call.received, call.governance, loaded):
             return "outcome_unknown"
         return None
@@ -332,6 +329,19 @@ class Replay:
             self.world.advance_to(at)
             happens()
         self.world.advance_to(wall)
+
+
+def _unknown_beside(call: _Call, rule: int) -> str | None:
+    """Why what was known beside the arguments does not tell enough, if the decision is `rule`'s."""
+    attention, tool = call.tried.attention, cast("str", call.recorded.tool)
+    if call.recorded.annotations is None and (
+        call.tried.policy.settings.unknown_tools == "deny"
+        or attention.rests_on_annotations(tool, rule)
+    ):
+        return "annotations_unknown"
+    if not shows(call.received.metadata) and attention.rests_on_metadata(tool, rule):
+        return "metadata_unknown"
+    return None
 
 
 def _is_redacted(recorded: RecordedCall) -> bool:

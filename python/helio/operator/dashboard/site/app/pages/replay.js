@@ -15,6 +15,7 @@ const KINDS = {
 const REASONS = {
   arguments_unknown: "rest on arguments that the audit holds only in part",
   annotations_unknown: "rest on annotations that were not recorded",
+  metadata_unknown: "rest on what an adapter said beside them, and redaction hid",
   outcome_unknown: "rest on a call that did not go this way then",
 };
 
