@@ -102,8 +102,12 @@ def test_a_rug_pull(helio: HelioFactory, recorder: Recorder) -> None:
 
 def test_a_lock_is_taken_while_serving(helio: HelioFactory, recorder: Recorder) -> None:
     process = helio(POLICIES, upstream=recorder.url)
+    wait(process, lambda: drifted(process) == 0)
+    # Without a lock what was seen first counts.
+    assert tools(process, "diff") == 0
     recorder.tools = EVIL
     wait(process, lambda: drifted(process) == 1)
+    assert tools(process, "diff") == 1
     assert tools(process, "approve", "--all") == 0
     wait(process, lambda: drifted(process) == 0)
     assert told(process) is None

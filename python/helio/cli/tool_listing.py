@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from helio.app.governed import upstream_settings
+from helio.audit.recovery import recover
 from helio.config.sections import HelioConfig
 from helio.errors import CatalogueError, HelioError, UpstreamFailed
 from helio.evaluator import VERSION
-from helio.governance.catalogue import Catalogue, Drift
-from helio.governance.definitions import read_definition
+from helio.governance.catalogue import Catalogue, Drift, Pins
+from helio.governance.definitions import Identity, read_definition
 from helio.governance.lock import (
     PREFIX,
     Locked,
@@ -58,6 +59,16 @@ class Listing:
         """Where this is not what the lock holds, sorted by name."""
         catalogue = Catalogue()
         catalogue.lock(lock.pins(self.upstream))
+        return self._drifted(catalogue)
+
+    def drifts_since(self, pins: Pins) -> list[Drift]:
+        """Where this is not what was pinned when it was seen, sorted by name; a tool that was not
+        seen then is no drift."""
+        catalogue = Catalogue()
+        catalogue.restore(pins)
+        return self._drifted(catalogue)
+
+    def _drifted(self, catalogue: Catalogue) -> list[Drift]:
         each_once = {id(raw): raw for listed in self.definitions.values() for raw in listed}
         catalogue.replace(tool for raw in each_once.values() for tool in read_definition(raw))
         return [catalogue.drifts[name] for name in sorted(catalogue.drifts)]
@@ -102,6 +113,31 @@ def differences(listing: Listing, lock: ToolLock) -> list[Difference]:
             ),
         )
         for drift in listing.drifts(lock)
+    ]
+
+
+def pinned(directory: Path) -> dict[str, Pins]:
+    """What a Helio that serves without a lock, or did, has accepted by seeing it first, by upstream
+    and tool: its journal keeps it. Raises `JournalDamaged` and OSError."""
+    return {
+        upstream: {tool: Identity.restored(values) for tool, values in stored.items()}
+        for upstream, stored in recover(directory).pins.items()
+    }
+
+
+def differences_since(listing: Listing, pins: Pins) -> list[Difference]:
+    """Every drift of one upstream from what was pinned. Of a definition that was not kept, `diff`
+    has what is listed now."""
+    return [
+        Difference(
+            listing.upstream,
+            drift,
+            difference(
+                None if (pin := pins.get(drift.tool)) is None else pin.definition,
+                listing.definitions.get(drift.tool, ()),
+            ),
+        )
+        for drift in listing.drifts_since(pins)
     ]
 
 

@@ -1,12 +1,12 @@
 """`helio tools pull|diff|approve`: the accepted tool definitions as a file.
 
 Above: `helio.cli`. Below: `helio.cli.tool_listing`. Exit codes: 0 as accepted, 1 findings (drift,
-or a definition that cannot be accepted), 2 usage or I/O. The journal is not touched, so these run
+or a definition that cannot be accepted), 2 usage or I/O. The journal is not changed, so these run
 beside a serving Helio, which takes the file when it is saved.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
@@ -15,6 +15,7 @@ import typer
 if TYPE_CHECKING:
     from helio.cli.tool_listing import Difference, Listing
     from helio.config.sections import HelioConfig
+    from helio.governance.catalogue import Pins
     from helio.governance.lock import Locked, ToolLock
 
 Format = Literal["text", "json"]
@@ -74,13 +75,23 @@ def pull(
 
 
 def diff(config: Config = _DEFAULT, upstream: Upstreams = None, format_: Output = "text") -> None:
-    """Show where the upstreams depart from helio.tools.lock; exit code 1 when they do."""
+    """Show where the upstreams depart from helio.tools.lock; exit code 1 when they do.
+
+    Without a lock: from what Helio saw first, which its audit keeps.
+    """
     loaded, path = _load(config)
     lock = _lock(path)
     if lock is None:
-        _fail(f"{path} is not there", "`helio tools pull` writes it")
-    found = _differences(_fetch(loaded, upstream), lock)
-    _tell(path, format_, drift=found)
+        place = loaded.audit.path
+        pins = _pinned(place)
+        if not pins:
+            text = f"{path} is not there, and {place} holds no tools that Helio saw"
+            _fail(text, "`helio tools pull` writes it")
+        found = _differences_since(_fetch(loaded, upstream), pins)
+        _tell(place, format_, drift=found, held_by="audit")
+    else:
+        found = _differences(_fetch(loaded, upstream), lock)
+        _tell(path, format_, drift=found)
     if found:
         raise typer.Exit(1)
 
@@ -176,14 +187,19 @@ def _finish(
 
 
 def _tell(
-    path: Path, format_: Format, *, drift: "Sequence[Difference]", written: bool | None = None
+    path: Path,
+    format_: Format,
+    *,
+    drift: "Sequence[Difference]",
+    written: bool | None = None,
+    held_by: Literal["lock", "audit"] = "lock",
 ) -> None:
     from helio.cli import output
 
     if format_ == "json":
         told = {} if written is None else {"written": written}
         output.print_json(
-            {"lock": str(path), **told, "drift": [each.as_object() for each in drift]}
+            {held_by: str(path), **told, "drift": [each.as_object() for each in drift]}
         )
         return
     if not drift:
@@ -208,6 +224,32 @@ def _differences(listings: "Iterable[Listing]", lock: "ToolLock") -> "list[Diffe
     from helio.cli.tool_listing import differences
 
     return [each for listing in listings for each in differences(listing, lock)]
+
+
+def _differences_since(
+    listings: "Iterable[Listing]", pins: "Mapping[str, Pins]"
+) -> "list[Difference]":
+    from helio.cli.tool_listing import differences_since
+
+    return [
+        each
+        for listing in listings
+        for each in differences_since(listing, pins.get(listing.upstream, {}))
+    ]
+
+
+def _pinned(directory: Path) -> "Mapping[str, Pins]":
+    from helio.cli.tool_listing import pinned
+    from helio.errors import JournalDamaged
+
+    try:
+        return pinned(directory)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        _fail(f"{directory}: {error.strerror or error}")
+    except JournalDamaged as error:
+        _fail(f"the journal in {directory} is damaged: {error}")
 
 
 def _empty() -> "ToolLock":
