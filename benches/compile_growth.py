@@ -174,9 +174,11 @@ def draw(report: dict[str, Any]) -> Figure:
         parts = [[each["phases"][phase] for each in found.values()] for phase in PHASES]
         axes.stackplot(counts, parts, labels=list(PHASES))
         axes.plot(counts, [each["total"] for each in found.values()], "k-", label="all")
-        axes.set(xlim=(0, max(counts)), ylim=(0, None))
+        axes.set(xlim=(0, max(counts)))
         axes.set_title(kind, fontsize=9)
         axes.spines[["top", "right"]].set_visible(False)
+    most = max(each["total"] for found in report.values() for each in found.values())
+    panels[0, 0].set_ylim(0, 1.05 * most)
     panels[0, 0].set_ylabel("seconds of a processor")
     panels[1, 0].set_ylabel("seconds of a processor")
     for axes in panels[1]:
