@@ -15,6 +15,7 @@ Prints tables (ms, MiB), and writes what it found as JSON, of which `chart.py` m
 
 import argparse
 import http.client
+import itertools
 import json
 import statistics
 import subprocess
@@ -27,7 +28,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, CDPSession
+from playwright.sync_api import Browser
 
 import audit
 from dashboard_questions import pages, questions
@@ -43,6 +44,7 @@ WATCHED = ("live", "analytics", "approvals")
 SEALED_DAYS = 8
 """From so many days on some are in the archive (`audit.archive.after`, and the day at hand)."""
 MIB = 1024 * 1024
+NUMBERS = itertools.count(1)
 CONFIG = """
 version: '1'
 upstream: {{ url: '{upstream}' }}
@@ -158,26 +160,33 @@ def answers(
 
 
 class Watched:
-    """A page that stays open, and what it holds."""
+    """A page that stays open, and what it holds.
+
+    It belongs to no context of the driver, which would have the page's process keep all that comes
+    over the network, to be looked at.
+    """
 
     def __init__(self, name: str, browser: Browser, process: HelioProcess) -> None:
         self.name = name
         self.samples: list[dict[str, float]] = []
-        self._desk = Desk(browser, process)
-        self._desk.sign_in()
-        self._desk.open(f"#/{name}")
-        self._page: CDPSession = self._desk.context.new_cdp_session(self._desk.page)
-        self._page.send("Performance.enable")
         self._browser = browser.new_browser_cdp_session()
+        self._answers: dict[int, Any] = {}
+        self._browser.on("Target.receivedMessageFromTarget", self._take)
+        self._target = self._browser.send("Target.createTarget", {"url": "about:blank"})["targetId"]
+        attaching = {"targetId": self._target, "flatten": False}
+        self._session = self._browser.send("Target.attachToTarget", attaching)["sessionId"]
+        self._send("Page.navigate", url=f"{process.operator_url}/#secret={SECRET}")
+        self._await("document.querySelector('nav.tabs')")
+        self._evaluate(f"location.hash = '#/{name}'")
+        self._await("document.querySelector('#main h1')")
+        self._send("Performance.enable")
 
     def look(self, minutes: float) -> None:
         """One more sample: JS heap and DOM after the garbage is collected, and the memory of the
         page's process."""
-        self._page.send("HeapProfiler.collectGarbage")
-        metrics = {
-            each["name"]: each["value"]
-            for each in self._page.send("Performance.getMetrics")["metrics"]
-        }
+        self._send("HeapProfiler.collectGarbage")
+        told = self._send("Performance.getMetrics")["metrics"]
+        metrics = {each["name"]: each["value"] for each in told}
         self.samples.append(
             {
                 "minutes": round(minutes, 3),
@@ -187,13 +196,31 @@ class Watched:
             }
         )
 
-    def wait(self, milliseconds: float) -> None:
-        """Lets all windows go on."""
-        self._desk.page.wait_for_timeout(milliseconds)
-
     def close(self) -> None:
-        """Closes the window."""
-        self._desk.close()
+        """Closes the page."""
+        self._browser.send("Target.closeTarget", {"targetId": self._target})
+
+    def _take(self, event: dict[str, str]) -> None:
+        told = json.loads(event["message"])
+        if "id" in told:
+            self._answers[told["id"]] = told
+
+    def _send(self, method: str, **parameters: object) -> Any:
+        """What the page answers."""
+        number = next(NUMBERS)
+        message = json.dumps({"id": number, "method": method, "params": parameters})
+        sent = {"sessionId": self._session, "message": message}
+        self._browser.send("Target.sendMessageToTarget", sent)
+        while number not in self._answers:
+            self._browser.send("Browser.getVersion")  # Meanwhile its answer comes.
+        return self._answers.pop(number)["result"]
+
+    def _evaluate(self, script: str) -> Any:
+        return self._send("Runtime.evaluate", expression=script)["result"].get("value")
+
+    def _await(self, there: str) -> None:
+        while not self._evaluate(f"Boolean({there})"):
+            time.sleep(0.1)
 
     def _resident(self) -> float:
         """MiB of the largest process with a page; 0 where the system does not tell."""
@@ -217,7 +244,7 @@ def memory(browsers: dict[str, Browser], process: HelioProcess, minutes: float) 
     while (passed := (time.monotonic() - begun) / 60) <= minutes:
         for each in windows:
             each.look(passed)
-        windows[0].wait(1000 * min(SAMPLE_SECONDS, 60 * minutes / 6))
+        time.sleep(min(SAMPLE_SECONDS, 60 * minutes / 6))
     for each in windows:
         each.close()
     return {each.name: {"samples": each.samples, **rises(each.samples)} for each in windows}
