@@ -158,9 +158,15 @@ def main() -> int:
     if len(sys.argv) != 2:
         print("usage: python examples/walk.py examples/NAME", file=sys.stderr)
         return 2
+    example = Path(sys.argv[1])
+    if not (example / "walk.yaml").is_file():
+        walks = sorted(path.parent.name for path in example.parent.glob("*/walk.yaml"))
+        found = f": {', '.join(walks)} have one" if walks else ""
+        print(f"{example} has no walk.yaml to follow{found}", file=sys.stderr)
+        return 2
     with tempfile.TemporaryDirectory(prefix="helio-example-") as directory:
         try:
-            asyncio.run(walk(Path(sys.argv[1]), Path(directory)))
+            asyncio.run(walk(example, Path(directory)))
         except Astray as error:
             print(error, file=sys.stderr)
             return 1

@@ -43,3 +43,10 @@ def test_an_example_that_goes_astray_says_so(tmp_path: Path) -> None:
     found = walk(tmp_path / "wrong")
     assert found.returncode == 1
     assert found.stderr == ("create_payment came out as allow, expected was evidence_missing\n")
+
+
+def test_an_example_without_a_walk_says_which_have_one() -> None:
+    found = walk(EXAMPLES / "ci")
+    assert found.returncode == 2
+    assert "has no walk.yaml to follow" in found.stderr
+    assert all(name in found.stderr for name in WALKS)

@@ -9,15 +9,22 @@ from aiohttp import web
 
 from helio.app.ports import Ports
 
+LARGE = 32 * 1024 * 1024
+"""More bytes than a connection takes in by itself."""
+
 
 @pytest.fixture
 async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     async def answer(_request: web.Request) -> web.Response:
         return web.Response(text="here")
 
+    async def answer_at_length(_request: web.Request) -> web.Response:
+        return web.Response(body=bytes(LARGE))
+
     monkeypatch.setattr("helio.transport.listener.FIRST_REQUEST_SECONDS", 0.1)
     app = web.Application()
     app.router.add_get("/", answer)
+    app.router.add_get("/large", answer_at_length)
     ports = Ports()
     url = await ports.listen(app, "127.0.0.1", 0)
     yield int(url.rpartition(":")[2])
@@ -31,6 +38,34 @@ async def test_a_connection_on_which_no_request_comes_is_closed(port: int, begun
     async with asyncio.timeout(10):
         assert await reader.read() == b""
     writer.close()
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: a"])
+async def test_a_connection_on_which_no_other_comes_is_closed(
+    port: int, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr("helio.transport.listener.NEXT_REQUEST_SECONDS", 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" + begun)
+    async with asyncio.timeout(10):
+        assert (await reader.read()).endswith(b"here")
+    writer.close()
+
+
+async def test_an_answer_that_is_taken_slowly_is_not_cut(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helio.transport.listener.NEXT_REQUEST_SECONDS", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    silent, other = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+    async with asyncio.timeout(20):
+        assert await silent.read() == b""  # Longer than the next request may take.
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b" 200 " in head
+        assert len(await reader.readexactly(LARGE)) == LARGE
+    writer.close()
+    other.close()
 
 
 async def test_a_connection_that_asked_is_kept(port: int) -> None:

@@ -18,6 +18,8 @@ MAX_HEADER_BYTES: Final = 32 * 1024
 
 FIRST_REQUEST_SECONDS: Final = 30.0
 """How long a connection may take until the head of its first request is there."""
+NEXT_REQUEST_SECONDS: Final = 120.0
+"""The same for the next one, from the end of the last answer: longer than idle ones are kept."""
 
 Handler = Callable[[BaseRequest], Awaitable[StreamResponse]]
 Partings = dict[RequestHandler, Callable[[], None]]
@@ -30,26 +32,38 @@ class PunctualServer(Server):
     def __init__(self, handler: Handler, **how: Any) -> None:
         super().__init__(self._handle, access_log=None, logger=_logger, **how)
         self._serve = handler
-        self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}
+        # By the connection: what ends it, None while a request is answered.
+        self._silent: dict[RequestHandler, asyncio.TimerHandle | None] = {}
 
     async def _handle(self, request: BaseRequest) -> StreamResponse:
-        self._hear(request.protocol)
-        return await self._serve(request)
+        handler = request.protocol
+        self._hear(handler)
+        try:
+            return await self._serve(request)
+        finally:
+            if handler in self._silent:
+                self._expect(handler, NEXT_REQUEST_SECONDS)
+
+    def _expect(self, handler: RequestHandler, seconds: float) -> None:
+        # What was written before is still sent, however slowly it is taken.
+        loop = asyncio.get_running_loop()
+        self._silent[handler] = loop.call_later(seconds, handler.force_close)
 
     def _hear(self, handler: RequestHandler) -> None:
-        timer = self._silent.pop(handler, None)
+        timer = self._silent.get(handler)
         if timer is not None:
             timer.cancel()
+            self._silent[handler] = None
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """Called by aiohttp when there is a connection."""
         super().connection_made(handler, transport)
-        loop = asyncio.get_running_loop()
-        self._silent[handler] = loop.call_later(FIRST_REQUEST_SECONDS, handler.force_close)
+        self._expect(handler, FIRST_REQUEST_SECONDS)
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         """Called by aiohttp when a connection is gone."""
         self._hear(handler)
+        self._silent.pop(handler, None)
         super().connection_lost(handler, exc)
 
 
