@@ -29,6 +29,7 @@ from helio.cli import (
     testing,
     tools,
 )
+from helio.cli.streams import with_output
 
 COMMANDS = (
     init,
@@ -87,4 +88,4 @@ for module in COMMANDS:
 
 def main() -> None:
     """Runs the command line. Exit codes: 0 fine, 1 findings, 2 usage or I/O."""
-    app()
+    with_output(app)

@@ -4,7 +4,6 @@ after it stopped.
 Above: `helio.cli`. Below: `audit_reading`, `helio.audit.export`, `helio.audit.query`.
 """
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,9 +125,6 @@ def _export(
                 notes.say(f"{number} rows")
             if not number and budget is not None:
                 notes.say(f"there is no charge of a budget called {budget}")
-    except BrokenPipeError:
-        # Whoever read has enough. Python's own last flush must not meet the closed pipe again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except JournalDamaged as error:
         fail("export", f"the journal in {places.directory} is damaged: {error}")
     except (IndexUnavailable, OSError) as error:

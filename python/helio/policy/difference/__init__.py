@@ -5,8 +5,8 @@ Above: `helio diff`. Below: `helio.policy.reach` (sets of calls), `helio.policy.
 conditions), `alignment` (what both policies share), `clusters` (changed rules with those that they
 meet), `outcomes` (what becomes of calls), `diagram` (where the two differ), `comparing` (which is
 wider), `possible` and `calls` (calls that show it), `regions` and `words` (which calls,
-in words), `trying` (single calls), `guards` and `unknown_sessions` (what other settings decide),
-`report` and `verdicts`, `finding`.
+in words), `trying` (single calls), `guards`, `unknown_sessions` and `counters` (what stands
+beside the rules), `report` and `verdicts`, `finding`.
 """
 
 from helio.policy.difference.comparing import Kind

@@ -12,6 +12,7 @@ from typing import Final
 from helio.policy.difference.calls import shown
 from helio.policy.difference.clusters import Cluster, clusters
 from helio.policy.difference.comparing import Change, change
+from helio.policy.difference.counters import counter_differences
 from helio.policy.difference.diagram import Diagram, Fork
 from helio.policy.difference.guards import guard_differences
 from helio.policy.difference.one_by_one import one_by_one
@@ -72,7 +73,8 @@ def _differences(old: Side, new: Side) -> Difference:
                 reason = "there is too much to compare"
                 found.undecided.append(Undecided((_named(cluster),), reason))
             found.differing += told
-    for guarded in chain(guard_differences(old, new), unknown_sessions(old, new)):
+    others = (guard_differences, unknown_sessions, counter_differences)
+    for guarded in chain.from_iterable(look(old, new) for look in others):
         if isinstance(guarded, Undecided):
             found.undecided.append(guarded)
         else:
