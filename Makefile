@@ -69,7 +69,7 @@ bench: $(NATIVE) $(DEV) ## latency and throughput, direct and through Helio
 	$(BIN)/helio bench
 
 proof: $(NATIVE) $(DEV) ## the long property tests and crash tests (minutes)
-	HELIO_PROOF=1 HELIO_KILLS=500 $(BIN)/pytest tests/properties tests/policy/reach tests/audit tests/end_to_end/test_crowds.py \
+	HELIO_PROOF=1 HELIO_KILLS=500 $(BIN)/pytest tests/properties tests/diagnostics tests/policy/reach tests/audit tests/end_to_end/test_crowds.py \
 		tests/end_to_end/test_concurrency.py tests/end_to_end/test_kills.py \
 		tests/end_to_end/test_audit_faults.py tests/end_to_end/test_approvals_crowd.py \
 		tests/end_to_end/test_approvals_races.py tests/end_to_end/test_openapi.py tests/runtime/test_approval_races.py \

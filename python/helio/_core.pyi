@@ -1,7 +1,12 @@
-"""Types of the Rust extension (`rust/binding`). Only `helio.evaluator` imports it."""
+"""Types of the Rust extension (`rust/binding`). `helio.evaluator` imports it, and of it
+`helio.diagnostics.plain_yaml` the reader of YAML.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, final
+
+from helio.diagnostics import tree
+from helio.diagnostics.source import Span
 
 __all__ = [
     "Answer",
@@ -17,6 +22,7 @@ __all__ = [
     "MalformedMessage",
     "Message",
     "PatternError",
+    "PlainYaml",
     "Redactor",
     "Windows",
     "__version__",
@@ -162,6 +168,28 @@ def distinguish(
     where it is not known that there is one), and the steps that it took. `not_empty` leaves the
     empty text out; `most` bounds the states that are looked at. Raises `LanguageError`.
     """
+
+@final
+class PlainYaml:
+    """Reads YAML that is plain, into the kinds of nodes that it is made with."""
+
+    def __new__(
+        cls,
+        span: type[Span],
+        scalar: type[tree.Scalar],
+        number: type[tree.Number],
+        entry: type[tree.Entry],
+        sequence: type[tree.Sequence],
+        mapping: type[tree.Mapping],
+        is_secret_key: Callable[[str], bool],
+        holds_credentials: Callable[[str], bool],
+    ) -> PlainYaml: ...
+    def read(self, text: str) -> tuple[tree.Node, list[Span], list[Span]] | None:
+        """The root, where secrets stand, and where keys and values with a `#` do.
+
+        None for a text that is not plain: it has a fault, an anchor, an alias, a tag, a key that
+        is no text or stands twice, a number that is none of JSON's, or is near a cap.
+        """
 
 def select(path: str, document: bytes) -> list[bytes]:
     """The nodelist of `path` in a JSON document, each value as it came.

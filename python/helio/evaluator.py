@@ -1,4 +1,5 @@
-"""The door to the native evaluator: the only module that imports `helio._core`.
+"""The door to the native evaluator: but for the reader of YAML, what all of Helio has of
+`helio._core`.
 
 Above: `policy`, `governance` and everything over them. Below: `rust/binding`. Pure: the native
 core has no clock and no I/O; instants are nanoseconds that come in as arguments.

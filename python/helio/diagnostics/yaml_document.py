@@ -1,9 +1,10 @@
 """YAML text into a tree of values with places, strictly.
 
-Above: `helio.config`. Below: PyYAML's event parser, `tree`. Pure. Stricter than YAML: one document,
-no tags, no duplicate keys, text keys, only `true` and `false` are booleans, only JSON's numbers are
-numbers. The tree is built from events one by one, so that every cap is met before anything is
-expanded.
+Above: `helio.config`. Below: `plain_yaml`, PyYAML's event parser, `tree`. Pure. Stricter than YAML:
+one document, no tags, no duplicate keys, text keys, only `true` and `false` are booleans, only
+JSON's numbers are numbers. A plain document is read natively. Of every other one the tree is built
+from events one by one, so that every cap is met before anything is expanded; they alone say what is
+wrong.
 """
 
 import re
@@ -26,6 +27,7 @@ from helio.diagnostics import codes
 from helio.diagnostics.diagnostic import Diagnostics, Label, quoted
 from helio.diagnostics.ignoring import Ignore, ignores_in
 from helio.diagnostics.masking import holds_credentials, is_secret_key, masked_line_by_line
+from helio.diagnostics.plain_yaml import PLAIN
 from helio.diagnostics.source import SourceText, Span
 from helio.diagnostics.syntax import explained
 from helio.diagnostics.tree import (
@@ -102,6 +104,17 @@ def parse_yaml(text: str, file: str) -> YamlDocument:
     """Reads one document. All faults of form are collected; a syntax error ends the reading."""
     text = text.removeprefix("\ufeff")
     source = SourceText(file, text)
+    plain = PLAIN.read(text)
+    if plain is None:
+        return parse_by_events(text, source)
+    root, secrets, with_hash = plain
+    shown = source.with_masked(secrets)
+    return YamlDocument(root, shown, Diagnostics(file), ignores_in(text, with_hash))
+
+
+def parse_by_events(text: str, source: SourceText) -> YamlDocument:
+    """The same of any document, plain or not; `source` has the text."""
+    file = source.path
     builder = _Builder(source, Diagnostics(file))
     try:
         builder.read(text)

@@ -1,6 +1,6 @@
 //! `helio._core`: the binding of `helio-core` to Python. It converts and holds no logic.
 //!
-//! Above: `helio.evaluator`, its only importer; python/helio/_core.pyi has the types. No panic leaves it: what
+//! Above: `helio.evaluator` and `helio.diagnostics.plain_yaml`, its only importers; python/helio/_core.pyi has the types. No panic leaves it: what
 //! panics while deciding is denied, while reading is refused, while counting ends the counting.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -14,6 +14,7 @@ mod places;
 mod redactor;
 mod values;
 mod windows;
+mod yaml;
 
 use pyo3::prelude::*;
 
@@ -40,6 +41,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<windows::BudgetBreach>()?;
     module.add_class::<windows::Level>()?;
     module.add_class::<windows::Windows>()?;
+    module.add_class::<yaml::PlainYaml>()?;
     module.add_function(wrap_pyfunction!(message::parse_message, module)?)?;
     module.add_function(wrap_pyfunction!(message::tool_call, module)?)?;
     module.add_function(wrap_pyfunction!(message::inspect_answer, module)?)?;

@@ -25,3 +25,4 @@ pub mod path;
 pub mod redact;
 pub mod truth;
 pub mod window;
+pub mod yaml;
