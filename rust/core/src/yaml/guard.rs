@@ -21,12 +21,22 @@ static TAG_BEFORE_COMMA: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?:^|[^0-9A-Za-z])![-0-9A-Za-z_;/?:@&=+$.%!~*'()]*,").expect("it is a pattern")
 });
 
+/// A question mark where a value may begin: in `[?a]` libyaml takes it for a part of the text, its port for a key.
+#[expect(
+    clippy::expect_used,
+    reason = "a pattern without anything from outside"
+)]
+static OPENING_QUESTION: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:^|[\s\[\]{},])\?").expect("it is a pattern"));
+
 /// Whether a text may be read here: not when it is too large, and not where libyaml and its port are known to differ.
 pub(super) fn is_fit(text: &str) -> bool {
     let is_cut_short = !text.ends_with(['\n', '\r']) && text.contains(['|', '>', '\\']);
     let has_odd_tags = text.contains('!') && TAG_BEFORE_COMMA.is_match(text);
     let has_odd_letters = !text.is_ascii() && (text.contains(ODD) || has_long_lines(text));
-    text.len() <= MAXIMUM_BYTES && !is_cut_short && !has_odd_tags && !has_odd_letters
+    let has_odd_keys = text.contains('?') && OPENING_QUESTION.is_match(text);
+    let is_odd = is_cut_short || has_odd_tags || has_odd_letters || has_odd_keys;
+    text.len() <= MAXIMUM_BYTES && !is_odd
 }
 
 fn has_long_lines(text: &str) -> bool {

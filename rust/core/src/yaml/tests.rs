@@ -92,6 +92,7 @@ fn what_is_not_plain_is_left_to_the_reader() {
         "a: &b 1\n",
         "a: !b 1\n",
         "[!b,]",
+        "[?a]",
         "[a: b]",
         "<<: {}\n",
         "a: 1\na: 2\n",
