@@ -53,3 +53,12 @@ def test_long_texts_take_little_time() -> None:
     changes = list(line_changes(old, new, "a", "b"))
     assert time.process_time() - before < 10
     assert applied(old, changes) == new
+
+
+def test_long_stretches_with_nothing_of_their_own_take_little_time() -> None:
+    old = "".join("- name: x\n    tool: y\n\n" for _ in range(10_000)).splitlines(True)
+    new = "".join("  - name: x\n      tool: y\n\n" for _ in range(10_000)).splitlines(True)
+    begin = time.process_time()
+    changes = list(line_changes(old, new, "a", "b"))
+    assert time.process_time() - begin < 5
+    assert applied(old, changes) == new

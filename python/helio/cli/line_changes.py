@@ -1,7 +1,8 @@
 """A unified diff of long texts in a time that grows with them.
 
 Above: `output`. Below: `difflib`. Pure. Lines that stand once in each text, in the same order, are
-taken for the same; only what is between them is compared line by line.
+taken for the same; only what is between them is compared line by line, and a stretch that is too
+long for that is told as another one.
 """
 
 from bisect import bisect_left
@@ -11,7 +12,7 @@ from difflib import SequenceMatcher, unified_diff
 from typing import Any, Literal
 
 _SHORT = 2000
-"""Texts of so many lines together are compared whole."""
+"""Texts, and stretches of them, of so many lines together are compared line by line."""
 _CONTEXT = 3
 
 Kind = Literal["replace", "delete", "insert", "equal"]
@@ -58,6 +59,9 @@ def line_changes(
 def _opcodes(old: Sequence[str], new: Sequence[str]) -> Iterator[Opcode]:
     at, new_at = 0, 0
     for place, new_place in [*_anchors(old, new), (len(old), len(new))]:
+        if at < place and new_at < new_place and place - at + new_place - new_at > _SHORT:
+            yield ("replace", at, place, new_at, new_place)
+            at, new_at = place, new_place
         between = SequenceMatcher(None, old[at:place], new[new_at:new_place], autojunk=False)
         for kind, start, end, new_start, new_end in between.get_opcodes():
             yield (kind, at + start, at + end, new_at + new_start, new_at + new_end)

@@ -1,6 +1,7 @@
 """Formatting: the layout that comes out, and that nothing else changes."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -141,9 +142,40 @@ def test_faults_of_form_are_left_alone(text: str) -> None:
 
 
 def test_what_could_not_be_kept_is_left_alone() -> None:
-    # More lines at the end belong to this text, and the layout would take them away.
+    # The layout ends every text with a line break, and would add one to this value.
     with pytest.raises(Unformattable, match="without changing what it says"):
-        formatted("a: |+\n  b\n\n\nc: 1\n")
+        formatted("a: |+\n  b")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("a: |+\n    b\n\n\nc:   1\n", "a: |+\n  b\n\n\nc: 1\n"),
+        ("a: >+\n    b\n\n\n", "a: >+\n  b\n\n\n"),
+        ("a:\n - |+\n    b\n\n - c\n", "a:\n  - |+\n    b\n\n  - c\n"),
+        ("a: |+  # why\n   b\n\n# below\n\nc: 1\n", "a: |+  # why\n  b\n\n# below\n\nc: 1\n"),
+        ("a: |-\n  b +\n\n\n\nc: 1\n", "a: |-\n  b +\n\nc: 1\n"),
+    ],
+)
+def test_the_empty_lines_of_a_value_that_keeps_them_stay(written: str, expected: str) -> None:
+    assert formatted(written) == expected
+    assert formatted(expected) == expected
+
+
+def test_no_empty_line_between_rules_is_added_to_a_value() -> None:
+    head = "policies:\n  rules:\n"
+    rule = "    - name: a\n      feedback:\n        message: |+\n          b\n\n"
+    other = "    - name: c\n      action: deny\n"
+    mixed = "    - feedback:\n        message: |+\n            b\n\n      name: a\n"
+    assert formatted(head + mixed + other) == head + rule + other
+
+
+def test_ten_thousand_rules_are_formatted_in_seconds() -> None:
+    rule = "  - action: deny  # {0}\n    match:\n      tool: 'tool-{0}.*'\n\n"
+    text = "policies:\n  rules:\n" + "".join(map(rule.format, range(10_000)))
+    begin = time.process_time()
+    assert formatted(text).count("      action: deny  # ") == 10_000
+    assert time.process_time() - begin < 8
 
 
 def findings(compiled: Compiled) -> list[tuple[str, str, str]]:

@@ -9,7 +9,8 @@ from collections.abc import Hashable, Iterator
 from helio.diagnostics import Mapping, Node, Number, Sequence
 from helio.diagnostics.tree import child_path
 from helio.diagnostics.yaml_document import YamlDocument, parse_yaml
-from helio.policy.formatting.layout import Block, comments_in, read_layout
+from helio.policy.collecting import uncollected
+from helio.policy.formatting.layout import Block, Document, comments_in, read_layout
 from helio.policy.formatting.ordering import order, rules_of
 from helio.policy.formatting.writing import written
 
@@ -25,6 +26,11 @@ def formatted(text: str) -> str:
     A text whose outermost value is not a block mapping or list stays as it is. Raises
     `Unformattable`.
     """
+    with uncollected():
+        return _formatted(text)
+
+
+def _formatted(text: str) -> str:
     text = text.removeprefix("\ufeff")
     break_ = "\r\n" if "\r\n" in text else "\n"
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -40,18 +46,18 @@ def formatted(text: str) -> str:
     if rules is not None:
         order(rules)
     new = written(document, document.root, rules)
-    if not _says_the_same(plain, before, new):
+    if not _says_the_same(document, before, new):
         raise Unformattable("the file cannot be laid out anew without changing what it says")
     return new.replace("\n", break_)
 
 
-def _says_the_same(old: str, before: YamlDocument, new: str) -> bool:
+def _says_the_same(old: Document, before: YamlDocument, new: str) -> bool:
     after = parse_yaml(new, "")
     if before.root is None or after.root is None or after.diagnostics.has_errors:
         return False
     return (
         _meaning(before.root) == _meaning(after.root)
-        and Counter(comments_in(old)) == Counter(comments_in(new))
+        and Counter(old.comments) == Counter(comments_in(new))
         and _ignored(before, before.root) == _ignored(after, after.root)
     )
 

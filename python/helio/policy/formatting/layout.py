@@ -5,6 +5,7 @@ that they are; only block collections are taken apart. The text was read by
 `helio.diagnostics.yaml_document` before, so that it is one document without faults of form.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from yaml.events import (
 )
 
 _Parser: Final[Any] = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+_KEEPING: Final = re.compile(r"[|>]\d?\+")
+"""The opening of a block scalar that keeps the empty lines behind it."""
 
 
 @dataclass(slots=True)
@@ -40,12 +43,14 @@ class Leaf:
 
     `value` and `style` are a scalar's. `parts` are the keys and values of a flow collection, and
     `bracket` opens it; None for the one pair of `[a: b]`. `anchor` is the name of an anchor, or of
-    the alias that it is.
+    the alias that it is. `keeps`: it is a block scalar, and the empty lines behind it are a part
+    of its value.
     """
 
     text: str
     value: str | None = None
     style: str | None = None
+    keeps: bool = False
     anchor: str | None = None
     parts: "list[tuple[Leaf | None, Leaf]] | None" = None
     bracket: str | None = None
@@ -84,11 +89,13 @@ class Entry:
 @dataclass(slots=True)
 class Document:
     """A whole text. `opening` are the comments above a `---`, None where there is none; `closing`
-    the comments of a text without entries."""
+    the comments of a text without entries. `comments` are all of them, those within flow
+    collections too, in order."""
 
     root: Block | Leaf | None
     opening: list[Comment] | None
     closing: list[Comment]
+    comments: list[str]
 
 
 class _Reader:
@@ -144,8 +151,11 @@ class _Reader:
             leaf = Leaf(self.text[start : self._at(event.end_mark)], anchor=event.anchor)
             if isinstance(event, ScalarEvent):
                 leaf.value, leaf.style = event.value, event.style or ""
-                # The empty lines behind a block scalar are the layout's.
-                leaf.text = leaf.text.rstrip("\n")
+                opening = leaf.text.partition("\n")[0]
+                leaf.keeps = leaf.style in ("|", ">") and bool(_KEEPING.search(opening))
+                # The empty lines behind other block scalars are the layout's.
+                text = leaf.text
+                leaf.text = text.removesuffix("\n") if leaf.keeps else text.rstrip("\n")
                 self.scalars.append((start, start + len(leaf.text)))
         else:
             parts = self._flow(event)
@@ -209,7 +219,8 @@ class _Reader:
 def read_layout(text: str) -> Document:
     """The layout of one document; lines end with a line feed."""
     reader = _Reader(text)
-    document = Document(reader.document(), None, [])
+    document = Document(reader.document(), None, [], [])
+    document.comments = _all_comments(reader)
     _Comments(reader, document).place()
     return document
 
@@ -336,11 +347,16 @@ def comments_in(text: str) -> list[str]:
     """All comments of a text, those within flow collections too, in order."""
     reader = _Reader(text)
     reader.document()
+    return _all_comments(reader)
+
+
+def _all_comments(reader: _Reader) -> list[str]:
+    """Those of a text that was read."""
     taken = sorted(reader.scalars)
     found = []
     for number, line in enumerate(reader.lines):
         for at in _hashes(line, reader.start_of(number)):
-            place = bisect_right(taken, (at, len(text) + 1)) - 1
+            place = bisect_right(taken, (at, len(reader.text) + 1)) - 1
             if place < 0 or at >= taken[place][1]:
                 found.append(line[at - reader.start_of(number) :].rstrip())
                 break

@@ -37,13 +37,15 @@ class _Writer:
         """The lines of a block that stands so many columns in."""
         lines: list[str] = []
         before: list[str] = []
+        kept = False
         for entry in block.entries:
             now = list(self._entry(entry, indent))
             between = block is self._rules and max(len(before), len(now)) > 1
-            if lines and (between or _begins_apart(entry)):
+            if lines and (between or _begins_apart(entry)) and not kept:
                 lines.append("")
             lines += now
             before = now
+            kept = _ends_kept(entry)
         return lines
 
     def _entry(self, entry: Entry, indent: int) -> Iterator[str]:
@@ -83,6 +85,15 @@ class _Writer:
             yield f"{lead} {first}"
             yield from others[:-1]
             yield others[-1] + tail
+
+
+def _ends_kept(entry: Entry) -> bool:
+    """Whether an empty line behind an entry would be a part of its value."""
+    if entry.after or entry.value is None:
+        return False
+    if isinstance(entry.value, Leaf):
+        return entry.value.keeps
+    return _ends_kept(entry.value.entries[-1])
 
 
 def _begins_apart(entry: Entry) -> bool:
