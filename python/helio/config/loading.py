@@ -66,7 +66,8 @@ _START = Span(1, 1, 1, 1)
 @dataclass(frozen=True, slots=True)
 class LoadedConfig:
     """What a file says. `config` is None when there is any error. `root` is the interpolated tree,
-    for the compiler of the rules; None when the file has no usable form.
+    for the compiler of the rules; None when the file has no usable form. `is_plain`: nothing in it
+    came from the environment.
     """
 
     config: HelioConfig | None
@@ -74,6 +75,7 @@ class LoadedConfig:
     diagnostics: Diagnostics
     source: SourceText
     ignores: tuple[Ignore, ...] = ()
+    is_plain: bool = False
 
 
 def load_config(
@@ -136,7 +138,8 @@ def parse_config(
         _expected_mapping(diagnostics, described(document.root), opening(document.root))
         return LoadedConfig(None, None, diagnostics, document.source)
     root = _without_holders(document.root)
-    if "${" in text:
+    is_plain = "${" not in text
+    if not is_plain:
         root = _interpolated(root, environment, diagnostics, purpose)
     config = _validated(root, diagnostics, directory or Path())
     _check_upstream(root, diagnostics, needed=needs_upstream)
@@ -144,7 +147,7 @@ def parse_config(
     if config is not None:
         _check_across(config, root, diagnostics)
     usable = None if diagnostics.has_errors else config
-    return LoadedConfig(usable, root, diagnostics, document.source, document.ignores)
+    return LoadedConfig(usable, root, diagnostics, document.source, document.ignores, is_plain)
 
 
 def _expected_mapping(diagnostics: Diagnostics, found: str, span: Span) -> None:

@@ -252,13 +252,13 @@ def read_word(value: object, words: tuple[str, ...]) -> str:
     """One of the words. Raises `UnfitValue` that lists them; a text that is none of them is
     repeated unless it came from the environment.
     """
+    if isinstance(value, str) and value in words:
+        return value
     listed = ", ".join(f"`{word}`" for word in words)
     wanted = listed if len(words) == 1 else f"one of {listed}"
     if isinstance(value, bool) or (isinstance(value, Number) and value.text not in words):
         raise UnfitValue(f"expected {wanted}, found {kind_of(value)}")
     text = read_text(value)
-    if text in words:
-        return text
     if isinstance(text, Interpolated):
         raise UnfitValue(f"expected {wanted} from the environment", wrong_type=False)
     near = near_miss(text, words) or _SAME.get(text.lower())

@@ -73,14 +73,16 @@ class Scalar(NamedTuple):
         return Span(self.span.line, column, self.span.line, column + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(NamedTuple):
     """A list."""
 
     items: tuple["Node", ...]
     span: Span
 
-    kind = "list"
+    @property
+    def kind(self) -> str:
+        """What it is called."""
+        return "list"
 
 
 class Entry(NamedTuple):
@@ -90,14 +92,16 @@ class Entry(NamedTuple):
     value: "Node"
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(NamedTuple):
     """A mapping with text keys, in file order; merged entries come after its own."""
 
     entries: dict[str, Entry]
     span: Span
 
-    kind = "mapping"
+    @property
+    def kind(self) -> str:
+        """What it is called."""
+        return "mapping"
 
     def get(self, key: str) -> "Node | None":
         """The value of a key; None when the key is absent."""

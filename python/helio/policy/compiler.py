@@ -27,7 +27,7 @@ from helio.policy.check import check
 from helio.policy.circles import check_circles
 from helio.policy.codes import ALL_CODES, REFUSED_GRAPH
 from helio.policy.collecting import uncollected
-from helio.policy.graph import CompiledPolicy, Settings
+from helio.policy.graph import CompiledPolicy, Lowered, Settings
 from helio.policy.installation import INSTALL_PATH, Installation, read_installation
 from helio.policy.lower import lower
 from helio.policy.reach import check_reach, check_scans
@@ -117,9 +117,10 @@ def _compiled(loaded: LoadedConfig, tools: KnownTools | None) -> Compiled:
     name = Path(loaded.source.path).name
     valued = list(zip(budgets, config.budgets, strict=True))
     graph = lower(rules, valued, _settings(config), name)
-    verified = _verified(graph, node, diagnostics)
+    is_plain = loaded.is_plain
+    verified = _verified(graph, node, diagnostics, is_plain=is_plain)
     scans = lower(installation.rules, [], _scan_settings(config, installation), name)
-    scanned = _verified(scans, install, diagnostics, INSTALL_PATH)
+    scanned = _verified(scans, install, diagnostics, INSTALL_PATH, is_plain=is_plain)
     if verified is None or scanned is None:
         return nothing
     install_policy = replace(scanned[0], is_install=True)
@@ -134,17 +135,26 @@ def _compiled(loaded: LoadedConfig, tools: KnownTools | None) -> Compiled:
 
 
 def _verified(
-    graph: bytes, rules: Node | None, diagnostics: Diagnostics, path: str = RULES_PATH
+    graph: Lowered,
+    rules: Node | None,
+    diagnostics: Diagnostics,
+    path: str = RULES_PATH,
+    *,
+    is_plain: bool,
 ) -> tuple[CompiledPolicy, Evaluator] | None:
-    """The policy with its evaluator; None when that does not take its graph, which is reported."""
+    """The policy with its evaluator; None when that does not take its graph, which is reported.
+    Where `is_plain`, nothing in the graph came from the environment.
+    """
     try:
-        evaluator = Evaluator(graph)
+        evaluator = Evaluator(graph.text)
     except GraphError as error:
         place = Span(1, 1, 1, 1) if rules is None else opening(rules)
         message = f"the evaluator does not take the graph of these rules: {error}"
         diagnostics.add(REFUSED_GRAPH, message, place, path)
         return None
-    return CompiledPolicy.verified(graph, evaluator), evaluator
+    # What came from the environment becomes plain by being read again.
+    document = graph.document if is_plain else None
+    return CompiledPolicy.verified(graph.text, evaluator, document), evaluator
 
 
 def _settings(config: HelioConfig) -> Settings:

@@ -6,7 +6,7 @@ Above: `helio.pipeline`, `helio.app`, the commands. Below: `helio.evaluator` (ve
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 
@@ -125,6 +125,15 @@ class BudgetSummary:
     span: Span | None
 
 
+class Lowered(NamedTuple):
+    """A rule graph as it was made: its canonical text, and what that says as values. Texts among
+    them are those of the rules and may be `Interpolated`.
+    """
+
+    text: bytes
+    document: dict[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class CompiledPolicy:
     """A rule graph that verified. `graph` is its canonical text, `source` included.
@@ -169,9 +178,14 @@ class CompiledPolicy:
         return cls.verified(graph, Evaluator(graph))
 
     @classmethod
-    def verified(cls, graph: bytes, evaluator: Evaluator) -> "CompiledPolicy":
-        """The same where the graph's evaluator is at hand."""
-        document = orjson.loads(graph)
+    def verified(
+        cls, graph: bytes, evaluator: Evaluator, document: dict[str, Any] | None = None
+    ) -> "CompiledPolicy":
+        """The same where the graph's evaluator is at hand, and perhaps what its text says, in plain
+        values.
+        """
+        if document is None:
+            document = orjson.loads(graph)
         nodes = document["nodes"]
         # The source is no part of what a graph means and may have been left out.
         spans = document.get("source", {}).get("spans")

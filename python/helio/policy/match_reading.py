@@ -90,14 +90,13 @@ def _selections(reader: Reader, node: Node, path: str) -> tuple[Selection, ...]:
 
 def _tests(reader: Reader, selector: Text, node: Node, path: str) -> list[Selection]:
     """What is asked of one path: up to one selection without a wrapper and one for each wrapper."""
-    match node:
-        case Scalar():
-            return [Selection(selector, "some", (Operation("eq", node, path),))]
-        case Sequence():
-            message = "a list is no test"
-            hint = "write `{ in: […] }` for any of these values, `{ eq: […] }` for the whole list"
-            reader.fault(codes.NOT_A_TEST, message, node, path, hint)
-            return []
+    if isinstance(node, Scalar):
+        return [Selection(selector, "some", (Operation("eq", node, path),))]
+    if isinstance(node, Sequence):
+        message = "a list is no test"
+        hint = "write `{ in: […] }` for any of these values, `{ eq: […] }` for the whole list"
+        reader.fault(codes.NOT_A_TEST, message, node, path, hint)
+        return []
     if not node.entries:
         reader.fault(codes.NOT_A_TEST, "expected at least one operator", node, path)
     bare = {key: entry for key, entry in node.entries.items() if key not in QUANTIFIERS}

@@ -79,16 +79,14 @@ def _stand_in(node: Node) -> object:
 
 def json_text(node: Node) -> str:
     """A value of the file as JSON: keys sorted, numbers with all their digits."""
-    match node:
-        case Scalar(value=Number(text=text)):
-            return text
-        case Scalar(value=value):
-            return _json(value)
-        case Sequence(items=items):
-            return "[" + ",".join(json_text(item) for item in items) + "]"
-        case Mapping(entries=entries):
-            pairs = (f"{_json(key)}:{json_text(entries[key].value)}" for key in sorted(entries))
-            return "{" + ",".join(pairs) + "}"
+    if isinstance(node, Scalar):
+        value = node.value
+        return value.text if isinstance(value, Number) else _json(value)
+    if isinstance(node, Sequence):
+        return "[" + ",".join([json_text(item) for item in node.items]) + "]"
+    entries = node.entries
+    pairs = [f"{_json(key)}:{json_text(entries[key].value)}" for key in sorted(entries)]
+    return "{" + ",".join(pairs) + "}"
 
 
 def _json(value: object) -> str:

@@ -78,7 +78,7 @@ class Reader:
             message = f"expected a list, found {described(node)}"
             self.fault(codes.WRONG_TYPE, message, node, path, hint_at_list(node))
             return []
-        return [(item, child_path(path, index)) for index, item in enumerate(node.items)]
+        return [(item, f"{path}[{index}]") for index, item in enumerate(node.items)]
 
     def value(self, node: Node, path: str, reader: Callable[[object], T]) -> T | None:
         """A scalar read by a reader of `scalars`."""
@@ -188,8 +188,10 @@ class Parts:
 
     def inner(self, key: str, known: tuple[str, ...]) -> "Parts | None":
         """The parts of a mapping inside this one."""
-        found = self.get(key)
-        return None if found is None else Parts(self.reader, *found, known)
+        if key not in self.entries:
+            return None
+        node, path = self.entries[key].value, child_path(self.path, key)
+        return Parts(self.reader, node, path, known)
 
     def read(self, key: str, reading: Callable[[Node, str], T | None]) -> T | None:
         """A part read by one of the reader's methods."""
@@ -207,6 +209,8 @@ class Parts:
 
     def texts(self, key: str) -> tuple[Text, ...]:
         """A text, or a list of them."""
+        if key not in self.entries:
+            return ()
         return self.read(key, self.reader.texts) or ()
 
     def word(self, key: str, words: tuple[str, ...]) -> str | None:
@@ -215,10 +219,14 @@ class Parts:
 
     def words(self, key: str, words: tuple[str, ...]) -> tuple[str, ...]:
         """One of the words, or a list of them."""
+        if key not in self.entries:
+            return ()
         return self.read(key, lambda node, path: self.reader.words(node, path, words)) or ()
 
     def boolean(self, key: str) -> bool | None:
         """`true` or `false`."""
+        if key not in self.entries:
+            return None
         return self.read(key, self.reader.boolean)
 
     def duration(self, key: str) -> Duration | None:

@@ -167,7 +167,7 @@ class _Checker:
         if witness is None or not told:
             return None
         decision = judged(self._evaluator, witness)
-        alone = judged(Evaluator(lower([live.rule], [], self._settings, "")), witness)
+        alone = judged(Evaluator(lower([live.rule], [], self._settings, "").text), witness)
         if decision is None or alone is None:
             return None
         is_true = not alone.indeterminate and (alone.rule == live.rule.index or alone.shadow)

@@ -141,13 +141,16 @@ def _value(text: str) -> Any:
     """The value of a JSON text; a number that not every reader reads alike is a decimal."""
     if _SHORT_INTEGER.fullmatch(text):
         return int(text)
-    return json.loads(text, parse_int=_number, parse_float=_number)
+    return _VALUES.decode(text)
 
 
 def _number(text: str) -> int | float | Decimal:
     number = float(text) if "." in text else int(text)
     is_read_alike = abs(number) <= _SAFE_INTEGER and Decimal(repr(number)) == Decimal(text)
     return number if is_read_alike else Decimal(text)
+
+
+_VALUES: Final = json.JSONDecoder(parse_int=_number, parse_float=_number)
 
 
 def _placed(container: Any, segments: Sequence[str | int | None], values: list[Any]) -> Any:
