@@ -5,14 +5,16 @@ Above: `loading`. Below: `sections`, pydantic. Pure. The models know types, the 
 an error's `loc` leads through both.
 """
 
+from collections.abc import Mapping as Mapped
 from collections.abc import Sequence as Values
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from helio.config import codes
+from helio.config.meant import renamed, section_for, told_of
 from helio.config.scalars import UnfitValue, read_word
 from helio.diagnostics import (
     Diagnostics,
@@ -62,8 +64,12 @@ def _unknown_key(
         return
     known = {name: _bare(field.annotation) for name, field in owner.model_fields.items()}
     inner = {name: kind for name, kind in known.items() if _is_model(kind)}
-    homes = [name for name, kind in inner.items() if key in kind.model_fields]
-    unknown_key(parent, key, path, list(known), diagnostics, homes=homes)
+    homes: dict[str, list[str]] = {}
+    for name, kind in inner.items():
+        for field in kind.model_fields:
+            homes.setdefault(field, []).append(name)
+    above = dict.fromkeys(model.model_fields, "at the top of the file") if path != key else {}
+    unknown_key(parent, key, path, list(known), diagnostics, homes=homes, outside=above)
 
 
 def unknown_key(
@@ -73,24 +79,50 @@ def unknown_key(
     known: Values[str],
     diagnostics: Diagnostics,
     *,
-    homes: Values[str] = (),
+    homes: Mapped[str, Values[str]] = MappingProxyType({}),
+    outside: Mapped[str, str] = MappingProxyType({}),
 ) -> None:
-    """Adds the diagnostic for a key that nothing knows, with the nearest known one, or with those
-    under which it is known.
+    """Adds the diagnostic for a key that nothing knows, with what was probably meant. `homes` are
+    keys of inner mappings with the names of those, `outside` keys from further out, with where.
     """
     entry = parent.entries.get(key) if isinstance(parent, Mapping) else None
     span = parent.span if entry is None else entry.key.span
-    near = None if homes else near_miss(key, known)
-    if homes:
-        hint = f"write it under {' or '.join(f'`{home}`' for home in homes)}"
-    elif near is not None:
-        hint = f"did you mean `{near}`?"
-    else:
-        hint = "known here: " + ", ".join(f"`{word}`" for word in known)
     meant = only_typo(key, known)
+    hint = _elsewhere(key, known, homes, outside)
+    near = None
+    if hint is None:
+        near = renamed(key, known) or near_miss(key, known)
+        listed = "known here: " + ", ".join(f"`{word}`" for word in known)
+        hint = listed if near is None else f"did you mean `{near}`?"
     taken = not isinstance(parent, Mapping) or meant in parent.entries
     fix = None if taken or near != meant else meant
     diagnostics.add(codes.UNKNOWN_KEY, f"unknown key {quoted(key)}", span, path, hint, fix=fix)
+
+
+def _elsewhere(
+    key: str,
+    known: Values[str],
+    homes: Mapped[str, Values[str]],
+    outside: Mapped[str, str],
+) -> str | None:
+    """What to do about a key that belongs to another place, by its name or by what others call
+    it; None where it was meant for this one."""
+    if key in homes:
+        return _under("it", homes[key])
+    if key in outside:
+        return f"write it {outside[key]}"
+    if only_typo(key, known) is not None or renamed(key, known) is not None:
+        return None
+    inner, outer = renamed(key, homes), renamed(key, outside)
+    if inner is not None:
+        return _under(f"`{inner}`", homes[inner])
+    if outer is not None:
+        return f"write `{outer}` {outside[outer]}"
+    return told_of(key, known)
+
+
+def _under(what: str, homes: Values[str]) -> str:
+    return f"write {what} under {' or '.join(f'`{home}`' for home in homes)}"
 
 
 def _not_a_word(
@@ -125,9 +157,10 @@ def _unfit(detail: ErrorDetails, root: Mapping, diagnostics: Diagnostics) -> Non
     context = detail.get("ctx", {})
     wanted = _WANTED.get(detail["type"])
     if wanted is not None:
-        hint = hint_at_list(node) if wanted == "a list" else hint_at_mapping(node)
         message = f"expected {wanted}, found {described(node)}"
-        diagnostics.add(codes.WRONG_TYPE, message, opening(node), path, hint)
+        is_list = wanted == "a list"
+        hint, fix = (hint_at_list(node), None) if is_list else hint_at_mapping(node, path)
+        diagnostics.add(codes.WRONG_TYPE, message, opening(node), path, hint, fix=fix)
         return
     code = codes.WRONG_TYPE if detail["type"] == "wrong_type" else codes.INVALID_VALUE
     message = str(context.get("message", detail["msg"]))
@@ -138,14 +171,16 @@ def _unfit(detail: ErrorDetails, root: Mapping, diagnostics: Diagnostics) -> Non
 def hint_at_list(node: Node) -> str | None:
     """What to do about a node where a list is wanted."""
     if not isinstance(node, Scalar):
-        return None
+        return "write a list: begin each entry with `- `"
     return _LEAVE_OUT.format("[]") if node.value is None else "write a list: `[…]`"
 
 
-def hint_at_mapping(node: Node) -> str | None:
-    """What to do about a node where a mapping is wanted."""
-    is_absent = isinstance(node, Scalar) and node.value is None
-    return _LEAVE_OUT.format("{}") if is_absent else None
+def hint_at_mapping(node: Node, path: str) -> tuple[str | None, str | None]:
+    """What to do about a node where a mapping is wanted: a hint, and a correction where there can
+    be but one."""
+    if isinstance(node, Scalar) and node.value is None:
+        return _LEAVE_OUT.format("{}"), None
+    return section_for(node, path)
 
 
 def _place(root: Mapping, location: Location) -> tuple[Node, str]:

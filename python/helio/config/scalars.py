@@ -261,7 +261,8 @@ def read_word(value: object, words: tuple[str, ...]) -> str:
     text = read_text(value)
     if isinstance(text, Interpolated):
         raise UnfitValue(f"expected {wanted} from the environment", wrong_type=False)
-    near = near_miss(text, words) or _SAME.get(text.lower())
+    same = _SAME.get(text.lower())
+    near = same if same in words else near_miss(text, words)
     hint = f"did you mean `{near}`?" if near in words else None
     raise UnfitValue(f"expected {wanted}", hint, wrong_type=False, fix=only_typo(text, words))
 

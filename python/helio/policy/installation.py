@@ -30,7 +30,7 @@ MATCH_KEYS: Final = ("kind", *GLOBS, "agent", "environment")
 KEYS: Final = ("default", "rules")
 RULE_KEYS: Final = ("name", "match", "action", "approval", "feedback")
 _HOMES: Final = {
-    key: home
+    key: (home,)
     for home, keys in (
         ("match", MATCH_KEYS),
         ("approval", APPROVAL_KEYS),
@@ -66,7 +66,7 @@ def read_installation(node: Node | None, diagnostics: Diagnostics) -> Installati
 
 
 def _rule(reader: Reader, patterns: Patterns, node: Node, path: str, index: int) -> Rule:
-    part = Parts(reader, node, path, RULE_KEYS, _HOMES)
+    part = Parts(reader, node, path, RULE_KEYS, homes=_HOMES)
     return Rule(
         index=index,
         path=path,

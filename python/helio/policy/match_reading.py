@@ -3,7 +3,9 @@
 Above: `rule_reading`, `compiler`. Below: `reading`, `document`. Pure.
 """
 
+from collections.abc import Mapping as Mapped
 from functools import partial
+from types import MappingProxyType
 
 from helio.diagnostics import (
     Entry,
@@ -49,11 +51,20 @@ OPERATORS = (
 )
 QUANTIFIERS = ("every", "some")
 SESSION_KEYS = ("labels", "called", "not_called")
+_CONDITIONS = frozenset(MATCH_KEYS)
+_ASKING = frozenset((*OPERATORS, *QUANTIFIERS, *MEANT))
 
 
-def read_match(reader: Reader, node: Node, path: str, known: tuple[str, ...] = MATCH_KEYS) -> Match:
-    """The conditions of a `match` mapping; `known` are the keys that it may have."""
-    part = Parts(reader, node, path, known)
+def read_match(
+    reader: Reader,
+    node: Node,
+    path: str,
+    known: tuple[str, ...] = MATCH_KEYS,
+    outside: Mapped[str, str] = MappingProxyType({}),
+) -> Match:
+    """The conditions of a `match` mapping; `known` are the keys that it may have, `outside` those
+    that stand beside it."""
+    part = Parts(reader, node, path, known, homes=_arguments(node, known), outside=outside)
     session = part.inner("session", SESSION_KEYS)
     return Match(
         is_given=not isinstance(node, Mapping) or bool(node.entries),
@@ -68,6 +79,21 @@ def read_match(reader: Reader, node: Node, path: str, known: tuple[str, ...] = M
         called=() if session is None else session.texts("called"),
         not_called=() if session is None else session.texts("not_called"),
     )
+
+
+def _arguments(node: Node, known: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The keys that are arguments of calls: operators stand under them."""
+    if not isinstance(node, Mapping) or node.entries.keys() <= _CONDITIONS:
+        return {}
+    return {
+        key: ("input",)
+        for key, entry in node.entries.items()
+        if key not in known and isinstance(entry.value, Mapping) and _asks(entry.value)
+    }
+
+
+def _asks(node: Mapping) -> bool:
+    return bool(node.entries) and node.entries.keys() <= _ASKING
 
 
 def _annotations(reader: Reader, node: Node, path: str) -> tuple[AnnotationTest, ...]:

@@ -6,6 +6,7 @@ None, or nothing, for what it reported.
 
 from collections.abc import Callable
 from collections.abc import Mapping as Mapped
+from collections.abc import Sequence as Values
 from functools import cache
 from types import MappingProxyType
 from typing import TypeVar
@@ -53,13 +54,16 @@ class Reader:
         node: Node,
         path: str,
         known: tuple[str, ...] | None = None,
-        homes: Mapped[str, str] = MappingProxyType({}),
+        *,
+        homes: Mapped[str, Values[str]] = MappingProxyType({}),
+        outside: Mapped[str, str] = MappingProxyType({}),
     ) -> dict[str, Entry]:
-        """The entries of a mapping that are known; all of them when nothing is. `homes` are the
-        keys of inner mappings by which one may be looked for here."""
+        """The entries of a mapping that are known; all of them when nothing is. `homes` and
+        `outside` are keys that may be looked for here, as `unknown_key` takes them."""
         if not isinstance(node, Mapping):
             message = f"expected a mapping, found {described(node)}"
-            self.fault(codes.WRONG_TYPE, message, node, path, hint_at_mapping(node))
+            hint, fix = hint_at_mapping(node, path)
+            self.diagnostics.add(codes.WRONG_TYPE, message, opening(node), path, hint, fix=fix)
             return {}
         if known is None:
             return node.entries
@@ -67,9 +71,15 @@ class Reader:
             return node.entries
         for key in node.entries:
             if key not in known:
-                home = [homes[key]] if key in homes else ()
-                at = child_path(path, key)
-                unknown_key(node, key, at, known, self.diagnostics, homes=home)
+                unknown_key(
+                    node,
+                    key,
+                    child_path(path, key),
+                    known,
+                    self.diagnostics,
+                    homes=homes,
+                    outside=outside,
+                )
         return {key: entry for key, entry in node.entries.items() if key in known}
 
     def items(self, node: Node, path: str) -> list[tuple[Node, str]]:
@@ -167,12 +177,14 @@ class Parts:
         node: Node,
         path: str,
         known: tuple[str, ...],
-        homes: Mapped[str, str] = MappingProxyType({}),
+        *,
+        homes: Mapped[str, Values[str]] = MappingProxyType({}),
+        outside: Mapped[str, str] = MappingProxyType({}),
     ) -> None:
         self.reader = reader
         self.node = node
         self.path = path
-        self.entries = reader.fields(node, path, known, homes)
+        self.entries = reader.fields(node, path, known, homes=homes, outside=outside)
 
     def get(self, key: str) -> tuple[Node, str] | None:
         """The value of a key with its path."""

@@ -4,6 +4,7 @@ Above: `compiler`. Below: `match_reading`, `reading`, `document`. Pure.
 """
 
 from helio.config import codes
+from helio.config.meant import renamed
 from helio.diagnostics import Diagnostics, Mapping, Node, Scalar, Sequence, child_path
 from helio.policy.document import Approval, Evidence, Feedback, Limits, Rule, Spend, Text
 from helio.policy.match_reading import MATCH_KEYS, read_match
@@ -31,7 +32,7 @@ SPEND_KEYS = ("field", "limit", "currency", "window", "key")
 APPROVAL_KEYS = ("channel", "timeout", "escalation_after", "delegates")
 FEEDBACK_KEYS = ("message", "suggestion")
 _HOMES = {
-    key: home
+    key: (home,)
     for home, keys in (
         ("match", MATCH_KEYS),
         ("limits", LIMIT_KEYS),
@@ -40,6 +41,8 @@ _HOMES = {
     )
     for key in keys
 }
+_CONDITIONS = frozenset(MATCH_KEYS)
+_BESIDE_MATCH = {key: "beside `match`" for key in RULE_KEYS if key not in ("match", "labels")}
 
 
 def read_rules(node: Node | None, path: str, diagnostics: Diagnostics) -> tuple[Rule, ...]:
@@ -54,15 +57,17 @@ def read_rules(node: Node | None, path: str, diagnostics: Diagnostics) -> tuple[
 
 
 def _read_rule(reader: Reader, node: Node, path: str, index: int) -> Rule:
-    part = Parts(reader, node, path, RULE_KEYS, _HOMES)
+    part = Parts(reader, node, path, RULE_KEYS, homes=_HOMES)
     return Rule(
         index=index,
         path=path,
         span=part.opening(),
-        is_known=isinstance(node, Mapping) and node.entries.keys() == part.entries.keys(),
+        is_known=_is_known(node, part),
         keys={key: entry.key.span for key, entry in part.entries.items()},
         name=part.text("name"),
-        match=part.read("match", lambda node, at: read_match(reader, node, at)),
+        match=part.read(
+            "match", lambda node, at: read_match(reader, node, at, outside=_BESIDE_MATCH)
+        ),
         action=part.word("action", ACTIONS),
         evidence=_evidence(part.inner("evidence", EVIDENCE_KEYS)),
         requires=part.texts("requires"),
@@ -73,6 +78,16 @@ def _read_rule(reader: Reader, node: Node, path: str, index: int) -> Rule:
         feedback=read_feedback(part.inner("feedback", FEEDBACK_KEYS)),
         shadow=part.boolean("shadow") or False,
     )
+
+
+def _is_known(node: Node, part: Parts) -> bool:
+    """Whether all is said that a rule says: nothing of it stands at the wrong place."""
+    match = part.entries.get("match")
+    inner = match.value.entries if match and isinstance(match.value, Mapping) else {}
+    misplaced = any(
+        key in _BESIDE_MATCH or renamed(key, _BESIDE_MATCH) for key in inner.keys() - _CONDITIONS
+    )
+    return isinstance(node, Mapping) and len(node.entries) == len(part.entries) and not misplaced
 
 
 def _evidence(part: Parts | None) -> tuple[Evidence, ...]:
