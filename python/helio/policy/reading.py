@@ -101,13 +101,11 @@ class Reader:
 
     def text(self, node: Node, path: str) -> Text | None:
         """A text that is not empty."""
-        value = self.value(node, path, scalars.read_text)
-        if value is None or not isinstance(node, Scalar):
-            return None
-        if not value:
+        if isinstance(node, Scalar) and node.value and isinstance(node.value, str):
+            return Text(node.value, node, path)
+        if self.value(node, path, scalars.read_text) is not None:
             self.fault(codes.INVALID_VALUE, "expected a text that is not empty", node, path)
-            return None
-        return Text(value, node, path)
+        return None
 
     def texts(self, node: Node, path: str) -> tuple[Text, ...]:
         """A text, or a list of at least one."""
@@ -117,8 +115,8 @@ class Reader:
         if not node.items:
             message = "an empty list matches nothing: expected at least one"
             self.fault(codes.INVALID_VALUE, message, node, path)
-        texts = (self.text(item, at) for item, at in self.items(node, path))
-        return tuple(text for text in texts if text is not None)
+        texts = [self.text(item, at) for item, at in self.items(node, path)]
+        return tuple([text for text in texts if text is not None])
 
     def word(self, node: Node, path: str, words: tuple[str, ...]) -> str | None:
         """One of the words."""

@@ -3,7 +3,7 @@
 use helio_core::yaml::{self, Document, Node, Scalar, Span, Value};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyNone, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyInt, PyList, PyNone, PyString, PyTuple, PyType};
 
 use crate::panic::caught;
 
@@ -79,6 +79,8 @@ struct Builder<'a, 'py> {
     /// `tuple.__new__`, which makes a named tuple of its fields at once: by its own class it takes longer.
     new: Bound<'py, PyAny>,
     keys: Vec<Bound<'py, PyString>>,
+    /// The line that was written last: most parts begin and end on the line of the one before.
+    line: (u32, Bound<'py, PyInt>),
     parts: Vec<Bound<'py, PyAny>>,
     with_hash: Bound<'py, PyList>,
 }
@@ -90,12 +92,13 @@ impl<'a, 'py> Builder<'a, 'py> {
             kinds,
             new: py.get_type::<PyTuple>().getattr("__new__")?,
             keys: keys.iter().map(|key| PyString::new(py, key)).collect(),
+            line: (0, 0_u32.into_pyobject(py)?),
             parts: Vec::new(),
             with_hash: PyList::empty(py),
         })
     }
 
-    fn secrets(&self, document: &Document) -> PyResult<Bound<'py, PyList>> {
+    fn secrets(&mut self, document: &Document) -> PyResult<Bound<'py, PyList>> {
         let mut failed = None;
         let mut asked = |question: &Py<PyAny>, text: &str| {
             let answer = question.bind(self.py).call1((text,));
@@ -115,8 +118,9 @@ impl<'a, 'py> Builder<'a, 'py> {
         if let Some(error) = failed {
             return Err(error);
         }
+        let py = self.py;
         let spans = spans.into_iter().map(|span| self.span(span));
-        PyList::new(self.py, spans.collect::<PyResult<Vec<_>>>()?)
+        PyList::new(py, spans.collect::<PyResult<Vec<_>>>()?)
     }
 
     fn take(&mut self, node: Node) -> PyResult<()> {
@@ -125,10 +129,8 @@ impl<'a, 'py> Builder<'a, 'py> {
             Node::Sequence { items, span } => {
                 let items = self.parts.split_off(self.open(items)?);
                 let items = PyTuple::new(self.py, items)?;
-                self.kinds
-                    .sequence
-                    .bind(self.py)
-                    .call1((items, self.span(span)?))?
+                let fields = (items, self.span(span)?).into_pyobject(self.py)?;
+                self.made(&self.kinds.sequence, fields)?
             }
             Node::Mapping { entries, span } => {
                 let dict = PyDict::new(self.py);
@@ -143,10 +145,8 @@ impl<'a, 'py> Builder<'a, 'py> {
                         dict.set_item(key.get_item(0)?, entry)?;
                     }
                 }
-                self.kinds
-                    .mapping
-                    .bind(self.py)
-                    .call1((dict, self.span(span)?))?
+                let fields = (dict, self.span(span)?).into_pyobject(self.py)?;
+                self.made(&self.kinds.mapping, fields)?
             }
         };
         self.parts.push(part);
@@ -159,7 +159,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         first.ok_or_else(|| PyValueError::new_err("a collection has more parts than there are"))
     }
 
-    fn scalar(&self, scalar: Scalar) -> PyResult<Bound<'py, PyAny>> {
+    fn scalar(&mut self, scalar: Scalar) -> PyResult<Bound<'py, PyAny>> {
         let py = self.py;
         let span = self.span(scalar.span)?;
         if scalar.holds_hash {
@@ -179,9 +179,17 @@ impl<'a, 'py> Builder<'a, 'py> {
         self.made(&self.kinds.scalar, fields)
     }
 
-    fn span(&self, span: Span) -> PyResult<Bound<'py, PyAny>> {
-        let fields = (span.line, span.column, span.end_line, span.end_column);
+    fn span(&mut self, span: Span) -> PyResult<Bound<'py, PyAny>> {
+        let (line, end_line) = (self.line(span.line)?, self.line(span.end_line)?);
+        let fields = (line, span.column, end_line, span.end_column);
         self.made(&self.kinds.span, fields.into_pyobject(self.py)?)
+    }
+
+    fn line(&mut self, number: u32) -> PyResult<Bound<'py, PyInt>> {
+        if self.line.0 != number {
+            self.line = (number, number.into_pyobject(self.py)?);
+        }
+        Ok(self.line.1.clone())
     }
 
     /// A named tuple.
