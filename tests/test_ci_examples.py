@@ -16,11 +16,22 @@ WARNED = HEAD + "audit: { storage: sqlite }\n"
 
 WORKFLOW: dict[str, Any] = yaml.safe_load((CI / "github-workflow.yml").read_text("utf-8"))
 HOOKS: dict[str, Any] = yaml.safe_load((CI / "pre-commit-config.yaml").read_text("utf-8"))
-ANNOTATE, WRITE = [
-    step["run"]
-    for step in WORKFLOW["jobs"]["policy"]["steps"]
-    if "helio compile" in step.get("run", "")
+STEPS = WORKFLOW["jobs"]["policy"]["steps"]
+ANNOTATE, WRITE, TEST, DIFF = [
+    step["run"] for step in STEPS if step.get("run", "").startswith("helio ")
 ]
+POLICY = HEAD + "policies:\n  rules:\n    - { name: pay, match: { tool: pay }, action: deny }\n"
+TESTED = """\
+cases:
+  - name: nobody pays
+    steps:
+      - call: { tool: pay, arguments: {} }
+        expect: { decision: deny, rule: pay }
+"""
+OTHERWISE = """\
+      - call: { tool: look, arguments: {} }
+        expect: { decision: allow }
+"""
 
 
 @pytest.fixture
@@ -58,6 +69,34 @@ def test_code_scanning_gets_a_log_whatever_is_found(directory: Path, text: str, 
     assert run(WRITE, directory, text).returncode == 0
     log = json.loads((directory / "helio.sarif").read_text("utf-8"))
     assert len(log["runs"][0]["results"]) == found
+
+
+@pytest.mark.parametrize(("tests", "code"), [(TESTED + OTHERWISE, 0), (TESTED, 1)])
+def test_the_policy_is_tested_and_covered(directory: Path, tests: str, code: int) -> None:
+    (directory / "policy_tests").mkdir()
+    (directory / "policy_tests" / "pay.yaml").write_text(tests, "utf-8")
+    assert run(TEST, directory, POLICY).returncode == code
+    assert "nobody pays" in (directory / "helio-tests.xml").read_text("utf-8")
+
+
+def test_a_pull_request_that_lets_more_through_fails(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_BASE_REF", "main")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    identity = "git -c user.name=a -c user.email=a@example.com"
+    commit = f"{identity} commit -q -m base && git update-ref refs/remotes/origin/main HEAD"
+    assert run(f"git init -q && git add helio.yaml && {commit}", directory, POLICY).returncode == 0
+    assert run(DIFF, directory, POLICY).returncode == 0
+    done = run(DIFF, directory, HEAD)
+    assert (done.returncode, done.stdout.partition(":")[0]) == (1, "widened")
+
+
+def test_the_base_branch_is_there_to_compare_with() -> None:
+    (checkout,) = [each for each in STEPS if "checkout" in each.get("uses", "")]
+    (comparing,) = [each for each in STEPS if each.get("run") == DIFF]
+    assert checkout["with"]["fetch-depth"] == 0
+    assert comparing["if"] == "github.event_name == 'pull_request'"
 
 
 def test_the_hook_refuses_what_has_findings(directory: Path) -> None:

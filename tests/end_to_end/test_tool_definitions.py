@@ -160,6 +160,26 @@ def test_a_lock_is_taken_while_serving(helio: HelioFactory, recorder: Recorder) 
     assert ("accepted", "new") in happened
 
 
+def test_a_reload_is_checked_against_the_lock(helio: HelioFactory, recorder: Recorder) -> None:
+    process = helio(POLICIES, upstream=recorder.url)
+    wait(process, lambda: drifted(process) == 0)
+    assert tools(process, "pull") == 0
+    assert process.ask("/api/policy")["data"]["findings"] == []
+
+    config = process.config.read_text()
+    rules = "[{ match: { tool: [create_paymnt, 'mail_*'] }, action: deny }]"
+    process.config.write_text(config.replace("policies:\n", f"policies:\n  rules: {rules}\n"))
+    wait(process, lambda: bool(process.ask("/api/policy")["data"]["rules"]))
+    shown = process.ask("/api/policy")["data"]
+    assert (shown["reload_error"], shown["refused"]) == (None, [])
+    found = {each["code"]: each for each in shown["findings"]}
+    assert found["HL440"]["hint"] == "did you mean `create_payment`?"
+    assert found["HL440"]["path"] == "policies.rules[0].match.tool[0]"
+    assert found["HL441"]["message"] == "`mail_*` matches no tool"
+    log = process.log.read_text()
+    assert all(found[code]["text"].strip() in log for code in ("HL440", "HL441"))
+
+
 def test_a_bad_lock_at_the_start(helio: HelioFactory, recorder: Recorder) -> None:
     process = helio(POLICIES, upstream=recorder.url)
     process.stop()
