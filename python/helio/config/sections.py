@@ -8,9 +8,9 @@ faults are reported before they are refused (`availability`).
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SkipValidation, WithJsonSchema, model_validator
 
 from helio.config.channels import ChannelConfig
 from helio.config.identity import AuthConfig, SessionConfig
@@ -45,6 +45,8 @@ from helio.config.types import (
 )
 from helio.diagnostics import Node
 
+Opaque = Annotated[SkipValidation[Node | None], WithJsonSchema({})]
+"""A part of the file as it is, of whatever size: the very object, which nothing walks through."""
 _SECOND = 1_000
 _MINUTE = 60 * _SECOND
 _HOUR = 60 * _MINUTE
@@ -130,7 +132,7 @@ class PoliciesConfig(Section):
     """
 
     default: Literal["allow", "deny"] = "allow"
-    rules: Node | None = Field(default=None, repr=False)
+    rules: Opaque = Field(default=None, repr=False)
     flag_destructive: Literal["off", "log", "require_approval"] = "log"
     on_tool_drift: Literal["block", "require_approval", "log"] = "block"
     unknown_tools: Literal["allow", "deny"] = "allow"
@@ -140,7 +142,7 @@ class PoliciesConfig(Section):
     blocked_as: Literal["tool_result", "error"] = "tool_result"
     hot_reload: Boolean = True
     hide_denied: Boolean = False
-    install: Node | None = Field(default=None, repr=False)
+    install: Opaque = Field(default=None, repr=False)
 
 
 class BudgetApprovalConfig(Section):
@@ -155,7 +157,7 @@ class BudgetApprovalConfig(Section):
 class ContributorConfig(Section):
     """The calls that a budget counts, and how much each is."""
 
-    match: Node | None = Field(default=None, repr=False)
+    match: Opaque = Field(default=None, repr=False)
     field: Text | None = None
     amount: Amount | None = None
 

@@ -182,12 +182,13 @@ class Parts:
         self.reader = reader
         self.node = node
         self.path = path
+        self._before = f"{path}." if path else ""
         self.entries = reader.fields(node, path, known, homes=homes, outside=outside)
 
     def get(self, key: str) -> tuple[Node, str] | None:
         """The value of a key with its path."""
         entry = self.entries.get(key)
-        return None if entry is None else (entry.value, child_path(self.path, key))
+        return None if entry is None else (entry.value, self._before + key)
 
     def need(self, *keys: str) -> None:
         """Reports the keys of these that are absent."""
@@ -200,13 +201,12 @@ class Parts:
         """The parts of a mapping inside this one."""
         if key not in self.entries:
             return None
-        node, path = self.entries[key].value, child_path(self.path, key)
-        return Parts(self.reader, node, path, known)
+        return Parts(self.reader, self.entries[key].value, self._before + key, known)
 
     def read(self, key: str, reading: Callable[[Node, str], T | None]) -> T | None:
         """A part read by one of the reader's methods."""
         entry = self.entries.get(key)
-        return None if entry is None else reading(entry.value, child_path(self.path, key))
+        return None if entry is None else reading(entry.value, self._before + key)
 
     def text(self, key: str) -> Text | None:
         """A text with its place."""

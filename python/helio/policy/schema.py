@@ -47,7 +47,6 @@ def schema() -> Schema:
     definitions |= {"Installation": _installation()}
     properties = {name: _as_written(each) for name, each in whole["properties"].items()}
     named = {name: _as_written(each) for name, each in sorted(definitions.items())}
-    used = _used(properties, named)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "helio.yaml",
@@ -57,27 +56,8 @@ def schema() -> Schema:
         "patternProperties": {"^x-": True},
         "required": ["version"],
         "additionalProperties": False,
-        "$defs": {name: each for name, each in named.items() if name in used},
+        "$defs": named,
     }
-
-
-def _used(part: Any, definitions: Schema) -> set[str]:
-    """Names of the definitions that a part refers to, directly or by others; models also hold
-    parts of the file as nodes, which no file shows."""
-    used: set[str] = set()
-    rest = [part]
-    while rest:
-        match rest.pop():
-            case {"$ref": str(reference)}:
-                name = reference.rpartition("/")[2]
-                if name not in used:
-                    used.add(name)
-                    rest.append(definitions[name])
-            case dict() as mapping:
-                rest.extend(mapping.values())
-            case list() as items:
-                rest.extend(items)
-    return used
 
 
 def _as_written(part: Any, *, is_schema: bool = True) -> Any:
