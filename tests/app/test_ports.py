@@ -21,8 +21,20 @@ async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     async def answer_at_length(_request: web.Request) -> web.Response:
         return web.Response(body=bytes(LARGE))
 
+    async def answer_late(request: web.Request) -> web.StreamResponse:
+        while request.transport is not None:
+            await asyncio.sleep(0.01)
+        late = web.StreamResponse()
+        await late.prepare(request)
+        return late
+
+    async def fail_to_ask(_request: web.Request) -> web.Response:
+        raise ConnectionResetError("another server is gone")
+
     monkeypatch.setattr("helio.transport.listener.FIRST_REQUEST_SECONDS", 0.1)
     app = web.Application()
+    app.router.add_get("/late", answer_late)
+    app.router.add_get("/fail", fail_to_ask)
     app.router.add_get("/", answer)
     app.router.add_get("/large", answer_at_length)
     ports = Ports()
@@ -78,6 +90,23 @@ async def test_a_connection_that_asked_is_kept(port: int) -> None:
             assert await silent.read() == b""  # Its time is over, and that of the other, too.
     writer.close()
     other.close()
+
+
+async def test_who_is_gone_before_the_answer_is_no_error_of_ours(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, leaving = await asyncio.open_connection("127.0.0.1", port)
+    leaving.write(b"GET /late HTTP/1.1\r\nHost: a\r\n\r\n")
+    await asyncio.sleep(0.05)
+    leaving.close()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /fail HTTP/1.1\r\nHost: a\r\n\r\n")
+    async with asyncio.timeout(10):
+        assert (await reader.readline()).split()[1] == b"500"
+    writer.close()
+    await asyncio.sleep(0.1)
+    (told,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert "another server is gone" in str(told.exc_info)
 
 
 async def test_what_is_no_http_is_no_error_of_ours(

@@ -1,5 +1,5 @@
 """The HTTP servers under the doors and ports: they close connections on which no request comes, and
-keep what is not HTTP out of the log's errors. That of agents tells when one is gone.
+keep what is not HTTP, and who is gone, out of the log's errors. That of agents tells when one is gone.
 
 Above: `helio.transport.door`, `helio.app.ports`. Below: aiohttp.
 """
@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.web import BaseRequest, Server, StreamResponse
+from aiohttp.web import BaseRequest, Response, Server, StreamResponse
 from aiohttp.web_protocol import RequestHandler
 
 MAX_HEADER_BYTES: Final = 32 * 1024
@@ -40,6 +40,11 @@ class PunctualServer(Server):
         self._hear(handler)
         try:
             return await self._serve(request)
+        except ConnectionResetError:
+            if request.transport is not None and not request.transport.is_closing():
+                raise
+            # Whoever asked is gone: nobody is there to be told, and nothing went wrong here.
+            return Response()
         finally:
             if handler in self._silent:
                 self._expect(handler, NEXT_REQUEST_SECONDS)
