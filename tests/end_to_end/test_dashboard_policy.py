@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from end_to_end.browsing import Sit
+from end_to_end.looking import look
 from end_to_end.recording import TOOLS, Recorder
 from end_to_end.wire import call
 from processes import HelioFactory, HelioProcess
@@ -157,30 +158,32 @@ def test_a_replay_says_how_far_it_is_and_is_cancelled(used: HelioProcess, sit: S
 
 
 def test_a_tool_that_drifted_is_accepted(helio: HelioFactory, recorder: Recorder, sit: Sit) -> None:
+    said = "Pays whoever the agent names."
     process = helio(DRIFTING, upstream=recorder.url)
-    desk = sit(process)
+    desk = sit(process, checked=True)
     desk.sign_in()
     desk.page.get_by_role("link", name="Tools").click()
     row = desk.page.get_by_role("row").filter(has_text="create_payment")
     expect(row).to_contain_text("accepted")
-    recorder.tools = [TOOLS[0] | {"description": "other"}, *TOOLS[1:]]
+    recorder.tools = [TOOLS[0] | {"description": said}, *TOOLS[1:]]
     expect(row).to_contain_text("description")
     desk.sees("1 tool is not what was accepted.")
     changed = desk.page.get_by_role("region", name="What changed of create_payment")
-    expect(changed.locator(".line-added")).to_have_text('+  "description": "other",')
-    assert changed.inner_text().splitlines()[1:3] == [" {", '+  "description": "other",']
-    expect(changed).to_contain_text('+  "description": "other",')
+    expect(changed.locator(".line-added")).to_have_text(f'+  "description": "{said}",')
+    assert changed.inner_text().splitlines()[1:3] == [" {", f'+  "description": "{said}",']
+    expect(changed).to_contain_text(f'+  "description": "{said}",')
+    look(desk, "drift", "light")
     threading.Thread(target=call, args=(process.mcp_url, "create_payment"), daemon=True).start()
     expect(desk.page).to_have_title("(1) Helio")
     desk.open("#/approvals")
-    expect(changed).to_contain_text('+  "description": "other",')
+    expect(changed).to_contain_text(f'+  "description": "{said}",')
     desk.page.get_by_role("button", name="Deny").click()
     desk.page.get_by_role("dialog").get_by_role("button", name="Deny").click()
     desk.sees("Nothing waits for you")
     desk.open("#/tools")
     row.get_by_role("button", name="Accept").click()
     dialog = desk.page.get_by_role("dialog")
-    expect(dialog).to_contain_text('"description": "other"')
+    expect(dialog).to_contain_text(f'"description": "{said}"')
     dialog.get_by_role("button", name="Accept").click()
     expect(row).to_contain_text("accepted")
     assert call(process.mcp_url, "create_payment").blocked is None
