@@ -3,7 +3,7 @@ cannot see or point, nothing beyond the edge. With `HELIO_SCREENSHOTS=1` the pic
 docs/dashboard.md are taken anew, with a directory's name all of them, there."""
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from end_to_end.browsing import Desk
 from end_to_end.looking import THEMES, WIDTHS, look
@@ -79,6 +79,8 @@ def test_every_page_in_both_themes_and_at_three_widths(
             for width in WIDTHS:
                 # The middle one is laid out as one of the others.
                 look(desk, page, theme, width=width, checked=width != WIDTHS[1])
+            if page not in ("record", "ledger"):
+                expect(desk.page.locator(".tab[aria-current]")).to_be_in_viewport(ratio=0.99)
         desk.open("#/approvals")
         desk.page.get_by_role("button", name="Break glass").click()
         desk.page.get_by_role("dialog").wait_for()

@@ -1,5 +1,6 @@
 """The HTTP servers under the doors and ports: they close connections on which no request comes, and
-keep what is not HTTP, and who is gone, out of the log's errors. That of agents tells when one is gone.
+keep what is not HTTP, and who is gone, out of the log's errors. That of agents tells when one is
+gone.
 
 Above: `helio.transport.door`, `helio.app.ports`. Below: aiohttp.
 """

@@ -46,9 +46,13 @@ export function Shell() {
     // Who goes to another page by keyboard or by ear begins at its beginning.
     if (!first.current) main.current.focus({ preventScroll: true });
     first.current = false;
-    document.querySelector(".tab[aria-current]")?.scrollIntoView({ inline: "nearest", block: "nearest" });
     scrollTo(0, 0);
   }, [title]);
+  useEffect(() => {
+    showTab();
+    addEventListener("resize", showTab);
+    return () => removeEventListener("resize", showTab);
+  }, [title, count.value]);
   return html`
     <a class="skip" href="#main" onClick=${(event) => {
       event.preventDefault();
@@ -71,6 +75,11 @@ export function Shell() {
     <${Conditions} />
     <main id="main" class="page" tabindex="-1" ref=${main} aria-label=${title}><${Page} /></main>
     <${Said} />`;
+}
+
+/** Where the tabs do not fit, that of this page is among those one sees. */
+function showTab() {
+  document.querySelector(".tab[aria-current]")?.scrollIntoView({ inline: "nearest", block: "nearest" });
 }
 
 async function leave() {
