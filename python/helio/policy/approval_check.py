@@ -53,7 +53,7 @@ def check_approvals(
     """
     if config is None:
         return
-    askers = [*_rules(rules), *_budgets(budgets, config), *_settings(root)]
+    askers = [*_rules(rules), *_budgets(budgets, config), *_settings(root, config)]
     checker = _Checker(config, root, diagnostics)
     for asker in askers:
         checker.names(asker)
@@ -173,11 +173,13 @@ def _budgets(budgets: Sequence[Budget], config: HelioConfig) -> Iterator[_Asker]
         )
 
 
-def _settings(root: Mapping) -> Iterator[_Asker]:
+def _settings(root: Mapping, config: HelioConfig) -> Iterator[_Asker]:
     for key in ("flag_destructive", "on_tool_drift"):
         found = _node(root, "policies", key)
         if isinstance(found, Scalar) and found.value == "require_approval":
-            yield _Asker(found.span, f"policies.{key}", (), (), None, None)
+            # What the default denies, nobody is asked about.
+            asks = key == "on_tool_drift" or config.policies.default == "allow"
+            yield _Asker(found.span, f"policies.{key}", (), (), None, None, asks)
 
 
 def _node(root: Mapping, *keys: str) -> Node | None:

@@ -12,6 +12,13 @@ from helio.config import HelioConfig
 from helio.diagnostics import Code, Diagnostics, Label, child_path, opening, quoted
 from helio.policy import codes
 from helio.policy.document import Limits, Match, Operation, Rule, Spend, Text
+from helio.policy.mistaken import (
+    Advice,
+    mistaken_name,
+    mistaken_path,
+    mistaken_text,
+    mistaken_tool,
+)
 from helio.policy.operands import SIGNS, operand_fault
 from helio.policy.patterns import Patterns, may_select_several
 
@@ -38,6 +45,8 @@ class Checker:
         self._diagnostics = diagnostics
         self._patterns = Patterns(diagnostics)
         self._names: dict[str, Text] = {}
+        several = () if config is None else config.upstreams or ()
+        self._upstreams = {str(each.name) for each in several}
 
     def rule(self, rule: Rule, *, is_last: bool) -> None:
         """All checks of one rule."""
@@ -48,6 +57,9 @@ class Checker:
         self._action(rule)
         self._reach(rule, is_last=is_last)
         self._limits(rule)
+        called = () if rule.match is None else (*rule.match.called, *rule.match.not_called)
+        for text in (*called, *rule.requires, *(each.tool for each in rule.evidence)):
+            self._mistaken(codes.MISTAKEN_TOOL, text, mistaken_name(text.value))
         for required in rule.evidence:
             for pair in required.bind:
                 for end in pair:
@@ -72,11 +84,15 @@ class Checker:
         """The patterns and operands of the conditions, and whether the environment is known."""
         for text in (*match.tool, *match.upstream, *match.agent, *match.environment):
             self._patterns.glob(text)
+        for text in match.tool:
+            self._mistaken(codes.MISTAKEN_TOOL, text, mistaken_tool(text.value, self._upstreams))
         if match.environment and self._config is not None and self._config.environment is None:
             message = "this rule asks for an environment, and none is configured"
             self._at(codes.NO_ENVIRONMENT, message, match.environment[0])
         for selection in match.input:
             self._patterns.path(selection.selector)
+            selector = selection.selector
+            self._mistaken(codes.MISTAKEN_PATH, selector, mistaken_path(selector.value))
         for selection in match.metadata:
             self._patterns.metadata_path(selection.selector)
         for selection in (*match.input, *match.metadata):
@@ -90,9 +106,13 @@ class Checker:
             message, hint = fault
             place = opening(operand)
             self._diagnostics.add(codes.OPERAND, message, place, operation.path, hint)
-        elif (text := operation.text()) is None:
             return
-        elif operation.operator == "regex":
+        for listed in operation.texts():
+            advice = mistaken_text(operation.operator, listed.value)
+            self._mistaken(codes.MISTAKEN_TEXT, listed, advice)
+        if (text := operation.text()) is None:
+            return
+        if operation.operator == "regex":
             self._patterns.regex(text)
         elif operation.operator in ("eq", "neq") and (found := _COMPARISON.match(text.value)):
             message = f"this compares with the text {quoted(text.value)}, not with a number"
@@ -153,6 +173,10 @@ class Checker:
             self._in(rule, codes.APPROVAL_WITHOUT_ACTION, message, "approval")
 
     # reporting
+
+    def _mistaken(self, code: Code, text: Text, advice: Advice | None) -> None:
+        if advice is not None:
+            self._at(code, advice[0], text, advice[1])
 
     def _at(self, code: Code, message: str, text: Text, hint: str | None = None) -> None:
         self._diagnostics.add(code, message, text.span, text.path, hint)

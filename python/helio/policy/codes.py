@@ -219,6 +219,32 @@ TEXT_COMPARISON = Code(
     "A text that looks like a comparison",
     "Write the operator: `{ gt: 1000 }`. A single value means `eq`, and this one is a text.",
 )
+MISTAKEN_TOOL = Code(
+    "HL433",
+    "warning",
+    "A tool by something that looks like no name",
+    "Write a glob that describes whole names (`delete_*`), a list of them, or for `requires`, "
+    "evidence and sessions each name. A sign that is part of a name has a `\\` before it.",
+)
+MISTAKEN_TEXT = Code(
+    "HL434",
+    "warning",
+    "A text that looks like a pattern",
+    "Write the operator that says it: `starts_with`, `ends_with`, `contains` or `regex`.",
+)
+MISTAKEN_PATH = Code(
+    "HL435",
+    "warning",
+    "A path that begins above the arguments",
+    "Write the path from the arguments on: `amount`, or `$.amount`.",
+)
+OPEN_ADDRESS = Code(
+    "HL436",
+    "warning",
+    "A permitted address that others begin like",
+    "Say where it ends: `starts_with: 'https://api.example.com/'`, or `$` at the end of an "
+    "expression.",
+)
 REDUNDANT_RULE = Code(
     "HL470",
     "note",
@@ -265,6 +291,10 @@ POLICY_CODES = (
     IMPLIED_CONDITION,
     REACH_UNKNOWN,
     TEXT_COMPARISON,
+    MISTAKEN_TOOL,
+    MISTAKEN_TEXT,
+    MISTAKEN_PATH,
+    OPEN_ADDRESS,
     *TOOL_AND_STATE_CODES,
     REDUNDANT_RULE,
     PART_WITHOUT_EFFECT,

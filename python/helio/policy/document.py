@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from helio.config.scalars import Duration
-from helio.diagnostics import Node, Scalar, Span
+from helio.diagnostics import Node, Scalar, Sequence, Span, child_path
 
 
 class Text(NamedTuple):
@@ -37,6 +37,17 @@ class Operation(NamedTuple):
         if isinstance(self.operand, Scalar) and isinstance(self.operand.value, str):
             return Text(self.operand.value, self.operand, self.path)
         return None
+
+    def texts(self) -> tuple[Text, ...]:
+        """The texts of the operand, with their places: itself, or those of its list."""
+        if isinstance(self.operand, Sequence):
+            return tuple(
+                Text(item.value, item, child_path(self.path, at))
+                for at, item in enumerate(self.operand.items)
+                if isinstance(item, Scalar) and isinstance(item.value, str)
+            )
+        text = self.text()
+        return () if text is None else (text,)
 
 
 class Selection(NamedTuple):

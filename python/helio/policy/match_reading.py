@@ -21,7 +21,7 @@ from helio.diagnostics import (
 from helio.evaluator import HINTS
 from helio.policy import codes
 from helio.policy.document import AnnotationTest, Match, Operation, Selection, Text
-from helio.policy.operands import MEANT, SIGNS
+from helio.policy.operands import MEANT, SIGNS, told_of_operator
 from helio.policy.reading import Parts, Reader
 
 MATCH_KEYS = (
@@ -155,14 +155,15 @@ def _operations(
             operations.append(Operation(key, entry.value, at))
             continue
         words = (*OPERATORS, *QUANTIFIERS) if allow_quantifiers else OPERATORS
+        told = told_of_operator(key.removeprefix("$"))
         same = MEANT.get(key.removeprefix("$"))
-        near = same or near_miss(key, words)
+        near = (same if same in words else None) or near_miss(key, words)
         hint = f"did you mean `{near}`?" if near else "to compare with an object: `{ eq: { … } }`"
         message = f"unknown operator {quoted(key)}"
         meant = SIGNS.get(key) or (None if same else only_typo(key, words))
-        fix = None if meant in entries else meant
+        fix = None if told or meant in entries else meant
         place = entry.key.span
-        reader.diagnostics.add(codes.UNKNOWN_OPERATOR, message, place, at, hint, fix=fix)
+        reader.diagnostics.add(codes.UNKNOWN_OPERATOR, message, place, at, told or hint, fix=fix)
     return tuple(operations)
 
 

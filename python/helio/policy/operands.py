@@ -3,13 +3,23 @@
 Above: `check`, `lower`. Below: `document`, `helio.config.scalars`. Pure.
 """
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
 import orjson
 
 from helio.config.scalars import UnfitValue, read_boolean, read_number, read_text
-from helio.diagnostics import Interpolated, Mapping, Node, Number, Scalar, Sequence, described
+from helio.diagnostics import (
+    Interpolated,
+    Mapping,
+    Node,
+    Number,
+    Scalar,
+    Sequence,
+    described,
+    near_miss,
+)
 from helio.policy.document import Operation
 
 ORDERING = frozenset({"gt", "gte", "lt", "lte"})
@@ -20,15 +30,48 @@ SIGNS = {"=": "eq", "==": "eq", "!=": "neq", ">": "gt", ">=": "gte", "<": "lt", 
 MEANT = {
     **SIGNS,
     **dict.fromkeys(("equals", "equal", "is"), "eq"),
-    **dict.fromkeys(("ne", "not", "not_eq", "notEquals"), "neq"),
-    **dict.fromkeys(("nin", "notIn", "notin"), "not_in"),
-    **dict.fromkeys(("ge", "min", "minimum"), "gte"),
-    **dict.fromkeys(("le", "max", "maximum"), "lte"),
-    **dict.fromkeys(("match", "matches", "pattern"), "regex"),
+    **dict.fromkeys(("ne", "not", "not_eq", "notEquals", "not_equals", "isNot", "is_not"), "neq"),
+    **dict.fromkeys(("one_of", "oneOf", "any_of", "anyOf", "is_in"), "in"),
+    **dict.fromkeys(("nin", "notIn", "notin", "none_of", "noneOf"), "not_in"),
+    **dict.fromkeys(("greater_than", "greaterThan", "more_than", "above", "over"), "gt"),
+    **dict.fromkeys(("less_than", "lessThan", "below", "under"), "lt"),
+    **dict.fromkeys(("ge", "min", "minimum", "at_least", "atLeast"), "gte"),
+    **dict.fromkeys(("le", "max", "maximum", "at_most", "atMost"), "lte"),
+    **dict.fromkeys(("includes", "include", "has"), "contains"),
+    **dict.fromkeys(("present", "is_set", "defined"), "exists"),
+    **dict.fromkeys(("match", "matches", "pattern", "=~", "~"), "regex"),
     **dict.fromkeys(("startsWith", "prefix"), "starts_with"),
     **dict.fromkeys(("endsWith", "suffix"), "ends_with"),
+    "all": "every",
+    "any": "some",
 }
 """Operators by what others call them, without a `$` before it: for hints, not for corrections."""
+_NEGATED = re.compile(r"(?:does_?not|do_?not|is_?not|not|no)_?(.+)$", re.IGNORECASE)
+_NEGATABLE = ("contains", "regex", "starts_with", "ends_with", "exists")
+_TOLD = {
+    "between": "write both bounds: `{ gte: …, lte: … }`",
+    "range": "write both bounds: `{ gte: …, lte: … }`",
+    **dict.fromkeys(
+        ("like", "glob"),
+        "write `starts_with`, `ends_with`, `contains` or `regex`; globs are for names",
+    ),
+}
+"""What there is no operator for."""
+
+
+def told_of_operator(key: str) -> str | None:
+    """What to write in place of an operator that does not exist: the negation of one, among others,
+    for which the operator itself would say the contrary."""
+    told = _TOLD.get(key)
+    if told is not None or key in MEANT:
+        return told
+    negated = _NEGATED.match(key)
+    near = None if negated is None else near_miss(MEANT.get(negated[1], negated[1]), _NEGATABLE)
+    if near == "exists":
+        return "write `exists: false`"
+    if near is None:
+        return None
+    return f"nothing negates `{near}`: write a rule with `{near}` above, for the calls that have it"
 
 
 def operand_fault(operation: Operation) -> tuple[str, str | None] | None:

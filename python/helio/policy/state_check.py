@@ -12,7 +12,9 @@ from helio.config.scalars import Duration
 from helio.diagnostics import Diagnostics, Label, Span, child_path, near_miss, quoted
 from helio.policy import tool_codes as codes
 from helio.policy.by_tool import RulesByTool, asks_for_the_name_only
+from helio.policy.codes import OPEN_ADDRESS
 from helio.policy.document import Budget, Rule, Selection
+from helio.policy.mistaken import open_address
 from helio.policy.patterns import may_select_several, normal_path
 from helio.policy.reach.conditions import is_elsewhere
 from helio.policy.upstreams import is_for_adapters
@@ -30,6 +32,8 @@ def check_state(
         checker.earlier_calls(rule)
         checker.labels(rule)
         checker.many_values(rule, place)
+        checker.addresses(rule, place)
+        checker.agent(rule)
         checker.limits(rule)
     for budget, values in zip(budgets, config.budgets, strict=True):
         checker.budget(budget, values.key, None if values.window == "session" else values.window)
@@ -137,6 +141,17 @@ class _Checker:
             hint = f"write `every: {{ {written} }}`; `some: {{ {written} }}` if one is enough"
             self._diagnostics.add(codes.ONE_GOOD_VALUE, message, text.span, text.path, hint)
 
+    def addresses(self, rule: Rule, place: int) -> None:
+        """Permitting rules for an address or host that others pass for."""
+        if rule.match is None or not _permits(rule) or not self._is_restricted_after(place):
+            return
+        for selection in rule.match.input:
+            for operation in selection.operations:
+                text, advice = operation.text(), open_address(operation)
+                if text is not None and advice is not None:
+                    message, hint = advice
+                    self._diagnostics.add(OPEN_ADDRESS, message, text.span, text.path, hint)
+
     def _is_restricted_after(self, place: int) -> bool:
         policies = self._config.policies
         return (
@@ -144,6 +159,20 @@ class _Checker:
             or policies.flag_destructive == "require_approval"
             or self._last_restriction > place
         )
+
+    # agents
+
+    def agent(self, rule: Rule) -> None:
+        """Conditions on the agent, where MCP calls have none."""
+        match = rule.match
+        if match is None or not match.agent or self._config.auth.mode != "none":
+            return
+        if is_for_adapters(match):
+            return
+        message = "no MCP call has an agent: `auth.mode` is `none`, and this rule "
+        message += _without_an_agent(rule)
+        text = match.agent[0]
+        self._diagnostics.add(codes.UNKNOWN_AGENT, message, text.span, text.path)
 
     # limits and budgets
 
@@ -194,6 +223,15 @@ def _forwards_nothing(rule: Rule) -> bool:
     return rule.action in _FORWARDING_NOTHING and not (
         rule.action == "deny" and (rule.evidence or rule.requires)
     )
+
+
+def _without_an_agent(rule: Rule) -> str:
+    """What becomes of calls by a rule that cannot be judged."""
+    if rule.shadow:
+        return "judges none"
+    if rule.action == "deny":
+        return "denies them whoever calls"
+    return "allows none" if _permits(rule) else "adds what it asks for whoever calls"
 
 
 def _permits(rule: Rule) -> bool:

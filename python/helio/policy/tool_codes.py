@@ -128,6 +128,13 @@ LABELS_ON_DENY = Code(
     "Labels on a rule that forwards nothing",
     "Remove `labels` or change the action: only a forwarded call puts labels on its session.",
 )
+UNKNOWN_AGENT = Code(
+    "HL459",
+    "warning",
+    "A condition on the agent, and no agent is known",
+    "Set `auth`, so that Helio knows who calls. For what adapters do: `upstream: 'adapter:*'` in "
+    "`match`.",
+)
 
 TOOL_AND_STATE_CODES = (
     NO_SUCH_TOOL,
@@ -149,4 +156,5 @@ TOOL_AND_STATE_CODES = (
     LONGER_THAN_RETENTION,
     UNKNOWN_LABEL,
     LABELS_ON_DENY,
+    UNKNOWN_AGENT,
 )
