@@ -164,3 +164,52 @@ def test_calls_become_policy_tests_that_the_new_policy_passes(
     assert tested.returncode == 0, tested.stdout + tested.stderr
     assert f"{count - 1} passed, 0 failed" in tested.stdout
     assert helio("test", "-c", "old.yaml", "policy_tests/new.yaml").returncode == 1
+
+
+FOUR_EYES = "    - { name: payments, match: { tool: pay }, action: require_approval }\n"
+NO_EYES = "    - { name: pay, match: { tool: pay }, limits: { max_calls: 900000, window: 1s } }\n"
+LABELLED = "    - { name: reads, match: { tool: read }, action: allow, labels: [seen] }\n"
+UNLABELLED = "    - { name: reads, match: { tool: read }, action: allow }\n"
+
+
+@pytest.mark.parametrize(("old", "new"), [(FOUR_EYES, NO_EYES), (LABELLED, UNLABELLED)])
+def test_what_is_also_restricted_counts_as_widened(
+    helio: Command, directory: Path, old: str, new: str
+) -> None:
+    """A limit, however high, does not hide that nobody is asked any more."""
+    for name, rule in (("old", old), ("new", new)):
+        (directory / f"{name}.yaml").write_text(f"{HEAD}policies:\n  rules:\n{rule}", "utf-8")
+    done = helio("diff", "old.yaml", "new.yaml", "--fail-on", "widened")
+    assert done.returncode == 1
+    assert done.stdout.startswith("changed, in part widened: tool matches ")
+    told = json.loads(helio("diff", "old.yaml", "new.yaml", "-f", "json").stdout)
+    assert told["changed"][0]["partly"] == ["narrowed", "widened"]
+    assert told["widened"] == []
+
+
+def test_what_is_only_restricted_is_not_widened_in_part(helio: Command, directory: Path) -> None:
+    limit = NO_EYES.replace("900000", "9")
+    for name, rule in (("old", NO_EYES), ("new", limit)):
+        (directory / f"{name}.yaml").write_text(f"{HEAD}policies:\n  rules:\n{rule}", "utf-8")
+    assert helio("diff", "old.yaml", "new.yaml", "--fail-on", "widened").returncode == 0
+    assert helio("diff", "old.yaml", "new.yaml", "--fail-on", "narrowed").returncode == 1
+
+
+@pytest.mark.usefixtures("policies")
+@pytest.mark.parametrize(
+    ("more", "level", "code"), [([], "warning", 0), (["--fail-on", "widened"], "error", 1)]
+)
+def test_annotations(helio: Command, more: list[str], level: str, code: int) -> None:
+    done = helio("diff", "old.yaml", "new.yaml", "-f", "github", *more)
+    assert (done.returncode, done.stderr) == (code, "1 widened\n")
+    assert done.stdout == (
+        f"::{level} file=new.yaml,title=helio diff::widened: tool matches pay and amount > 1000 "
+        'and <= 5000%0Acall: {"tool": "pay", "arguments": {"amount": 1001}}%0A'
+        "before: deny, by payments (old.yaml:5)%0Anow: allow, by no rule\n"
+    )
+
+
+@pytest.mark.usefixtures("policies")
+def test_an_annotation_stands_at_the_rule_that_decides_now(helio: Command) -> None:
+    told = helio("diff", "new.yaml", "old.yaml", "-f", "github").stdout
+    assert told.startswith("::notice file=old.yaml,line=5,title=helio diff::narrowed: ")

@@ -32,7 +32,8 @@ def register(app: typer.Typer) -> None:
         new: Annotated[str, typer.Argument(metavar="NEW", help="The policy after, likewise.")],
         *,
         format_: Annotated[
-            Literal["text", "json"], typer.Option("-f", "--format", help="text or json.")
+            Literal["text", "json", "github"],
+            typer.Option("-f", "--format", help="text, json, or github: annotations of NEW."),
         ] = "text",
         write_tests: Annotated[
             Path | None,
@@ -41,9 +42,9 @@ def register(app: typer.Typer) -> None:
         fail_on: Annotated[
             Kind | None,
             typer.Option(
-                help="Exit with 1 when calls get through more easily (widened), less easily "
-                "(narrowed), or are decided otherwise in any way (changed); and when that could "
-                "not be decided."
+                help="Exit with 1 when calls get through more easily (widened) or less easily "
+                "(narrowed), be it in part, or are decided otherwise in any way (changed); and "
+                "when that could not be decided."
             ),
         ] = None,
     ) -> None:
@@ -53,7 +54,7 @@ def register(app: typer.Typer) -> None:
         difference. Nothing is called, and no file is changed but that of `--write-tests`.
         """
         from helio.cli.compared import compared
-        from helio.cli.diff_shown import as_object, show
+        from helio.cli.diff_shown import as_object, show, show_annotations
         from helio.cli.interpolated import as_written
         from helio.cli.output import FINDINGS, print_json
         from helio.policy.difference import differences
@@ -63,14 +64,16 @@ def register(app: typer.Typer) -> None:
         sides = compared(old, new)
         differing = differences(sides[0].side, sides[1].side)
         found = as_written(differing, {**sides[0].sources, **sides[1].sources})
+        failing = [] if fail_on is None else found.with_any(fail_on)
         if format_ == "json":
             print_json(as_object(found, sides))
+        elif format_ == "github":
+            show_annotations(found, sides, failing)
         else:
             show(found, sides)
         if write_tests is not None:
             _write_tests(write_tests, differing, sides[1].side)
-        counted = found.differing if fail_on == "changed" else found.of(fail_on or "changed")
-        if fail_on is not None and (counted or found.undecided):
+        if fail_on is not None and (failing or found.undecided):
             raise typer.Exit(FINDINGS)
 
 

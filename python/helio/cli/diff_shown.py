@@ -4,16 +4,20 @@ Above: `diff`. Below: `helio.policy.difference`, rich.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
 from helio.cli.compared import Compared
 from helio.cli.output import console
 from helio.diagnostics.exact_json import json_text
+from helio.diagnostics.workflow_commands import Level, annotation
 from helio.policy.difference import Difference, Differing, Kind, Verdict
 
 _STYLES = {"widened": "bold yellow", "narrowed": "bold red", "changed": "bold cyan"}
+_LEVELS: dict[Kind, Level] = {"widened": "warning", "narrowed": "notice", "changed": "notice"}
 _KINDS: tuple[Kind, ...] = ("widened", "narrowed", "changed")
 
 
@@ -42,11 +46,45 @@ def show(found: Difference, sides: Sequence[Compared]) -> None:
     out.print(_summary(found))
 
 
+def show_annotations(
+    found: Difference, sides: Sequence[Compared], failing: Sequence[Differing]
+) -> None:
+    """The same as annotations of the new file, at the rules that decide there now; what makes the
+    command fail is an error. The summary goes to stderr."""
+    for each in found.differing:
+        level = "error" if each in failing else _LEVELS[each.kind]
+        typer.echo(_annotation(level, each, sides))
+    file = _file(sides[1].name)
+    for undecided in found.undecided:
+        text = f"not decided: {' or '.join(undecided.region)}: {undecided.reason}"
+        typer.echo(annotation("warning", file, None, "helio diff", text))
+    console(errors=True).print(_summary(found))
+
+
+def _annotation(level: Level, each: Differing, sides: Sequence[Compared]) -> str:
+    regions = "\nor: ".join(each.region)
+    lines = [f"{_kind(each)}: {regions}", f"call: {json_text(each.witness)}"]
+    for word, verdict, asks, side in (
+        ("before", each.old, each.lost, sides[0]),
+        ("now", each.new, each.gained, sides[1]),
+    ):
+        more = "".join(f"; {asked}" for asked in asks)
+        lines.append(f"{word}: {_verdict(verdict, side.name)}{more}")
+    file = _file(sides[1].name)
+    return annotation(level, file, each.new.line, "helio diff", "\n".join(lines))
+
+
+def _file(name: str) -> str:
+    """The file in the repository, without the revision before it."""
+    return name if Path(name).is_file() else name.partition(":")[2]
+
+
 def _differing(out: Console, each: Differing, sides: Sequence[Compared]) -> None:
     first, *others = each.region
-    out.print(Text.assemble((each.kind, _STYLES[each.kind]), f": {first}"))
+    kind = _kind(each)
+    out.print(Text.assemble((kind, _STYLES[each.kind]), f": {first}"))
     for other in others:
-        out.print(Text(f"{'or':>{len(each.kind)}}: {other}"))
+        out.print(Text(f"{'or':>{len(kind)}}: {other}"))
     out.print(Text(f"  {json_text(each.witness)}", style="dim"))
     for sign, verdict, asks, side, style in (
         ("-", each.old, each.lost, sides[0], "red"),
@@ -55,6 +93,10 @@ def _differing(out: Console, each: Differing, sides: Sequence[Compared]) -> None
         out.print(Text(f"  {sign} {_verdict(verdict, side.name)}", style=style))
         for asked in asks:
             out.print(Text(f"  {sign}   {asked}", style=style))
+
+
+def _kind(each: Differing) -> str:
+    return f"{each.kind}, in part widened" if "widened" in each.partly else each.kind
 
 
 def _verdict(verdict: Verdict, file: str) -> str:

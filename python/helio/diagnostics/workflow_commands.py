@@ -1,13 +1,17 @@
 """Findings as GitHub's workflow commands, which become annotations of a change's lines.
 
-Above: `helio compile --format github`. Below: `diagnostic`. Pure. The form is that of GitHub's
-"Workflow commands for GitHub Actions": what would end a part of a command is percent-encoded.
+Above: `--format github` of `helio compile` and `helio diff`. Below: `diagnostic`. Pure. The form is
+that of GitHub's "Workflow commands for GitHub Actions": what would end a part of a command is
+percent-encoded.
 """
+
+from typing import Literal
 
 from helio.diagnostics.diagnostic import Diagnostic
 from helio.diagnostics.rendering import visible
 
-_COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
+Level = Literal["error", "warning", "notice"]
+_COMMANDS: dict[str, Level] = {"error": "error", "warning": "warning", "note": "notice"}
 _IN_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _IN_PROPERTIES = {**_IN_DATA, ":": "%3A", ",": "%2C"}
 
@@ -22,14 +26,26 @@ def workflow_command(diagnostic: Diagnostic) -> str:
     else:
         properties["endLine"] = span.end_line
     properties["title"] = diagnostic.code
-    written = ",".join(
-        f"{name}={_encoded(str(value), _IN_PROPERTIES)}" for name, value in properties.items()
-    )
     details = [f"in: {diagnostic.path}"] if diagnostic.path else []
     details += [f"hint: {diagnostic.hint}"] if diagnostic.hint else []
     details += [f"line {label.span.line}: {label.text}" for label in diagnostic.related]
     text = "\n".join(visible(line) for line in (diagnostic.message, *details))
-    return f"::{_COMMANDS[diagnostic.severity]} {written}::{_encoded(text, _IN_DATA)}"
+    return _command(_COMMANDS[diagnostic.severity], properties, text)
+
+
+def annotation(level: Level, file: str, line: int | None, title: str, text: str) -> str:
+    """Any text at a line of a file, or at the file, likewise. Texts may have several lines."""
+    properties: dict[str, object] = {"file": visible(file)}
+    properties |= {} if line is None else {"line": line}
+    shown = "\n".join(visible(each) for each in text.split("\n"))
+    return _command(level, properties | {"title": title}, shown)
+
+
+def _command(level: Level, properties: dict[str, object], text: str) -> str:
+    written = ",".join(
+        f"{name}={_encoded(str(value), _IN_PROPERTIES)}" for name, value in properties.items()
+    )
+    return f"::{level} {written}::{_encoded(text, _IN_DATA)}"
 
 
 def _encoded(text: str, table: dict[str, str]) -> str:

@@ -16,11 +16,14 @@ Kind = Literal["widened", "narrowed", "changed"]
 
 
 class Change(NamedTuple):
-    """How an outcome changed; `lost` is what only the old one asks for, `gained` only the new."""
+    """How an outcome changed; `lost` is what only the old one asks for, `gained` only the new.
+    `partly`: of one that is `changed`, the ways in which it is wider and narrower, too, or may be.
+    """
 
     kind: Kind
     lost: tuple[str, ...]
     gained: tuple[str, ...]
+    partly: frozenset[Kind] = frozenset()
 
 
 def change(old: Outcome, new: Outcome) -> Change | None:
@@ -47,13 +50,15 @@ def change(old: Outcome, new: Outcome) -> Change | None:
         gained += [told(each) for each in sorted(after - before, key=repr)]
     _compare_approvals(old.approval, new.approval, kinds, lost, gained)
     if old.labels != new.labels:
-        kinds.add("changed")
+        # What a label, or its absence, lets through later is decided by other rules.
+        kinds |= {"changed", "widened", "narrowed"}
         lost += [f"puts the label {each!r} on" for each in sorted(old.labels - new.labels)]
         gained += [f"puts the label {each!r} on" for each in sorted(new.labels - old.labels)]
-    if old.gate == "dry_run" or len(kinds) > 1:
-        kinds = {"changed"}
     if not kinds:
         return None
+    if old.gate == "dry_run" or len(kinds) > 1:
+        partly = frozenset() if old.gate == "dry_run" else frozenset(kinds - {"changed"})
+        return Change("changed", tuple(lost), tuple(gained), partly)
     (kind,) = kinds
     return Change(kind, tuple(lost), tuple(gained))
 

@@ -154,7 +154,9 @@ def _add(
         region = summary(list(texts), _MOST_REGIONS)
         ways = verdict(first.old, old), verdict(first.new, new)
         found.differing.append(
-            Differing(differs.kind, witness, *ways, region, differs.lost, differs.gained)
+            Differing(
+                differs.kind, witness, *ways, region, differs.lost, differs.gained, differs.partly
+            )
         )
     elif unshown:
         texts = dict.fromkeys(described(grid, box) for box in merged(unshown))

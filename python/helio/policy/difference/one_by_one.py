@@ -255,7 +255,9 @@ class _Seeker:
         if differs is None or differs.kind != wanted:
             return None
         ways = verdict(before, self._old), verdict(after, self._new)
-        return Differing(wanted, witness, *ways, (region,), differs.lost, differs.gained)
+        return Differing(
+            wanted, witness, *ways, (region,), differs.lost, differs.gained, differs.partly
+        )
 
     def _region(self, rule: Entry) -> str:
         self._effort.begin()

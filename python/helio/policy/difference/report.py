@@ -39,7 +39,8 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Differing:
     """Calls that are decided otherwise. `region` says which, in one or more texts; `lost` is what
-    only the old policy says of them, `gained` what only the new one does.
+    only the old policy says of them, `gained` what only the new one does. `partly`: in which ways
+    those that are `changed` get through more or less easily, too, or may.
     """
 
     kind: Kind
@@ -49,6 +50,7 @@ class Differing:
     region: tuple[str, ...]
     lost: tuple[str, ...]
     gained: tuple[str, ...]
+    partly: frozenset[Kind] = frozenset()
 
     def as_object(self) -> dict[str, Any]:
         """As JSON output has it."""
@@ -59,6 +61,7 @@ class Differing:
             "region": list(self.region),
             "lost": list(self.lost),
             "gained": list(self.gained),
+            "partly": sorted(self.partly),
         }
 
 
@@ -84,3 +87,9 @@ class Difference:
     def of(self, kind: Kind) -> list[Differing]:
         """Those of one kind."""
         return [each for each in self.differing if each.kind == kind]
+
+    def with_any(self, kind: Kind) -> list[Differing]:
+        """Those that are of a kind at least in part; all of them are `changed`."""
+        if kind == "changed":
+            return self.differing
+        return [each for each in self.differing if kind in (each.kind, *each.partly)]

@@ -46,7 +46,7 @@ def tried(cluster: Cluster) -> list[Differing]:
             ways = verdict(before, old), verdict(after, new)
             some = (f"some calls where {region}",)
             found[before.rule, after.rule] = Differing(
-                differs.kind, call, *ways, some, differs.lost, differs.gained
+                differs.kind, call, *ways, some, differs.lost, differs.gained, differs.partly
             )
     return list(found.values())
 
