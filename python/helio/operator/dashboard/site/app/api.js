@@ -1,5 +1,7 @@
 // The operator API: JSON in, JSON out, with all digits of its numbers.
 
+import { learn } from "./clock.js";
+
 /** An answer that is not what was asked for. `status` 0: nobody answered. */
 export class Refused extends Error {
   /**
@@ -52,12 +54,14 @@ export function parse(text) {
  */
 async function ask(path, options = {}) {
   let response;
+  const began = Date.now();
   try {
     response = await fetch(path, { credentials: "same-origin", cache: "no-store", ...options });
   } catch (error) {
     if (options.signal?.aborted) throw error;
     throw new Refused(0, "Helio does not answer.");
   }
+  learn(response.headers.get("date"), began);
   const text = await response.text();
   const value = read(text);
   if (response.ok) return value;

@@ -1,6 +1,6 @@
 // Filters of what is recorded: fields whose values the address keeps.
 import { html } from "./html.js";
-import { go, link, route } from "./router.js";
+import { catchUp, go, link, route } from "./router.js";
 
 export const DECISIONS = ["allow", "deny", "require_approval", "rate_limited", "spend_limited", "budget_exceeded", "dry_run", "rejected"];
 
@@ -15,6 +15,7 @@ export function narrowed(change) {
 
 /** Goes there. @param {Record<string, string>} change */
 export function narrow(change) {
+  catchUp();
   go(narrowed(change));
 }
 

@@ -63,6 +63,14 @@ export function text(value) {
   return JSON.stringify(value);
 }
 
+/** What nobody sees or what moves other signs about, but for ends of lines, tabs and how an emoji is drawn. */
+const UNSEEN = /(?![\n\t\uFE0E\uFE0F])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
+
+/** A text with escapes for what would make it look other than it is. @param {string} text */
+export function visible(text) {
+  return text.replace(UNSEEN, (sign) => `\\u{${sign.codePointAt(0).toString(16)}}`);
+}
+
 /** `evidence_missing` as `evidence missing`. @param {string | null | undefined} word */
 export function words(word) {
   return (word ?? "").replaceAll("_", " ");

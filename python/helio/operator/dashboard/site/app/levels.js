@@ -1,4 +1,5 @@
 // How full one window of a limit or one pot of a budget is, and how long until there is more room.
+import { now } from "./clock.js";
 import { dayAndClock, left, numeric, text } from "./format.js";
 import { html, useEffect, useState } from "./html.js";
 import { Badge } from "./parts.js";
@@ -37,15 +38,15 @@ export function Bucket({ bucket, maximum, unit = "", of = "", pot, again }) {
 
 /** When the oldest charge leaves, or all of them. @param {{at: string, pot?: boolean, again?: () => void}} props */
 function Reset({ at, pot, again }) {
-  const [now, setNow] = useState(Date.now());
-  const ms = Date.parse(at) - now;
+  const [time, setTime] = useState(now());
+  const ms = Date.parse(at) - time;
   const over = ms <= 0;
   useEffect(() => {
     if (over) {
       again?.();
       return undefined;
     }
-    const timer = setInterval(() => setNow(Date.now()), 1000);
+    const timer = setInterval(() => setTime(now()), 1000);
     return () => clearInterval(timer);
   }, [over, at]);
   if (over) return "More room about now";

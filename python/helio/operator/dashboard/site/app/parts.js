@@ -1,7 +1,7 @@
 // What several pages are made of.
 import { listen } from "./events.js";
-import { json, words } from "./format.js";
-import { html, useEffect, useRef, useState } from "./html.js";
+import { json, visible, words } from "./format.js";
+import { Fragment, html, useEffect, useRef, useState } from "./html.js";
 
 /** How each decision looks: a sign and a word, so that colour never stands alone. */
 const DECISIONS = {
@@ -49,7 +49,7 @@ export function Status({ status }) {
 
 /** Helio's own sentence: what stands between backticks is a name. @param {{text: string}} props */
 export function Sentence({ text }) {
-  return text.split("`").map((part, at) => (at % 2 ? html`<code>${part}</code>` : part));
+  return html`<${Fragment}>${text.split("`").map((part, at) => (at % 2 ? html`<code>${part}</code>` : part))}<//>`;
 }
 
 /** @param {{title: string, children?: any}} props */
@@ -67,13 +67,25 @@ export function Failure({ error, again }) {
 
 const LONGEST_SHOWN = 8000;
 
+/** A JSON string, or one that was cut. */
+const STRING = /("[^"\\]*(?:\\.[^"\\]*)*(?:"|$))/s;
+const FROM_RIGHT = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+
+/** A JSON text whose strings stand in their places, also those that are read from the right. @param {{text: string}} props */
+export function Ordered({ text }) {
+  const shown = visible(text);
+  if (!FROM_RIGHT.test(shown)) return shown;
+  const parts = shown.split(STRING).map((part, at) => (at % 2 && FROM_RIGHT.test(part) ? html`<bdi>${part}</bdi>` : part));
+  return html`<${Fragment}>${parts}<//>`;
+}
+
 /** A JSON value as text; long ones are folded. @param {{value: unknown, label: string}} props */
 export function Json({ value, label }) {
   const [whole, setWhole] = useState(false);
   const text = json(value);
   const long = text.length > LONGEST_SHOWN;
   return html`<div class="code-block">
-    <pre class="code" tabindex="0" role="region" aria-label=${label}>${long && !whole ? `${text.slice(0, LONGEST_SHOWN)}…` : text}</pre>
+    <pre class="code" tabindex="0" role="region" aria-label=${label}><${Ordered} text=${long && !whole ? `${text.slice(0, LONGEST_SHOWN)}…` : text} /></pre>
     ${long && html`<button type="button" class="button button-small" onClick=${() => setWhole(!whole)}>
       ${whole ? "Show less" : `Show all (${text.length.toLocaleString()} characters)`}
     </button>`}
@@ -90,10 +102,10 @@ export function Facts({ of }) {
 
 /**
  * A question over the page, with a form in it.
- * @param {{title: string, action: string, danger?: boolean, onClose: () => void,
- *          onSubmit: (form: FormData) => Promise<void>, children: any}} props
+ * @param {{title: string, action: string, danger?: boolean, over?: string | false, onClose: () => void,
+ *          onSubmit: (form: FormData) => Promise<void>, children: any}} props `over`: why nothing is left to be answered
  */
-export function Dialog({ title, action, danger, onClose, onSubmit, children }) {
+export function Dialog({ title, action, danger, over, onClose, onSubmit, children }) {
   const dialog = useRef(null);
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
@@ -115,9 +127,10 @@ export function Dialog({ title, action, danger, onClose, onSubmit, children }) {
       <h2 id="dialog-title">${title}</h2>
       ${children}
       ${error && html`<p class="field-error" role="alert">${error.message}</p>`}
+      ${over && !busy && html`<p class="notice notice-warn" role="alert">${over}</p>`}
       <div class="dialog-actions">
         <button type="button" class="button" onClick=${onClose}>Cancel</button>
-        <button type="submit" class="button ${danger ? "button-danger" : "button-primary"}" disabled=${busy}>${action}</button>
+        <button type="submit" class="button ${danger ? "button-danger" : "button-primary"}" disabled=${busy || Boolean(over)}>${action}</button>
       </div>
     </form>
   </dialog>`;
@@ -131,35 +144,58 @@ export function Field({ label, hint, children }) {
     ${hint && html`<span class="field-hint">${hint}</span>`}</label>`;
 }
 
+/** After what time is asked again what failed for a while only, in ms. */
+export const LATER = 3000;
+
+/** Whether it passes by itself: nobody answers, or what is asked loads or is asked too much. @param {any} error */
+export function passes(error) {
+  return error.status === 0 || error.status === 503;
+}
+
 /**
  * What a promise gives: `{value, error, loading, again}`. `ask` gets an `AbortSignal`. `again` asks anew: once what is asked
- * is answered, so that answers come however often things change.
+ * is answered, so that answers come however often things change. What fails for a while only is asked again by itself.
  * @template T
  * @param {(signal: AbortSignal) => Promise<T>} ask
  * @param {unknown[]} about asked anew at once when one of these changes
  */
 export function useAsked(ask, about) {
-  const [state, setState] = useState({ value: undefined, error: null, loading: true });
+  const [state, setState] = useState({ value: undefined, error: null, loading: true, about });
   const [turn, setTurn] = useState(0);
+  const next = () => setTurn((before) => before + 1);
   const asking = useRef({ busy: false, stale: false });
   useEffect(() => {
     const ending = new AbortController();
     asking.current = { busy: true, stale: false };
     setState((before) => ({ ...before, loading: true }));
+    let later = 0;
     const over = (change) => {
       if (ending.signal.aborted) return;
-      setState((before) => ({ ...before, ...change, loading: false }));
+      setState((before) => ({ ...before, ...change(before), loading: false }));
       asking.current.busy = false;
-      if (asking.current.stale) setTurn((before) => before + 1);
+      if (asking.current.stale) next();
     };
-    ask(ending.signal).then((value) => over({ value, error: null }), (error) => over({ error }));
-    return () => ending.abort();
+    const failed = (error) => {
+      // What was answered about something else is no answer to this.
+      over(({ value, about: of }) => ({ error, value: same(of, about) ? value : undefined }));
+      if (passes(error)) later = setTimeout(next, LATER);
+    };
+    ask(ending.signal).then((value) => over(() => ({ value, error: null, about })), failed);
+    return () => {
+      clearTimeout(later);
+      ending.abort();
+    };
   }, [...about, turn]);
   const again = () => {
     if (asking.current.busy) asking.current.stale = true;
-    else setTurn((before) => before + 1);
+    else next();
   };
   return { ...state, again };
+}
+
+/** @param {unknown[]} some @param {unknown[]} others */
+function same(some, others) {
+  return some.every((each, at) => each === others[at]);
 }
 
 /** How often at most what is shown is asked for anew because something was told, in ms. */

@@ -7,15 +7,30 @@ import { signal } from "./html.js";
 function current() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?", 2);
   const [page, ...rest] = path.split("/");
-  return { page: page || "live", rest: rest.map(decodeURIComponent).join("/"), query: new URLSearchParams(query) };
+  return { page: page || "live", rest: rest.map(decoded).join("/"), query: new URLSearchParams(query) };
+}
+
+/** A part of an address, which anybody may have typed: what is no escape stays as it is. @param {string} part */
+export function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** The route of now. @type {{value: Route}} */
 export const route = signal(current());
 
-addEventListener("hashchange", () => {
+let shown = location.hash;
+addEventListener("hashchange", catchUp);
+
+/** Makes the route what the address says: browsers tell of a new one a moment later. */
+export function catchUp() {
+  if (location.hash === shown) return;
+  shown = location.hash;
   route.value = current();
-});
+}
 
 /**
  * The address of a page.
@@ -36,8 +51,8 @@ export function link(page, rest = "", query = {}) {
 export function go(address, { replace = false } = {}) {
   if (replace) {
     history.replaceState(null, "", address);
-    route.value = current();
   } else {
     location.hash = address;
   }
+  catchUp();
 }

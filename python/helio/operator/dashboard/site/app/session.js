@@ -1,7 +1,7 @@
 // Who is signed in, and how one signs in: by the secret, or by the link that a start prints.
 import { Refused, get, post, useToken, whenSignedOut } from "./api.js";
 import { signal } from "./html.js";
-import { go, link } from "./router.js";
+import { decoded, go, link } from "./router.js";
 
 /** `unknown` until Helio was asked; `open` needs no secret. @type {{value: {state: string, why: string, [more: string]: any}}} */
 export const session = signal({ state: "unknown", why: "" });
@@ -22,7 +22,7 @@ function linkedSecret() {
   const found = /^#secret=(.+)$/.exec(location.hash);
   if (!found) return null;
   go(link("live"), { replace: true });
-  return decodeURIComponent(found[1]);
+  return decoded(found[1]);
 }
 
 addEventListener("hashchange", () => location.hash.startsWith("#secret=") && resume());

@@ -1,7 +1,7 @@
 // The frame around every page: where one can go, whether it is live, and who one is.
 import { Conditions } from "./conditions.js";
 import { connection } from "./events.js";
-import { html, useEffect, useRef } from "./html.js";
+import { html, useEffect, useErrorBoundary, useRef } from "./html.js";
 import { Analytics } from "./pages/analytics.js";
 import { Approvals } from "./pages/approvals.js";
 import { Audit } from "./pages/audit.js";
@@ -10,6 +10,7 @@ import { Live } from "./pages/live.js";
 import { Policy } from "./pages/policy.js";
 import { Record } from "./pages/record.js";
 import { Tools } from "./pages/tools.js";
+import { Failure } from "./parts.js";
 import { link, route } from "./router.js";
 import { Said, say } from "./saying.js";
 import { session, signOut } from "./session.js";
@@ -73,8 +74,19 @@ export function Shell() {
       </div>
     </header>
     <${Conditions} />
-    <main id="main" class="page" tabindex="-1" ref=${main} aria-label=${title}><${Page} /></main>
+    <main id="main" class="page" tabindex="-1" ref=${main} aria-label=${title}><${Guarded} Page=${Page} /></main>
     <${Said} />`;
+}
+
+/** A page; or, where it could not be drawn, the reason, until one goes elsewhere. @param {{Page: () => any}} props */
+function Guarded({ Page }) {
+  const [error, again] = useErrorBoundary();
+  const { page, rest, query } = route.value;
+  useEffect(() => {
+    if (error) again();
+  }, [page, rest, query.toString()]);
+  if (!error) return html`<${Page} />`;
+  return html`<h1>This page cannot be shown</h1><${Failure} error=${error} again=${again} />`;
 }
 
 /** Where the tabs do not fit, that of this page is among those one sees. */

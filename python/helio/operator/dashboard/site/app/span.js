@@ -21,7 +21,8 @@ const MOST_STEPS = 200;
  */
 export function spanOf(query, now) {
   const given = query.get("from") || query.get("to");
-  const length = 1000 * (PERIODS[query.get("period")] ?? PERIODS[USUAL]);
+  const period = query.get("period") ?? "";
+  const length = 1000 * PERIODS[Object.hasOwn(PERIODS, period) ? period : USUAL];
   const to = query.get("to") ? Date.parse(query.get("to")) : now;
   const from = given && query.get("from") ? Date.parse(query.get("from")) : to - length;
   if (Number.isNaN(from) || Number.isNaN(to)) throw new Error("From or until is not a time.");

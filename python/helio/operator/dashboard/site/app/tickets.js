@@ -10,7 +10,28 @@ export const waiting = signal(null);
 export const failure = signal(null);
 export const count = computed(() => waiting.value?.length ?? 0);
 
-export async function refresh() {
+/** @type {Promise<void> | null} */
+let asking = null;
+/** @type {Promise<void> | null} */
+let next = null;
+
+/** Asks for them: what it promises is what is so now. One question at a time, so that no older answer comes after a newer one. */
+export function refresh() {
+  if (next) return next;
+  if (!asking) {
+    asking = ask().finally(() => {
+      asking = null;
+    });
+    return asking;
+  }
+  next = asking.then(() => {
+    next = null;
+    return refresh();
+  });
+  return next;
+}
+
+async function ask() {
   try {
     const found = await get("/api/approvals", { status: "pending", limit: 1000 });
     waiting.value = found.data.sort((one, other) => one.timeout_at.localeCompare(other.timeout_at));
@@ -36,7 +57,11 @@ export function follow() {
       document.title = count.value ? `(${count.value}) Helio` : "Helio";
     }),
   ];
-  return () => ends.forEach((end) => end());
+  return () => {
+    ends.forEach((end) => end());
+    waiting.value = null;
+    document.title = "Helio";
+  };
 }
 
 /** What the browser lets us do: `granted`, `denied`, `default`, or `none` where it knows nothing of it. */

@@ -1,5 +1,6 @@
 // How much happens, what is blocked and why, how long it takes, and where money goes.
 import { get } from "../api.js";
+import { now } from "../clock.js";
 import { listen } from "../events.js";
 import { Choice, DECISIONS, narrow, narrowed, Text, When } from "../filters.js";
 import { counted, dayAndClock, duration, text, words } from "../format.js";
@@ -19,7 +20,7 @@ const USED = [...FILTERS, "period", "from", "to"];
 async function ask(signal) {
   const query = route.value.query;
   const filters = Object.fromEntries(FILTERS.map((name) => [name, query.get(name)]));
-  const span = spanOf(query, Date.now());
+  const span = spanOf(query, now());
   const part = partOf(query);
   const whole = get("/api/analytics", { ...filters, from: iso(span.from), to: iso(span.to), step: span.step }, signal);
   const sums = part ? get("/api/analytics", { ...filters, from: iso(part.from), to: iso(part.to) }, signal) : whole;
@@ -59,12 +60,12 @@ export function Analytics() {
 function Filters() {
   const query = route.value.query;
   const used = USED.filter((name) => query.get(name)).length;
-  const now = { from: "", to: "", since: "", until: "" };
+  const upToNow = { from: "", to: "", since: "", until: "" };
   return html`<form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
     <div class="filters-row">
       <label class="field"><span class="field-label">Time</span>
         <select class="input" value=${query.get("from") || query.get("to") ? "given" : query.get("period") || "24h"}
-          onChange=${(event) => narrow({ ...now, period: event.target.value })}>
+          onChange=${(event) => narrow({ ...upToNow, period: event.target.value })}>
           ${(query.get("from") || query.get("to")) && html`<option value="given">As given below</option>`}
           ${Object.keys(PERIODS).map((each) => html`<option value=${each}>Last ${each}</option>`)}
         </select></label>

@@ -1,10 +1,11 @@
 // Calls that wait for a person: what they would do, why somebody is asked, and the answer.
 import { get, post } from "../api.js";
+import { now } from "../clock.js";
 import { clock, counted, left, text, words } from "../format.js";
-import { html, useEffect, useState } from "../html.js";
+import { html, useEffect, useRef, useState } from "../html.js";
 import { Bucket, withShare } from "../levels.js";
-import { Decision, Dialog, Empty, Facts, Failure, Field, Json, Sentence, Status, useAsked } from "../parts.js";
-import { link, route } from "../router.js";
+import { Decision, Dialog, Empty, Facts, Failure, Field, Json, Ordered, Sentence, Status, useAsked } from "../parts.js";
+import { go, link, route } from "../router.js";
 import { say } from "../saying.js";
 import { name, rename, session } from "../session.js";
 import { askToNotify, failure, permission, refresh, waiting } from "../tickets.js";
@@ -13,8 +14,13 @@ import { Difference } from "./difference.js";
 export function Approvals() {
   const tickets = waiting.value;
   const [asking, setAsking] = useState(null);
-  const chosen = tickets?.find((ticket) => ticket.id === route.value.rest) ?? tickets?.[0];
-  useKeys(tickets ?? [], chosen, setAsking);
+  const id = route.value.rest;
+  const chosen = tickets?.find((ticket) => ticket.id === id);
+  useEffect(() => {
+    // The address holds what is looked at, so that nothing else takes its place under a key or a pointer.
+    if (!id && tickets?.length) go(link("approvals", tickets[0].id), { replace: true });
+  }, [id, tickets]);
+  useKeys(setAsking);
   return html`
     <div class="page-head">
       <h1>Approvals</h1>
@@ -22,10 +28,11 @@ export function Approvals() {
     </div>
     ${failure.value && html`<${Failure} error=${failure.value} again=${refresh} />`}
     ${tickets?.length === 0 && html`<${Empty} title="Nothing waits for you">A call that a rule or a budget holds back for a person is here at once.<//>`}
-    ${chosen && html`<div class="split">
+    ${tickets?.length > 0 && html`<div class="split">
       <${Queue} tickets=${tickets} chosen=${chosen} />
-      <${Ticket} key=${chosen.id} ticket=${chosen} ask=${setAsking} />
+      ${chosen ? html`<${Ticket} key=${id} ticket=${chosen} ask=${setAsking} />` : id && html`<${Over} key=${id} id=${id} more />`}
     </div>`}
+    ${tickets?.length === 0 && id && html`<${Over} key=${id} id=${id} />`}
     <${Resolved} />
     ${asking && html`<${Question} about=${asking} onClose=${() => setAsking(null)} />`}`;
 }
@@ -41,34 +48,36 @@ function Notifications() {
   return html`<button type="button" class="button" onClick=${askToNotify}>Notify me</button>`;
 }
 
-/** @param {any[]} tickets @param {any} chosen @param {(question: any) => void} ask */
-function useKeys(tickets, chosen, ask) {
+/** @param {(question: any) => void} ask */
+function useKeys(ask) {
   useEffect(() => {
     const pressed = (event) => {
       const typing = event.target.closest("input, select, textarea, dialog");
-      if (typing || event.ctrlKey || event.metaKey || event.altKey || !chosen) return;
-      const at = tickets.indexOf(chosen);
+      if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+      // As it is now, and not as it was drawn last: keys may come faster.
+      const tickets = waiting.value ?? [];
+      const at = tickets.findIndex((ticket) => ticket.id === route.value.rest);
       const next = { j: tickets[at + 1], k: tickets[at - 1] }[event.key];
-      if (next) location.hash = link("approvals", next.id);
+      if (next) go(link("approvals", next.id));
       const verb = { a: "approve", d: "deny" }[event.key];
-      if (verb) {
+      if (verb && tickets[at]) {
         event.preventDefault();
-        ask({ verb, ticket: chosen });
+        ask({ verb, ticket: tickets[at] });
       }
     };
     addEventListener("keydown", pressed);
     return () => removeEventListener("keydown", pressed);
-  }, [tickets, chosen]);
+  }, []);
 }
 
 /** What is left of a ticket's time, in ms; as the clock goes on. @param {string} end */
 function useLeft(end) {
-  const [now, setNow] = useState(Date.now());
+  const [time, setTime] = useState(now());
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 1000);
+    const timer = setInterval(() => setTime(now()), 1000);
     return () => clearInterval(timer);
   }, []);
-  return Date.parse(end) - now;
+  return Date.parse(end) - time;
 }
 
 /** @param {{ticket: any}} props */
@@ -86,12 +95,14 @@ function summary(input) {
 
 /** @param {{tickets: any[], chosen: any}} props */
 function Queue({ tickets, chosen }) {
+  const list = useRef(null);
+  useEffect(() => list.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" }), [chosen?.id]);
   return html`<nav class="queue" aria-label="Calls that wait">
     <p class="queue-head">${counted(tickets.length, "call")} waiting</p>
-    <ol>${tickets.map((ticket) => html`<li key=${ticket.id}>
+    <ol ref=${list}>${tickets.map((ticket) => html`<li key=${ticket.id}>
       <a class="queue-item" href=${link("approvals", ticket.id)} aria-current=${ticket === chosen ? "true" : undefined}>
         <span class="name">${ticket.tool_name}</span><${Deadline} ticket=${ticket} />
-        <span class="queue-why"><code>${summary(ticket.tool_input)}</code></span>
+        <span class="queue-why"><code><${Ordered} text=${summary(ticket.tool_input)} /></code></span>
         <span class="muted queue-why">${ticket.matched_rule ?? ticket.kind} · ${ticket.agent_id ?? ticket.session_id ?? "no session"}</span>
       </a></li>`)}</ol>
   </nav>`;
@@ -132,6 +143,19 @@ function Ticket({ ticket, ask }) {
     </div>`}
     <${Room} ticket=${ticket} />
     <${Earlier} ticket=${ticket} />
+  </article>`;
+}
+
+/** What became of a ticket that does not wait. @param {{id: string, more?: boolean}} props `more` calls wait */
+function Over({ id, more }) {
+  const { value, error } = useAsked((signal) => get(`/api/approvals/${encodeURIComponent(id)}`, {}, signal), [id]);
+  const ticket = value?.data;
+  return html`<article class="card ticket" aria-label="A call that does not wait any more">
+    ${ticket && html`<header class="ticket-head"><h2 class="name">${ticket.tool_name}</h2><${Status} status=${ticket.status} /></header>
+      <p class="ticket-over" role="status">This call does not wait any more since ${clock(ticket.resolved_at)}${ticket.resolved_by && html`, when <strong>${ticket.resolved_by}</strong> decided`}.</p>
+      <${Facts} of=${[["Why", ticket.denial_reason ?? ticket.break_glass_reason], ["Record", html`<a href=${link("audit", id)}>what is kept of it</a>`]]} />`}
+    ${error && html`<p class="muted">${error.status === 404 ? "Nothing is known of this ticket." : error.message}</p>`}
+    ${more && html`<p class="ticket-next"><a class="button" href=${link("approvals")}>To the next call</a></p>`}
   </article>`;
 }
 
@@ -201,17 +225,21 @@ function Question({ about: { verb, ticket }, onClose }) {
     try {
       await post(`/api/approvals/${encodeURIComponent(ticket.id)}/${verb}`, body);
     } finally {
-      refresh();
+      await refresh();
     }
+    go(link("approvals"), { replace: true });
     say(`${done}: ${ticket.tool_name}.`, danger ? "quiet" : "good");
   };
-  return html`<${Dialog} title=${title} action=${action} danger=${danger} onClose=${onClose} onSubmit=${submit}>
+  const over = Boolean(waiting.value) && !waiting.value.some((each) => each.id === ticket.id);
+  return html`<${Dialog} title=${title} action=${action} danger=${danger} onClose=${onClose} onSubmit=${submit}
+      over=${over && "This call does not wait any more: somebody decided, or its time is over."}>
     <p><strong class="name">${ticket.tool_name}</strong>${ticket.agent_id && html` for ${ticket.agent_id}`}</p>
-    <${Field} label="Your name"><input class="input" name="by" required maxlength="100" value=${name.value} autofocus=${!name.value} /><//>
+    <${Json} value=${ticket.tool_input} label="What it would do" />
+    <${Field} label="Your name"><input class="input" name="by" required maxlength="100" value=${name.value} autofocus=${!name.value || verb === "approve"} /><//>
     ${verb === "deny" && html`<${Field} label="Why (the agent is told)"><textarea class="input" name="reason" rows="3" maxlength="2000" autofocus=${Boolean(name.value)}></textarea><//>`}
     ${verb === "break-glass" && html`
       <p class="notice notice-warn">This lets the call through in an emergency. The audit keeps the reason, and that it was you.</p>
-      <${Field} label="The emergency"><textarea class="input" name="reason" rows="3" maxlength="2000" required></textarea><//>
+      <${Field} label="The emergency"><textarea class="input" name="reason" rows="3" maxlength="2000" required autofocus=${Boolean(name.value)}></textarea><//>
       <${Field} label="Operator's secret, again"><input class="input" type="password" name="secret" required autocomplete="off" /><//>`}
   <//>`;
 }

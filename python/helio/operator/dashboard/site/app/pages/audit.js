@@ -1,5 +1,6 @@
 // All that is recorded: searched by every filter, which the address keeps.
 import { get, withQuery } from "../api.js";
+import { now } from "../clock.js";
 import { Choice, DECISIONS, narrow, Text, When } from "../filters.js";
 import { counted, dayAndClock, duration, words } from "../format.js";
 import { html } from "../html.js";
@@ -17,8 +18,8 @@ const RARE = ["reason", "session", "upstream", "origin", "record_kind", "dry_run
 function asked() {
   const query = route.value.query;
   const filters = Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ""]));
-  const period = PERIODS[query.get("period") ?? ""];
-  if (period && !filters.from) filters.from = new Date(Date.now() - period * 1000).toISOString();
+  const period = query.get("period") ?? "";
+  if (Object.hasOwn(PERIODS, period) && !filters.from) filters.from = new Date(now() - PERIODS[period] * 1000).toISOString();
   return filters;
 }
 

@@ -3,7 +3,7 @@ import { get } from "../api.js";
 import { connection, listen } from "../events.js";
 import { clock, counted, dayAndClock, duration, words } from "../format.js";
 import { html, useEffect, useRef, useState } from "../html.js";
-import { Decision, Empty, Failure } from "../parts.js";
+import { Decision, Empty, Failure, LATER, passes } from "../parts.js";
 import { go, link, route } from "../router.js";
 
 /** Calls that are kept; older ones are in the audit. */
@@ -33,8 +33,10 @@ function useCalls(paused) {
   const pending = useRef([]);
   const stopped = useRef(paused);
   stopped.current = paused;
+  const later = useRef({ timer: 0, over: false });
 
   const load = async () => {
+    clearTimeout(later.current.timer);
     try {
       const found = await get("/api/feed", { limit: 100 });
       const calls = found.data.filter((row) => row.record_kind === "tool_call");
@@ -43,6 +45,7 @@ function useCalls(paused) {
       setLoaded(true);
     } catch (failure) {
       setError(failure);
+      if (passes(failure) && !later.current.over) later.current.timer = setTimeout(load, LATER);
     }
   };
   const show = () => {
@@ -75,6 +78,10 @@ function useCalls(paused) {
         load();
       }),
       () => clearTimeout(drawing),
+      () => {
+        later.current.over = true;
+        clearTimeout(later.current.timer);
+      },
     ];
     return () => ends.forEach((end) => end());
   }, []);

@@ -43,7 +43,7 @@ export function Tools() {
 
 /** @param {{tool: any, ask: (tool: any) => void}} props */
 function Tool({ tool, ask }) {
-  const hints = Object.entries(tool.annotations).map(([hint, holds]) => `${holds ? "" : "not "}${HINTS[hint] ?? hint}`);
+  const hints = Object.entries(tool.annotations).map(([hint, holds]) => `${holds ? "" : "not "}${Object.hasOwn(HINTS, hint) ? HINTS[hint] : hint}`);
   return html`<tr>
     <td class="name" data-label="Tool"><a href=${link("audit", "", { tool: tool.name })}>${tool.name}</a></td>
     <td class="muted" data-label="Upstream">${tool.upstream}</td>
