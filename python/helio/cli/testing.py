@@ -133,7 +133,9 @@ class _Asked:
         if suite.is_faulty:
             return output.FINDINGS
         cases = [each for each in suite.cases if self._selects(f"{each.file}::{each.name}")]
-        if suite.cases and not cases:
+        if not suite.cases:
+            output.fail("the test files hold no cases", "write some: docs/policy-tests.md")
+        if not cases:
             output.fail(f"no case holds `{self.filter_}` in its file's name or its own")
         coverage = Coverage(subject.known(subject.surroundings.environment))
         results = [run(case, subject, coverage) for case in cases]

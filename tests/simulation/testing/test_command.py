@@ -116,6 +116,20 @@ def test_a_mutant_that_nothing_notices_is_a_finding(run: Run) -> None:
     assert "helio.yaml:15: no test notices `payments` with max_calls 3 doubled\n" in ran.stdout
 
 
+def test_tap_tells_of_mutants(run: Run) -> None:
+    lines = run("-k", "deleted", "--mutate", "-f", "tap").stdout.splitlines()
+    (counted,) = [line for line in lines if line.startswith("# mutants: ")]
+    assert counted.endswith(" noticed")
+    assert "# not noticed: line 7: `refunds`: deleted" in lines
+
+
+def test_files_without_a_case_are_no_passed_tests(run: Run, directory: Path) -> None:
+    (directory / "none.yaml").write_text("cases: []\n", "utf-8")
+    ran = run("none.yaml")
+    assert ran.exit_code == 2
+    assert ran.stderr.startswith("error: the test files hold no cases\n")
+
+
 def test_a_faulty_file_is_told_and_nothing_runs(run: Run, directory: Path) -> None:
     (directory / "policy_tests" / "wrong.yaml").write_text("cases:\n  - nam: x\n", "utf-8")
     ran = run("-f", "json")

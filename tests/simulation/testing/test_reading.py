@@ -14,6 +14,13 @@ def findings(text: str) -> list[tuple[str, int, int, str, str | None]]:
     ]
 
 
+BLOCKED_FOR = (
+    *("policy_denied", "evidence_missing", "evidence_expired", "dependency_missing"),
+    *("session_unresolved", "rate_limited", "spend_limited", "invalid_amount", "budget_exceeded"),
+    *("approval_denied", "approval_timeout", "approval_pending", "client_disconnected"),
+    *("shutdown_cancelled", "tool_definition_drift", "unknown_tool", "audit_unavailable"),
+    "state_unavailable",
+)
 STEP = "{ call: { tool: x }, expect: { decision: deny } }"
 
 
@@ -37,6 +44,13 @@ STEP = "{ call: { tool: x }, expect: { decision: deny } }"
             "expected one of `allow`, `deny`, `require_approval`, `rate_limited`, `spend_limited`, "
             "`budget_exceeded`, `dry_run`",
             None,
+        ),
+        (
+            "cases: [{ name: a, steps: [{ call: { tool: x }, expect: { reason: rate_limitd } }] }]",
+            "HL104",
+            (1, 67),
+            "expected one of " + ", ".join(f"`{each}`" for each in BLOCKED_FOR),
+            "did you mean `rate_limited`?",
         ),
         (
             "cases: [{ name: a, steps: [{ call: { tool: x } }] }]",
@@ -149,3 +163,9 @@ cases:
     ]
     assert case.steps[0].call is not None
     assert case.steps[0].call.arguments == '{"a":[null],"b":1.50}'
+
+
+@pytest.mark.parametrize("reason", [*BLOCKED_FOR, "null"])
+def test_every_reason_that_agents_are_told_can_be_expected(reason: str) -> None:
+    step = STEP.replace("decision: deny", f"reason: {reason}")
+    assert findings(f"cases: [{{ name: a, steps: [{step}] }}]") == []

@@ -261,7 +261,7 @@ def test_a_failure_says_what_was_found_and_why(tmp_path: Path) -> None:
         "the agent is told: Rule `large` restricts this call, because input $.amount gt 10 could "
         'not be judged: found string "11".',
         "no rule decides, so the default does: allow",
-        "no rule is called `larg`",
+        "no rule is called `larg`: did you mean `large`?",
     ]
 
 

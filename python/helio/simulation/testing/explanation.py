@@ -5,6 +5,7 @@ Above: `running`. Below: `probe`.
 
 from collections.abc import Mapping
 
+from helio.diagnostics import near_miss
 from helio.evaluator import Decision
 from helio.pipeline.explaining.probe import Probe, Truth
 from helio.policy.graph import CompiledPolicy, RuleSummary
@@ -60,7 +61,9 @@ class Explanation:
     def _not_decided(self, label: str) -> str:
         rule = next((each for each in self._policy.rules if each.label == label), None)
         if rule is None:
-            return f"no rule is called `{label}`"
+            near = near_miss(label, [each.label for each in self._policy.rules])
+            meant = "" if near is None else f": did you mean `{near}`?"
+            return f"no rule is called `{label}`{meant}"
         place = self._place(rule.index)
         failed = [
             f"{each.text} is {self._truths[each.node]}"

@@ -62,6 +62,14 @@ DECISIONS: Final = (
     *("allow", "deny", "require_approval", "rate_limited", "spend_limited", "budget_exceeded"),
     "dry_run",
 )
+REASONS: Final = (
+    *("policy_denied", "evidence_missing", "evidence_expired", "dependency_missing"),
+    *("session_unresolved", "rate_limited", "spend_limited", "invalid_amount", "budget_exceeded"),
+    *("approval_denied", "approval_timeout", "approval_pending", "client_disconnected"),
+    *("shutdown_cancelled", "tool_definition_drift", "unknown_tool", "audit_unavailable"),
+    "state_unavailable",
+)
+"""Why a call is blocked (product reference, "What the agent gets when blocked")."""
 ANSWERS: Final = ("approve", "deny", "timeout")
 MOST_TIMES: Final = 10_000
 _TTL_MS: Final = 300_000
@@ -338,10 +346,18 @@ class _File:
         found = []
         for key, entry in entries.items():
             at = child_path(path, key)
-            if key == "decision":
-                self._reader.word(entry.value, at, DECISIONS)
+            words = _WORDS.get(key)
+            if words is not None and not _is_null(entry.value):
+                self._reader.word(entry.value, at, words)
             found.append(Expectation(key, entry.value, entry.key.span))
         return tuple(found)
+
+
+_WORDS: Final = {"decision": DECISIONS, "reason": REASONS}
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None
 
 
 def _passed(value: object) -> Duration:

@@ -52,7 +52,8 @@ class Outcome:
 
 
 def tap(outcome: Outcome) -> str:
-    """TAP 14: one test point a case, what failed as its YAML block."""
+    """TAP 14: one test point a case, what failed as its YAML block; coverage, and the mutants that
+    no case noticed, as comments."""
     lines = ["TAP version 14", f"1..{len(outcome.results)}"]
     for number, result in enumerate(outcome.results, 1):
         name = result.case.name.replace("\\", "\\\\").replace("#", "\\#")
@@ -67,6 +68,12 @@ def tap(outcome: Outcome) -> str:
                 "  ...",
             ]
     lines.append(f"# coverage {outcome.coverage.percent}%")
+    if outcome.survivors is not None:
+        noticed = outcome.mutants - len(outcome.survivors)
+        lines.append(f"# mutants: {noticed} of {outcome.mutants} noticed")
+        for each in outcome.survivors:
+            told = f"line {each.line}: `{each.rule}`: {each.what}"
+            lines.append(f"# not noticed: {_one_line(told)}")
     return "\n".join(lines) + "\n"
 
 
