@@ -198,6 +198,20 @@ class TestFix:
         assert Path("real.yaml").stat().st_mode & 0o777 == 0o600
         assert "storage: duckdb" in Path("real.yaml").read_text("utf-8")
 
+    def test_operands_of_conditions_are_corrected_as_other_values_are(self) -> None:
+        rules = """\
+policies:
+  rules:
+    - match: { tool: pay, input: { amount: { gt: '1000' }, note: { exists: yes } } }
+      action: deny
+    - match: { tool: push, input: { branch: { in: main }, by: { not_in: "o'hara" } } }
+      action: deny
+"""
+        assert helio_compile("--fix", text=HEAD + rules).exit_code == 0
+        text = Path("helio.yaml").read_text("utf-8")
+        assert "{ amount: { gt: 1000 }, note: { exists: true } }" in text
+        assert "{ branch: { in: ['main'] }, by: { not_in: ['o''hara'] } }" in text
+
     def test_what_is_left_is_told(self) -> None:
         result = helio_compile("--fix", text=FAULTY + "budgets: 5\n")
         assert result.exit_code == 1

@@ -103,9 +103,10 @@ class Checker:
         operand = operation.operand
         fault = operand_fault(operation)
         if fault is not None:
-            message, hint = fault
-            place = opening(operand)
-            self._diagnostics.add(codes.OPERAND, message, place, operation.path, hint)
+            place, at = opening(operand), operation.path
+            self._diagnostics.add(
+                codes.OPERAND, fault.message, place, at, fault.hint, fix=fault.fix
+            )
             return
         for listed in operation.texts():
             advice = mistaken_text(operation.operator, listed.value)

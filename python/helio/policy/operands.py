@@ -6,6 +6,7 @@ Above: `check`, `lower`. Below: `document`, `helio.config.scalars`. Pure.
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 import orjson
 
@@ -74,20 +75,38 @@ def told_of_operator(key: str) -> str | None:
     return f"nothing negates `{near}`: write a rule with `{near}` above, for the calls that have it"
 
 
-def operand_fault(operation: Operation) -> tuple[str, str | None] | None:
-    """What is wrong with an operand and what to do about it; None when it fits its operator."""
+class OperandFault(NamedTuple):
+    """What is wrong with an operand, what to do about it, and what to write instead where only that
+    can have been meant."""
+
+    message: str
+    hint: str | None = None
+    fix: str | None = None
+
+
+def operand_fault(operation: Operation) -> OperandFault | None:
+    """What is wrong with an operand; None when it fits its operator."""
     operator, operand = operation.operator, operation.operand
     if operator in MEMBERSHIP:
         if not isinstance(operand, Sequence):
             hint = "write a list: `[…]`" if isinstance(operand, Scalar) else None
-            return f"`{operator}` takes a list, found {described(operand)}", hint
+            message = f"`{operator}` takes a list, found {described(operand)}"
+            return OperandFault(message, hint, _alone(operand))
         if not operand.items:
-            return f"`{operator}` takes at least one value", None
+            return OperandFault(f"`{operator}` takes at least one value")
     try:
         _read(operation)
     except UnfitValue as error:
-        return f"`{operator}`: {error.message}", error.hint
+        return OperandFault(f"`{operator}`: {error.message}", error.hint, error.fix)
     return _alike_keys(operand)
+
+
+def _alone(operand: Node) -> str | None:
+    """A list of one text, as it is written."""
+    value = operand.value if isinstance(operand, Scalar) else None
+    if not isinstance(value, str) or isinstance(value, Interpolated) or not value.isprintable():
+        return None
+    return "['" + value.replace("'", "''") + "']"
 
 
 def operand_json(operation: Operation) -> str:
@@ -141,12 +160,13 @@ def _text_json(text: str) -> str:
     return orjson.dumps(text).decode()
 
 
-def _alike_keys(node: Node) -> tuple[str, str | None] | None:
+def _alike_keys(node: Node) -> OperandFault | None:
     """Keys that differ only in case are refused in calls too, so nothing would ever be equal."""
     for mapping in _mappings(node):
         folded = {key.upper().lower() for key in mapping.entries}
         if len(folded) < len(mapping.entries):
-            return "two keys of an object differ only in case", "no call can hold such an object"
+            message = "two keys of an object differ only in case"
+            return OperandFault(message, "no call can hold such an object")
     return None
 
 

@@ -236,3 +236,31 @@ def test_any_layout_says_the_same(text: str) -> None:
     new = formatted(text)
     assert formatted(new) == new
     says_the_same(text.replace("\r\n", "\n"), new.replace("\r\n", "\n"))
+
+
+def test_a_comment_at_the_end_of_a_section_stays_at_its_end() -> None:
+    """Also where the key that it stood below moves up."""
+    text = """\
+version: '1'
+upstream: { url: 'http://localhost:8080/mcp' }
+policies:
+  rules:
+    - action: deny
+      match:
+        # how much
+        input: { amount: { gt: 10 } }
+        tool: pay
+        # - agent: nobody yet
+      # limits: to be discussed
+"""
+    expected = """\
+    - match:
+        tool: pay
+        # how much
+        input: { amount: { gt: 10 } }
+        # - agent: nobody yet
+      action: deny
+      # limits: to be discussed
+"""
+    assert formatted(text).endswith(expected)
+    assert formatted(formatted(text)) == formatted(text)

@@ -38,8 +38,15 @@ def _sort(block: Block, keys: Sequence[str]) -> None:
 
     ordered = sorted(block.entries, key=place)
     # The first key stands behind the dash, where no comment can stand above it.
-    if not ordered[0].before:
-        block.entries = ordered
+    if ordered[0].before:
+        return
+    last = block.entries[-1]
+    block.entries = ordered
+    if last is not ordered[-1]:
+        # What stands at the end of the section stays there.
+        ending = [comment for comment in last.after if not comment.within]
+        last.after = [comment for comment in last.after if comment.within]
+        ordered[-1].after += ending
 
 
 def _is_free(item: Entry) -> bool:
