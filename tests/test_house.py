@@ -160,7 +160,7 @@ def test_only_its_doors_import_the_extension() -> None:
         for path, text in texts({".py"})
         if path.parts[0] == "python" and "helio._core" in set(_imported(ast.parse(text)))
     }
-    assert importers == {"evaluator.py", "diagnostics/plain_yaml.py"}
+    assert importers == {"evaluator.py", "diagnostics/nodes.py"}
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:

@@ -1,12 +1,12 @@
 """Types of the Rust extension (`rust/binding`). `helio.evaluator` imports it, and of it
-`helio.diagnostics.plain_yaml` the reader of YAML.
+`helio.diagnostics.nodes` the nodes of YAML and their reader.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Values
 from typing import Literal, final
 
-from helio.diagnostics import tree
-from helio.diagnostics.source import Span
+from helio.diagnostics.tree import Node, Number, ScalarValue
 
 __all__ = [
     "Answer",
@@ -15,15 +15,20 @@ __all__ = [
     "BudgetDemand",
     "Decision",
     "Demand",
+    "Entry",
     "Evaluator",
     "GraphError",
     "LanguageError",
     "Level",
     "MalformedMessage",
+    "Mapping",
     "Message",
     "PatternError",
-    "PlainYaml",
+    "PlainReader",
     "Redactor",
+    "Scalar",
+    "Sequence",
+    "Span",
     "Windows",
     "__version__",
     "canonical_json",
@@ -170,21 +175,96 @@ def distinguish(
     """
 
 @final
-class PlainYaml:
-    """Reads YAML that is plain, into the kinds of nodes that it is made with."""
+class Span:
+    """A stretch of a file. Ordered by where it begins; its parts come one by one, too."""
+
+    def __new__(cls, line: int, column: int, end_line: int, end_column: int) -> Span: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+    @property
+    def end_line(self) -> int: ...
+    @property
+    def end_column(self) -> int: ...
+    def __iter__(self) -> Iterator[int]: ...
+    def __lt__(self, other: Span) -> bool: ...
+    def __le__(self, other: Span) -> bool: ...
+    def __gt__(self, other: Span) -> bool: ...
+    def __ge__(self, other: Span) -> bool: ...
+
+@final
+class Scalar:
+    """A single value. `lead` is how many characters of the span stand before the value's first one
+    (a quote), or None when the value's characters are not those of the file one by one.
+    """
+
+    def __new__(cls, value: ScalarValue, span: Span, lead: int | None = None) -> Scalar: ...
+    @property
+    def value(self) -> ScalarValue: ...
+    @property
+    def span(self) -> Span: ...
+    @property
+    def lead(self) -> int | None: ...
+    @property
+    def kind(self) -> Literal["scalar"]:
+        """What it is called."""
+
+    def point(self, offset: int) -> Span:
+        """The place of the character at `offset` in the value; the whole span when it cannot be
+        told.
+        """
+
+@final
+class Sequence:
+    """A list."""
+
+    def __new__(cls, items: tuple[Node, ...], span: Span) -> Sequence: ...
+    @property
+    def items(self) -> tuple[Node, ...]: ...
+    @property
+    def span(self) -> Span: ...
+    @property
+    def kind(self) -> Literal["list"]:
+        """What it is called."""
+
+@final
+class Entry:
+    """A key and its value."""
+
+    def __new__(cls, key: Scalar, value: Node) -> Entry: ...
+    @property
+    def key(self) -> Scalar: ...
+    @property
+    def value(self) -> Node: ...
+
+@final
+class Mapping:
+    """A mapping with text keys, in file order; merged entries come after its own."""
+
+    def __new__(cls, entries: dict[str, Entry], span: Span) -> Mapping: ...
+    @property
+    def entries(self) -> dict[str, Entry]: ...
+    @property
+    def span(self) -> Span: ...
+    @property
+    def kind(self) -> Literal["mapping"]:
+        """What it is called."""
+
+    def get(self, key: str) -> Node | None:
+        """The value of a key; None when the key is absent."""
+
+@final
+class PlainReader:
+    """Reads YAML that is plain, with numbers of this kind."""
 
     def __new__(
         cls,
-        span: type[Span],
-        scalar: type[tree.Scalar],
-        number: type[tree.Number],
-        entry: type[tree.Entry],
-        sequence: type[tree.Sequence],
-        mapping: type[tree.Mapping],
+        number: type[Number],
         is_secret_key: Callable[[str], bool],
         holds_credentials: Callable[[str], bool],
-    ) -> PlainYaml: ...
-    def read(self, text: str) -> tuple[tree.Node, list[Span], list[Span]] | None:
+    ) -> PlainReader: ...
+    def read(self, text: str) -> tuple[Node, list[Span], list[Span]] | None:
         """The root, where secrets stand, and where keys and values with a `#` do.
 
         None for a text that is not plain: it has a fault, an anchor, an alias, a tag, a key that
@@ -344,8 +424,8 @@ class Evaluator:
         agent: str | None = None,
         session: str | None = None,
         session_falls_back: bool = False,
-        labels: Sequence[str] | None = None,
-        called: Sequence[str] | None = None,
+        labels: Values[str] | None = None,
+        called: Values[str] | None = None,
         sender: str | None = None,
         metadata: bytes | None = None,
         below: int | None = None,
@@ -386,9 +466,9 @@ class Redactor:
     but what is hidden. See docs/redaction.md.
     """
 
-    def __new__(cls, rules: bytes, key: bytes, secrets: Sequence[str]) -> Redactor:
+    def __new__(cls, rules: bytes, key: bytes, secrets: Values[str]) -> Redactor:
         """Raises ValueError for rules that cannot be used."""
-    def know(self, secrets: Sequence[str]) -> None:
+    def know(self, secrets: Values[str]) -> None:
         """Hide these secrets from now on, in place of those that were known.
 
         Raises ValueError for too many; then those that were known stay.
@@ -518,7 +598,7 @@ class Windows:
         than `rate`, `spend` and `pot`, for what is no amount, for a rate by another amount than 1
         and for a window below 1 ms.
         """
-    def hold_again(self, charges: Sequence[tuple[str, str, str, str, int]], now: int) -> int:
+    def hold_again(self, charges: Values[tuple[str, str, str, str, int]], now: int) -> int:
         """Reserve what `charges` gave of a call that is open still, room or not; 0 for nothing.
 
         Raises `ValueError` as `charge`, and then reserves nothing.

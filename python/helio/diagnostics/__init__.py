@@ -12,15 +12,12 @@ from helio.diagnostics.diagnostic import (
     only_typo,
     quoted,
 )
-from helio.diagnostics.source import SourceText, Span
+from helio.diagnostics.nodes import Entry, Mapping, Scalar, Sequence, Span
+from helio.diagnostics.source import SourceText
 from helio.diagnostics.tree import (
-    Entry,
     Interpolated,
-    Mapping,
     Node,
     Number,
-    Scalar,
-    Sequence,
     child_path,
     described,
     opening,

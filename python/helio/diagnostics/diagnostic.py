@@ -9,7 +9,8 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from helio.diagnostics.codes import Code, Severity
-from helio.diagnostics.source import Span
+from helio.diagnostics.nodes import Span
+from helio.diagnostics.source import as_object
 from helio.diagnostics.tree import Interpolated
 
 
@@ -51,10 +52,10 @@ class Diagnostic:
             "message": self.message,
             "hint": self.hint,
             "file": self.file,
-            **self.span._asdict(),
+            **as_object(self.span),
             "path": self.path,
             "witness": self.witness,
-            "related": [{"text": label.text, **label.span._asdict()} for label in self.related],
+            "related": [{"text": label.text, **as_object(label.span)} for label in self.related],
             "fix": self.fix,
         }
 

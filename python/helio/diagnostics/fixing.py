@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from helio.diagnostics.diagnostic import Diagnostic
-from helio.diagnostics.source import Span
+from helio.diagnostics.nodes import Span
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 _PROPERTIES = ("&", "!", "*")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from helio.diagnostics import codes
 from helio.diagnostics.codes import Code
 from helio.diagnostics.diagnostic import Diagnostics, quoted
-from helio.diagnostics.source import Span
+from helio.diagnostics.nodes import Span
 
 _IGNORE = re.compile(r"(?:^|(?<=\s))#[ \t]*helio:[ \t]*ignore\b(?P<codes>\[[^\]#\n]*\])?")
 _COMMENT = re.compile(r"(?:^|\s)#")

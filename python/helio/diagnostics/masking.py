@@ -6,7 +6,8 @@ Above: `yaml_document`. Pure. It errs on the safe side: what is hidden is only l
 import re
 from functools import lru_cache
 
-from helio.diagnostics.source import SourceText, Span
+from helio.diagnostics.nodes import Span
+from helio.diagnostics.source import SourceText
 
 _SECRET = re.compile(
     r"secret|token|passw|passphrase|credential|authorization|cookie|api[_-]?key|private[_-]?key",

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from helio.diagnostics.diagnostic import Diagnostic
 from helio.diagnostics.exact_json import json_text
-from helio.diagnostics.source import SourceText, Span
+from helio.diagnostics.nodes import Span
+from helio.diagnostics.source import SourceText
 
 _WIDTH = 100
 """Columns of a source line that are shown; a longer one is cut around the fault."""

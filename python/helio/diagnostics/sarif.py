@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from helio.diagnostics.codes import Code
 from helio.diagnostics.diagnostic import Diagnostic
-from helio.diagnostics.source import Span
+from helio.diagnostics.nodes import Span
 
 Object = dict[str, object]
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

@@ -1,23 +1,21 @@
 """The text of a file, with places in it.
 
-Above: everything that reports a fault. Below: nothing. Pure. Lines and columns count from 1;
+Above: everything that reports a fault. Below: `nodes`. Pure. Lines and columns count from 1;
 columns count characters, not bytes; the end of a span is the column after its last character.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from helio.diagnostics.nodes import Span
 
 MASK = "•"
 """What stands for each character of a secret wherever a line of the file is shown."""
 
 
-class Span(NamedTuple):
-    """A stretch of a file."""
-
-    line: int
-    column: int
-    end_line: int
-    end_column: int
+def as_object(span: Span) -> dict[str, int]:
+    """A stretch as JSON output has it."""
+    line, column, end_line, end_column = span
+    return {"line": line, "column": column, "end_line": end_line, "end_column": end_column}
 
 
 class SourceText:

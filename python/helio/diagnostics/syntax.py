@@ -6,7 +6,8 @@ error at the end of the file, the place is where the unfinished part begins.
 
 import yaml
 
-from helio.diagnostics.source import SourceText, Span
+from helio.diagnostics.nodes import Span
+from helio.diagnostics.source import SourceText
 
 Explanation = tuple[str, Span, str | None]
 """A message, its place, and what to do about it."""

@@ -1,16 +1,17 @@
 """YAML as values with places: scalars, sequences and mappings.
 
-Above: `yaml_document` builds it, `helio.config` and `helio.policy` read it. Pure. Aliases make it a
-graph without cycles: one node may stand in several places, and its span is where it was written.
+Above: `yaml_document` builds it, `helio.config` and `helio.policy` read it. Below: `nodes`. Pure.
+Aliases make it a graph without cycles: one node may stand in several places, and its span is where
+it was written.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
-from helio.diagnostics.source import Span
+from helio.diagnostics.nodes import Mapping, Scalar, Sequence, Span
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 
@@ -45,68 +46,6 @@ class Interpolated(str):
 
 
 ScalarValue: TypeAlias = str | Number | bool | None
-
-
-class Scalar(NamedTuple):
-    """A single value. `lead` is how many characters of the span stand before the value's first one
-    (a quote), or None when the value's characters are not those of the file one by one.
-    """
-
-    value: ScalarValue
-    span: Span
-    lead: int | None = None
-
-    @property
-    def kind(self) -> str:
-        """What it is called."""
-        return "scalar"
-
-    def point(self, offset: int) -> Span:
-        """The place of the character at `offset` in the value; the whole span when it cannot be
-        told.
-        """
-        if self.lead is None or isinstance(self.value, Interpolated):
-            return self.span
-        column = self.span.column + self.lead + offset
-        if not self.span.column <= column < self.span.end_column:
-            return self.span
-        return Span(self.span.line, column, self.span.line, column + 1)
-
-
-class Sequence(NamedTuple):
-    """A list."""
-
-    items: tuple["Node", ...]
-    span: Span
-
-    @property
-    def kind(self) -> str:
-        """What it is called."""
-        return "list"
-
-
-class Entry(NamedTuple):
-    """A key and its value."""
-
-    key: Scalar
-    value: "Node"
-
-
-class Mapping(NamedTuple):
-    """A mapping with text keys, in file order; merged entries come after its own."""
-
-    entries: dict[str, Entry]
-    span: Span
-
-    @property
-    def kind(self) -> str:
-        """What it is called."""
-        return "mapping"
-
-    def get(self, key: str) -> "Node | None":
-        """The value of a key; None when the key is absent."""
-        entry = self.entries.get(key)
-        return None if entry is None else entry.value
 
 
 Node: TypeAlias = Scalar | Sequence | Mapping

@@ -27,17 +27,14 @@ from helio.diagnostics import codes
 from helio.diagnostics.diagnostic import Diagnostics, Label, quoted
 from helio.diagnostics.ignoring import Ignore, ignores_in
 from helio.diagnostics.masking import holds_credentials, is_secret_key, masked_line_by_line
+from helio.diagnostics.nodes import Entry, Mapping, Scalar, Sequence, Span
 from helio.diagnostics.plain_yaml import PLAIN
-from helio.diagnostics.source import SourceText, Span
+from helio.diagnostics.source import SourceText
 from helio.diagnostics.syntax import explained
 from helio.diagnostics.tree import (
-    Entry,
-    Mapping,
     Node,
     Number,
-    Scalar,
     ScalarValue,
-    Sequence,
     opening,
     scalars_of,
 )
@@ -60,8 +57,6 @@ _ODD_BREAK = re.compile("[\x85\u2028\u2029]")
 """Line breaks to YAML 1.1 and to libyaml, none to YAML 1.2 and to editors: what looks like a
 comment could go on as a rule.
 """
-_new: Any = tuple.__new__
-"""Makes a named tuple of its fields at once; by its own class it takes twice as long."""
 _Parser: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 """Only its events are used, never its constructors."""
 
@@ -264,7 +259,7 @@ class _Builder:
         value = text if lead or text[:1] not in _MAY_BE_NO_TEXT else self._resolved(text, span)
         line, column, end_line, end_column = span
         exact = line == end_line and end_column - column == len(text) + 2 * lead
-        scalar = _new(Scalar, (value, span, lead if exact else None))
+        scalar = Scalar(value, span, lead if exact else None)
         if "://" in text and isinstance(value, str) and holds_credentials(value):
             self.secrets.append(span)
         if event.anchor is None and self._stack:
@@ -317,7 +312,7 @@ class _Builder:
             key = self._key(key_node)
             if key is None:
                 continue
-            text = str(key[0])
+            text = str(key.value)
             if is_secret_key(text):
                 self.secrets.extend(scalar.span for scalar in scalars_of(value))
             if text == "<<" and key.lead == 0:
@@ -325,7 +320,7 @@ class _Builder:
                 continue
             first = entries.get(text)
             if first is None:
-                entries[text] = _new(Entry, (key, value))
+                entries[text] = Entry(key, value)
                 continue
             message = f"the key {quoted(text)} stands twice"
             hint = f"it is at line {first.key.span.line}, column {first.key.span.column} already"
@@ -366,5 +361,4 @@ class _Builder:
 
 def _span(event: Any) -> Span:
     start, end = event.start_mark, event.end_mark
-    span: Span = _new(Span, (start.line + 1, start.column + 1, end.line + 1, end.column + 1))
-    return span
+    return Span(start.line + 1, start.column + 1, end.line + 1, end.column + 1)

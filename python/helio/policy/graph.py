@@ -191,7 +191,7 @@ class CompiledPolicy:
         spans = document.get("source", {}).get("spans")
 
         def place(at: int) -> Span | None:
-            return None if spans is None else Span._make(spans[at][1:])
+            return None if spans is None else Span(*spans[at][1:])
 
         rules = tuple(_summary(nodes[at], nodes, place(at)) for at in document["rules"])
         budgets = tuple(_budget_summary(nodes[at], place(at)) for at in document.get("budgets", ()))

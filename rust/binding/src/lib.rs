@@ -1,6 +1,6 @@
 //! `helio._core`: the binding of `helio-core` to Python. It converts and holds no logic.
 //!
-//! Above: `helio.evaluator` and `helio.diagnostics.plain_yaml`, its only importers; python/helio/_core.pyi has the types. No panic leaves it: what
+//! Above: `helio.evaluator` and `helio.diagnostics.nodes`, its only importers; python/helio/_core.pyi has the types. No panic leaves it: what
 //! panics while deciding is denied, while reading is refused, while counting ends the counting.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -12,6 +12,7 @@ mod message;
 mod panic;
 mod places;
 mod redactor;
+mod tree;
 mod values;
 mod windows;
 mod yaml;
@@ -41,7 +42,12 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<windows::BudgetBreach>()?;
     module.add_class::<windows::Level>()?;
     module.add_class::<windows::Windows>()?;
-    module.add_class::<yaml::PlainYaml>()?;
+    module.add_class::<tree::Entry>()?;
+    module.add_class::<tree::Mapping>()?;
+    module.add_class::<tree::Scalar>()?;
+    module.add_class::<tree::Sequence>()?;
+    module.add_class::<tree::Span>()?;
+    module.add_class::<yaml::PlainReader>()?;
     module.add_function(wrap_pyfunction!(message::parse_message, module)?)?;
     module.add_function(wrap_pyfunction!(message::tool_call, module)?)?;
     module.add_function(wrap_pyfunction!(message::inspect_answer, module)?)?;
