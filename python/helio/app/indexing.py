@@ -33,8 +33,9 @@ _LONGEST_PAUSE: Final = 60.0
 must live so that the next end is no sign of trouble that stays."""
 _FILE_TRIED: Final = 2
 """Processes in a row that ended before the index was ready, after which the file is made anew."""
-_GRACE_SECONDS: Final = 5.0
-"""How long it may take to end when Helio does."""
+_GRACE_SECONDS: Final = 3.0
+"""How long it may take to end when Helio does: with what calls in flight get, less than the half
+minute after which supervisors kill. A kill loses nothing: the index follows the journal."""
 _COMPLAINT: Final = 2000
 """Bytes of what it wrote to stderr that are told: it does so when it is at its end."""
 

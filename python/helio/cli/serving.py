@@ -35,9 +35,6 @@ logger = logging.getLogger(__name__)
 FINDINGS = 1
 CANNOT_START = 2
 
-YOUNG_OBJECTS = 10_000
-"""Objects made, and not freed, between two looks for cycles among them."""
-
 SWITCH_INTERVAL_SECONDS = 0.0005
 """The journal's thread waits for the interpreter at most this long behind a busy event loop: with
 Python's default of 5 ms that wait would be the larger part of a durable record."""
@@ -93,13 +90,12 @@ async def _serve(path: Path, graph: Path | None, console: Console) -> int:
 
 def settle_memory() -> None:
     """Takes what is there by now out of what the collector of cycles looks through again and again:
-    modules, the configuration, the policy. Calls leave few cycles behind, so it may look seldom.
+    modules, the configuration, the policy.
     """
     gc.collect()
     gc.freeze()
     # DuckDB complains on stderr about what is never collected.
     atexit.register(gc.unfreeze)
-    gc.set_threshold(YOUNG_OBJECTS)
 
 
 def _load(path: Path) -> tuple[bytes, Compiled]:
