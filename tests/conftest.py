@@ -28,6 +28,10 @@ from processes import (
 
 EVERYTHING = Peer("@modelcontextprotocol/server-everything")
 
+# Tests start processes by the hundred. Where the environment forbids to keep compiled modules, as
+# images of containers like to, each of them would compile all of Helio anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A run in the background ignores Ctrl-C, and so would every process that a test starts and ends so.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -152,9 +156,11 @@ def _helios(place: Path) -> Iterator[HelioFactory]:
         return process.start()
 
     yield start
+    # Nobody looks at how these end, and a kill is quick and ends what they started, too. A test of
+    # what happens at the end ends its Helio itself.
     for process in started:
         if process.process is not None:
-            process.stop()
+            process.kill()
 
 
 def _with_head(text: str) -> str:

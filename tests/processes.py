@@ -19,9 +19,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from http.client import HTTPException
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+
+from helio.cli import app
 
 LOOPBACK = "127.0.0.1"
 READY_WITHIN = 30.0
@@ -109,6 +112,17 @@ def end_process(process: subprocess.Popen[Any]) -> int:
             process.kill()
             process.wait(GONE_WITHIN)
     return process.returncode
+
+
+def export(*options: str) -> list[dict[str, Any]]:
+    """The rows of `helio export -f json` with these options. The command runs in this process,
+    where all that it needs is loaded once.
+    """
+    with TemporaryDirectory() as place:
+        rows = Path(place) / "rows.json"
+        ended = app(["export", "-f", "json", "-o", str(rows), *options], standalone_mode=False)
+        assert not ended, f"it ended with {ended}"
+        return json.loads(rows.read_bytes())
 
 
 @dataclass
@@ -202,26 +216,10 @@ class HelioProcess:
 
     def export(self, *options: str) -> list[dict[str, Any]]:
         """The audit's rows, from `helio export -f json`, while it runs or after it stopped."""
-        exported = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "helio",
-                "export",
-                "-c",
-                str(self.config),
-                "-f",
-                "json",
-                *options,
-            ],
-            cwd=self.directory,
-            env={**os.environ, **self.environment},
-            check=False,
-            capture_output=True,
-            timeout=60,
-        )
-        assert exported.returncode == 0, exported.stderr.decode()
-        return json.loads(exported.stdout)
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in self.environment.items():
+                environment.setenv(name, value)
+            return export("-c", str(self.config), *options)
 
     def calls(self, *options: str) -> list[dict[str, Any]]:
         """The rows of tool calls, oldest first."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from processes import SECRET
+from processes import SECRET, export
 
 pytestmark = pytest.mark.end_to_end
 
@@ -127,13 +127,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def exported(directory: Path, audit: str = "helio-audit") -> list[dict[str, Any]]:
-    ran = subprocess.run(
-        [sys.executable, "-m", "helio", "export", "--audit-path", str(directory / audit)],
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
-    return [row for row in json.loads(ran.stdout) if row["record_kind"] == "tool_call"]
+    rows = export("--audit-path", str(directory / audit))
+    return [row for row in rows if row["record_kind"] == "tool_call"]
 
 
 def intents(directory: Path) -> int:
