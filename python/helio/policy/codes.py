@@ -245,6 +245,12 @@ OPEN_ADDRESS = Code(
     "Say where it ends: `starts_with: 'https://api.example.com/'`, or `$` at the end of an "
     "expression.",
 )
+BETWEEN_RULES = Code(
+    "HL437",
+    "warning",
+    "A value between two rules, of which neither decides",
+    "Write `lte` or `gte` in one of the two rules, so that one of them is for the value.",
+)
 REDUNDANT_RULE = Code(
     "HL470",
     "note",
@@ -295,6 +301,7 @@ POLICY_CODES = (
     MISTAKEN_TEXT,
     MISTAKEN_PATH,
     OPEN_ADDRESS,
+    BETWEEN_RULES,
     *TOOL_AND_STATE_CODES,
     REDUNDANT_RULE,
     PART_WITHOUT_EFFECT,
