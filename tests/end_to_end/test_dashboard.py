@@ -118,7 +118,7 @@ def test_a_call_waits_is_seen_and_let_through(house: HelioProcess, sit: Sit) -> 
 
     agent = threading.Thread(target=ask)
     agent.start()
-    expect(desk.page).to_have_title("(1) Helio")
+    expect(desk.page).to_have_title("(1) Helio · Live")
     desk.page.get_by_role("link", name="Approvals").click()
     ticket = desk.page.get_by_role("article")
     expect(ticket).to_contain_text('"reference": 12345678901234567890')
@@ -135,7 +135,7 @@ def test_a_call_waits_is_seen_and_let_through(house: HelioProcess, sit: Sit) -> 
     agent.join(20)
     assert b'"isError"' not in answers[0].body
     assert b"12345678901234567890" in answers[0].body, "it got the upstream's answer"
-    expect(desk.page).to_have_title("Helio")
+    expect(desk.page).to_have_title("Helio · Approvals")
     over = desk.page.get_by_role("row").filter(has_text="approved")
     expect(over).to_contain_text("ann")
 

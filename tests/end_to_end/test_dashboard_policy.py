@@ -1,5 +1,6 @@
 """The dashboard's policy and tools, in a real browser."""
 
+import re
 import threading
 
 import pytest
@@ -15,6 +16,10 @@ pytestmark = pytest.mark.end_to_end
 
 RULES = """
 policies:
+  install:
+    rules:
+      - { name: ours, match: { kind: package, name: '@acme/*' }, action: allow }
+      - { name: skills, match: { kind: skill }, action: require_approval }
   rules:
     - { name: large, match: { tool: create_payment, input: { amount: { gt: 100 } } },
         action: require_approval }
@@ -43,7 +48,12 @@ def test_rules_have_their_hits_and_calls_are_tried(
     picture = desk.page.get_by_role("img", name="The rules as a picture")
     expect(picture).to_contain_text("input $.amount: { gt: 100 }")
     expect(picture).to_contain_text("1 hit")
+    for shown in ("installation", "install rule 0: ours", "else, by policies.install.default"):
+        expect(picture).to_contain_text(shown)
     desk.page.get_by_text("The same as text").click()
+    skills = desk.page.get_by_role("listitem").filter(has_text="install rule 1: skills;")
+    expect(skills).to_contain_text("then: ask a person")
+    expect(skills).not_to_contain_text("hit")
     expect(desk.page.get_by_text("rule 1: no-mail; tool: read_mail")).to_contain_text("then: deny")
     box = desk.page.get_by_label("A call, as helio explain takes it")
     box.fill('{"tool": "create_payment", "arguments": {"amount": "5000"}}')
@@ -174,7 +184,7 @@ def test_a_tool_that_drifted_is_accepted(helio: HelioFactory, recorder: Recorder
     expect(changed).to_contain_text(f'+  "description": "{said}",')
     look(desk, "drift", "light")
     threading.Thread(target=call, args=(process.mcp_url, "create_payment"), daemon=True).start()
-    expect(desk.page).to_have_title("(1) Helio")
+    expect(desk.page).to_have_title(re.compile(r"^\(1\) Helio"))
     desk.open("#/approvals")
     expect(changed).to_contain_text(f'+  "description": "{said}",')
     desk.page.get_by_role("button", name="Deny").click()

@@ -71,7 +71,7 @@ def test_who_looks_elsewhere_is_told_of_a_call_that_waits(
         "Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' })"
     )
     call(process.mcp_url, "create_payment", {"amount": 700}, session="s1")
-    expect(desk.page).to_have_title("(1) Helio")
+    expect(desk.page).to_have_title("(1) Helio · Live")
     desk.page.wait_for_function("globalThis.noted?.length === 1")
     assert desk.page.evaluate("noted") == ["A call waits for you: create_payment"]
     desk.page.get_by_role("link", name="Approvals").click()

@@ -136,6 +136,15 @@ def test_deadlines_and_periods_are_those_of_helio_also_by_a_wrong_clock(
     desk.sees("Half take at most")
 
 
+def test_a_date_is_typed_like_any_other(desk: Desk) -> None:
+    desk.open("#/audit?upstream=default")
+    desk.page.get_by_label("From").focus()
+    desk.page.keyboard.type("01022026030405AM")
+    expect(desk.page.get_by_label("From")).to_have_value("2026-01-02T03:04:05")
+    expect(desk.page.locator("tbody tr").first).to_be_visible()
+    assert "from=2026-01-02T" in desk.page.url
+
+
 def test_what_fails_for_a_while_comes_by_itself(house: HelioProcess, desk: Desk) -> None:
     call(house.mcp_url, "read_mail", session="late-1")
     failed: list[str] = []
@@ -188,7 +197,7 @@ def test_an_older_answer_does_not_come_after_a_newer_one(house: HelioProcess, de
     with desk.page.expect_event("requestfinished", lambda asked: asked == route.request):
         route.fulfill(response=old)
     desk.page.evaluate(FRAMES)
-    expect(desk.page).to_have_title("(1) Helio")
+    expect(desk.page).to_have_title("(1) Helio · Live")
     desk.page.get_by_role("button", name="Sign out").click()
     desk.sees("You are signed out.")
     expect(desk.page).to_have_title("Helio")
@@ -198,6 +207,20 @@ def until_held(page: Page, held: list[Any]) -> None:
     """Lets the browser go on until it asked."""
     while not held:
         page.evaluate(FRAMES)
+
+
+def test_hundreds_of_rules_leave_room_for_what_stands_below_them(desk: Desk) -> None:
+    def many(route: Route) -> None:
+        response = route.fetch()
+        told = response.json()
+        (first, *_) = told["data"]["rules"]
+        told["data"]["rules"] = [{**first, "index": at, "rule": f"r{at}"} for at in range(500)]
+        route.fulfill(response=response, json=told)
+
+    desk.context.route("**/api/policy", many)
+    desk.open("#/policy")
+    expect(desk.page.get_by_role("row").filter(has_text="r499")).to_have_count(1)
+    assert desk.page.evaluate("document.documentElement.scrollHeight") < 5000
 
 
 def test_a_long_queue_keeps_its_place_also_on_a_phone(house: HelioProcess, desk: Desk) -> None:

@@ -13,7 +13,9 @@ from helio.protocol.guards import host_rules, origin_rules
 TEXT = """
 version: '1'
 upstream: { url: 'http://localhost:8080/mcp' }
-policies: { rules: [{ name: large, match: { tool: pay }, action: deny }] }
+policies:
+  install: { rules: [{ name: skills, match: { kind: skill }, action: allow }] }
+  rules: [{ name: large, match: { tool: pay }, action: deny }]
 """
 
 
@@ -32,4 +34,6 @@ async def test_it_is_of_the_policy_of_the_moment() -> None:
         for running in policies:
             async with client.get(server.make_url("/api/policy/graph")) as answer:
                 assert answer.status == 200
-                assert (await answer.json())["data"] == draw(running).as_object()
+                drawn = (await answer.json())["data"]
+                assert drawn == draw(running).as_object()
+                assert "install_rule0" in [box["id"] for box in drawn["boxes"]]

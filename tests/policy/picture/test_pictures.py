@@ -125,9 +125,6 @@ def test_the_way_of_an_installation_stands_beside_that_of_a_call() -> None:
     assert drawing.boxes["install_rule0"].lines == (bad, "name: [evil-*, worse]")
     text = as_text(drawing)
     assert f"{bad} (line 6)\n  when name: [evil-*, worse]\n  -> deny\n" in text
-    policy = compile_text(INSTALL).policy
-    assert policy is not None
-    assert list(draw(policy, installs=False).boxes) == ["start", "allow"]
 
 
 def test_the_text_names_every_rule_in_order_with_its_line() -> None:

@@ -78,12 +78,12 @@ class Drawing:
         }
 
 
-def draw(policy: CompiledPolicy, *, installs: bool = True) -> Drawing:
+def draw(policy: CompiledPolicy) -> Drawing:
     """The picture of a policy: the way of a call and, where something may be installed or rules say
     so, that of an installation beside it."""
     drawing = Drawing(policy.digest)
     _Drawer(policy, drawing)
-    install = policy.install if installs else None
+    install = policy.install
     if install is not None and (install.rules or install.settings.default == "allow"):
         _Drawer(install, drawing)
     return drawing

@@ -44,7 +44,7 @@ export function When({ name, label, beside = {} }) {
   const local = told && !Number.isNaN(Date.parse(told)) ? localTime(new Date(told)) : "";
   const set = (event) => narrow({ [name]: event.target.value && new Date(event.target.value).toISOString(), ...beside });
   return html`<label class="field"><span class="field-label">${label}</span>
-    <input class="input" type="datetime-local" step="1" value=${local} onChange=${set} /></label>`;
+    <input class="input" type="datetime-local" step="1" max="9999-12-31T23:59:59" value=${local} onChange=${set} /></label>`;
 }
 
 /** @param {Date} when */

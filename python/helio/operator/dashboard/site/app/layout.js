@@ -2,12 +2,12 @@
 //
 // The way of a call leads down the middle, rule after rule. To the right of each rule stands what
 // becomes of the call, to the left what rules have to do with each other: tools that must have been
-// called, labels. Budgets, with what they count, stand below.
+// called, labels. Budgets, with what they count, stand below, and then the way of an installation.
 
 /** @typedef {{id: string, kind: string, lines: string[], shadow: boolean, line: number | null}} Box */
 /** @typedef {{from: string, to: string, kind: string, text: string}} Arrow */
 /** @typedef {{id: string, kind: string, shadow: boolean, x: number, y: number, width: number, height: number,
- *             lines: string[], title: string, rule: number | null}} Placed */
+ *             lines: string[], title: string, rule: number | null}} Placed `rule`: of those about calls */
 /** @typedef {{kind: string, path: string, text: string, x: number, y: number}} Way */
 
 const LINE = 17;
@@ -25,21 +25,20 @@ const RIGHT_EDGE = COLUMNS.right.x + COLUMNS.right.width;
  * @returns {{boxes: Placed[], ways: Way[], left: number, width: number, height: number, leftOut: number}}
  */
 export function laidOut({ boxes, arrows }) {
-  const rules = boxes.filter((box) => box.kind === "rule");
-  const page = new Page(boxes);
-  let before = page.place(boxes.find((box) => box.kind === "start"), "middle", 0);
-  for (const box of rules.slice(0, MOST_RULES)) before = page.rule(box, before, arrows.filter((each) => each.from === box.id));
-  const last = arrows.find((each) => each.kind === "next" && each.from === before.id);
-  if (last && rules.length <= MOST_RULES) page.otherwise(last, before);
+  const page = new Page(boxes, arrows);
+  const [calls, ...others] = boxes.filter((box) => box.kind === "start");
+  let leftOut = page.way(calls, 0);
   page.related(arrows.filter((each) => ["calls", "needs", "puts", "asks"].includes(each.kind)));
   page.budgets(arrows.filter((each) => each.kind === "feeds"));
+  for (const start of others) leftOut += page.way(start, page.bottom + 2 * GAP);
   const left = Math.min(...page.placed.map((box) => box.x));
-  return { boxes: page.placed, ways: page.ways, left, width: RIGHT_EDGE - left, height: page.bottom, leftOut: Math.max(0, rules.length - MOST_RULES) };
+  return { boxes: page.placed, ways: page.ways, left, width: RIGHT_EDGE - left, height: page.bottom, leftOut };
 }
 
 class Page {
-  /** @param {Box[]} boxes */
-  constructor(boxes) {
+  /** @param {Box[]} boxes @param {Arrow[]} arrows */
+  constructor(boxes, arrows) {
+    this.leaving = Map.groupBy(arrows, (each) => each.from);
     this.known = new Map(boxes.map((box) => [box.id, box]));
     /** @type {Placed[]} */
     this.placed = [];
@@ -58,19 +57,40 @@ class Page {
     const { x, width } = COLUMNS[column];
     const lines = [...box.lines, ...more].flatMap((line) => folded(line, Math.floor((width - 2 * PAD) / SIGN)));
     const height = lines.length * LINE + 2 * PAD - 4;
-    const number = box.kind === "rule" ? Number(box.id.slice("rule".length)) : null;
+    const number = box.kind === "rule" && box.id.startsWith("rule") ? Number(box.id.slice("rule".length)) : null;
     const placed = { ...box, x, y, width, height, lines, title: [...box.lines, ...more].join("\n"), rule: number };
     this.placed.push(placed);
     this.bottom = Math.max(this.bottom, y + height);
     return placed;
   }
 
-  /** @param {Box} box @param {Placed} before @param {Arrow[]} leaving */
-  rule(box, before, leaving) {
+  /**
+   * The way of a call, or of an installation, from its start through the rules.
+   * @param {Box} start @param {number} y
+   * @returns {number} how many rules are left out
+   */
+  way(start, y) {
+    const own = `${start.id.slice(0, -"start".length)}rule`;
+    const rules = [...this.known.values()].filter((box) => box.kind === "rule" && box.id.startsWith(own));
+    let before = this.place(start, "middle", y);
+    for (const box of rules.slice(0, MOST_RULES)) before = this.rule(box, before);
+    const last = this.next(before);
+    if (last && rules.length <= MOST_RULES) this.otherwise(last, before);
+    return Math.max(0, rules.length - MOST_RULES);
+  }
+
+  /** Where one goes on from a box; nowhere from a rule that takes everything. @param {{id: string}} box */
+  next({ id }) {
+    return this.leaving.get(id)?.find((each) => each.kind === "next");
+  }
+
+  /** @param {Box} box @param {Placed} before */
+  rule(box, before) {
     const placed = this.place(box, "middle", this.bottom + GAP);
-    this.down(before, placed, before.kind === "start" ? "" : "else");
+    const way = this.next(before);
+    if (way) this.down(before, placed, way.text);
     let y = placed.y;
-    for (const arrow of leaving.filter((each) => each.kind === "decides")) {
+    for (const arrow of (this.leaving.get(box.id) ?? []).filter((each) => each.kind === "decides")) {
       const outcome = this.place(this.known.get(arrow.to), "right", y, arrow.text ? [arrow.text] : []);
       const from = Math.min(y + LINE, placed.y + placed.height - PAD);
       this.across("decides", placed.x + placed.width, from, outcome.x, y + LINE);

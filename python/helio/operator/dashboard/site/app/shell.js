@@ -31,6 +31,7 @@ const PAGES = [
 /** @param {{page: string, rest: string}} where */
 function pageOf({ page, rest }) {
   if (page === "audit" && rest) return [Record, `Record ${rest}`];
+  if (page === "limits" && rest) return [Limits, `Ledger of ${rest}`];
   const [, title, Page] = PAGES.find(([name]) => name === page) ?? [];
   return Page ? [Page, title] : [NotThere, "Not there"];
 }
@@ -49,6 +50,12 @@ export function Shell() {
     first.current = false;
     scrollTo(0, 0);
   }, [title]);
+  useEffect(() => {
+    document.title = `${count.value ? `(${count.value}) ` : ""}Helio · ${title}`;
+    return () => {
+      document.title = "Helio";
+    };
+  }, [title, count.value]);
   useEffect(() => {
     showTab();
     addEventListener("resize", showTab);

@@ -1,7 +1,7 @@
 // The tickets that wait: known to every page, for the badge, the title and notifications.
 import { get } from "./api.js";
 import { connection, listen } from "./events.js";
-import { computed, effect, signal } from "./html.js";
+import { computed, signal } from "./html.js";
 import { link } from "./router.js";
 
 /** `null` until they were asked for. @type {{value: any[] | null}} */
@@ -53,14 +53,10 @@ export function follow() {
     listen("approval_notification_failed", refresh),
     listen("reset", refresh),
     connection.subscribe((state) => state === "live" && refresh()),
-    effect(() => {
-      document.title = count.value ? `(${count.value}) Helio` : "Helio";
-    }),
   ];
   return () => {
     ends.forEach((end) => end());
     waiting.value = null;
-    document.title = "Helio";
   };
 }
 

@@ -45,6 +45,6 @@ function AsText({ drawing, hits }) {
   const leaving = Map.groupBy(drawing.arrows, (arrow) => arrow.from);
   const shown = drawing.boxes.filter((box) => box.kind !== "outcome" && (box.kind === "rule" || leaving.has(box.id)));
   return html`<ul>${shown.map((box) => html`<li><strong>${box.lines[0]}</strong>${box.lines.slice(1).map((line) => html`; ${line}`)}
-    ${box.kind === "rule" && html` <span class="muted">${counted(hits.get(Number(box.id.slice(4))) ?? 0, "hit")}</span>`}
+    ${box.id.startsWith("rule") && html` <span class="muted">${counted(hits.get(Number(box.id.slice(4))) ?? 0, "hit")}</span>`}
     <ul>${(leaving.get(box.id) ?? []).map((arrow) => html`<li>${LEADS[arrow.kind] ?? words(arrow.kind)}: ${boxes.get(arrow.to).lines[0]}${arrow.text && arrow.kind !== "next" && ` (${arrow.text})`}</li>`)}</ul></li>`)}</ul>`;
 }

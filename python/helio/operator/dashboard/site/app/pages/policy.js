@@ -43,7 +43,7 @@ export function Policy() {
 /** @param {{policy: any}} props */
 function Rules({ policy }) {
   const fallback = { rule: "default", action: policy.default, ...policy.default_hits };
-  return html`<div class="table-wrap" tabindex="0" role="region" aria-label="Rules"><table class="table table-cards">
+  return html`<div class="table-wrap rules" tabindex="0" role="region" aria-label="Rules"><table class="table table-cards">
     <thead><tr><th scope="col" class="number">#</th><th scope="col">Rule</th><th scope="col">Action</th><th scope="col">Asks for</th>
       <th scope="col" class="number">Hits</th><th scope="col">Last hit</th></tr></thead>
     <tbody>${policy.rules.map((rule) => html`<${Rule} key=${rule.index} rule=${rule} />`)}<${Rule} rule=${fallback} /></tbody>
