@@ -49,6 +49,47 @@ class TestThePage:
         assert (answered["other_tools"], answered["not_reached"]) == ([0], 1)
 
 
+SEVERAL = """\
+version: '1'
+upstreams:
+  - { name: stripe, url: 'http://localhost:8080/mcp' }
+  - { name: github, url: 'http://localhost:8081/mcp' }
+policies:
+  default: deny
+  rules:
+    - { match: { upstream: github, tool: list_issues }, action: allow }
+"""
+
+
+@pytest.mark.usefixtures("directory")
+class TestSeveralUpstreams:
+    def test_an_aggregate_name_is_judged_as_its_upstreams_own_tool(self) -> None:
+        """As a call with that name is when it comes in."""
+        call = '{"tool": "github__list_issues", "arguments": {"n": 1}}'
+        result = explain("-f", "json", call=call, policy=SEVERAL + "aggregate: true\n")
+        answered = json.loads(result.stdout)
+        assert (answered["tool"], answered["outcome"]) == ("list_issues", "allow")
+        assert result.stderr == "note: this is `list_issues` of the upstream `github`\n"
+
+    @pytest.mark.parametrize(
+        ("call", "note"),
+        [
+            (
+                '{"tool": "list_issues", "upstream": "gihub"}',
+                "note: no upstream is called `gihub`: did you mean `github`?\n",
+            ),
+            (
+                '{"tool": "github__list_issues"}',
+                "note: rules see a tool's own name, without its upstream: `github__list_issues` is "
+                "none: write `upstream: github` and `tool: list_issues`\n",
+            ),
+            ('{"tool": "list_issues", "upstream": "github"}', ""),
+        ],
+    )
+    def test_a_call_that_no_upstream_gets_is_told(self, call: str, note: str) -> None:
+        assert explain(call=call, policy=SEVERAL).stderr == note
+
+
 @pytest.mark.usefixtures("directory")
 class TestCalls:
     def test_stdin_and_a_whole_message(self) -> None:

@@ -95,5 +95,27 @@ def _explained(path: Path, call: "StatedCall") -> "tuple[Explanation, SourceText
     if loaded.config is not None:
         session = loaded.config.session
         call = replace(call, session_falls_back=session.on_unresolved == "anonymous")
-        upstream = loaded.config.upstreams[0].name if loaded.config.upstreams else upstream
+        if loaded.config.upstreams:
+            names = [str(each.name) for each in loaded.config.upstreams]
+            upstream = names[0]
+            call = _addressed(call, names, aggregate=loaded.config.aggregate)
     return Explainer(policy, upstream).explain(call), loaded.source
+
+
+def _addressed(call: "StatedCall", upstreams: list[str], *, aggregate: bool) -> "StatedCall":
+    """The call as rules see it: under `aggregate` agents' names of tools hold their upstreams. What
+    no upstream gets is said on stderr."""
+    from helio.cli import output as out
+    from helio.evaluator import tool_call
+    from helio.policy.mistaken import told_of_address
+    from helio.upstream.aggregate.names import Names
+
+    found = Names(upstreams).split(call.tool) if aggregate and call.upstream is None else None
+    if found is not None:
+        upstream, own = found
+        out.console(errors=True).print(f"note: this is `{own}` of the upstream `{upstream}`")
+        return replace(call, message=tool_call(own, call.message.arguments), upstream=upstream)
+    told = None if call.is_scan else told_of_address(call.tool, call.upstream, upstreams)
+    if told is not None:
+        out.console(errors=True).print(f"note: {told[0]}: {told[1]}")
+    return call

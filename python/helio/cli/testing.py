@@ -127,7 +127,7 @@ class _Asked:
 
         began = time.perf_counter()
         subject = load_subject(self.config)
-        suite = load_suite(found_files(self.paths, self.config))
+        suite = load_suite(found_files(self.paths, self.config), subject.surroundings.upstreams)
         for finding, source in suite.findings:
             output.show([finding], source, errors=self.format_ != "text")
         if suite.is_faulty:

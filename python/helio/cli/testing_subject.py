@@ -3,7 +3,7 @@
 Above: `testing`. Below: `candidate` (loads policies), `helio.simulation.testing`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -53,6 +53,7 @@ def _surroundings(path: Path, config: HelioConfig) -> Surroundings:
         file=str(path),
         environment=config.environment,
         upstream=config.upstreams[0].name if config.upstreams else DEFAULT_NAME,
+        upstreams=tuple(str(each.name) for each in config.upstreams or ()),
         session_falls_back=session.on_unresolved == "anonymous",
         approvals=ApprovalSettings(
             mode=asked.mode,
@@ -107,17 +108,18 @@ class Suite:
         return any(found.severity == "error" for found, _ in self.findings)
 
 
-def load_suite(files: list[Path]) -> Suite:
-    """Reads test files. Ends the command over one that cannot be read."""
+def load_suite(files: list[Path], upstreams: Collection[str]) -> Suite:
+    """Reads test files; `upstreams` are the names of several. Ends the command over one that cannot
+    be read."""
     suite = Suite([], [])
     for file in files:
-        read = _read(file)
+        read = _read(file, upstreams)
         suite.cases.extend(read.cases)
         suite.findings.extend((found, read.source) for found in read.diagnostics)
     return suite
 
 
-def _read(path: Path) -> TestFile:
+def _read(path: Path, upstreams: Collection[str]) -> TestFile:
     try:
         with path.open("rb") as file:
             raw = file.read(MAXIMUM_BYTES + 1)
@@ -129,7 +131,7 @@ def _read(path: Path) -> TestFile:
         diagnostics.add(TOO_LARGE, message, Span(1, 1, 1, 1))
         return TestFile((), diagnostics, SourceText(str(path), ""))
     try:
-        return read_tests(raw.decode("utf-8"), str(path))
+        return read_tests(raw.decode("utf-8"), str(path), upstreams)
     except UnicodeDecodeError:
         diagnostics.add(ENCODING, "the file is not UTF-8", Span(1, 1, 1, 1))
         return TestFile((), diagnostics, SourceText(str(path), ""))

@@ -1,15 +1,16 @@
 """Texts that can be read and are hardly meant so: regular expressions where globs stand, globs
 where texts are compared, prefixes that rules never see, addresses that longer ones pass for.
 
-Above: `check`, `state_check`. Below: `document`, `helio.evaluator`. Pure. Each function gives what
-to say and what to do about it, or None where there is nothing to say.
+Above: `check`, `state_check`, `helio explain`, policy tests. Below: `document`, `helio.evaluator`.
+Pure. Each function gives what to say and what to do about it, or None where there is nothing.
 """
 
 import re
 from collections.abc import Collection
 from typing import Final
 
-from helio.diagnostics import Interpolated, quoted
+from helio.config.sections import ADAPTER_PREFIX
+from helio.diagnostics import Interpolated, near_miss, quoted
 from helio.evaluator import LanguageError, distinguish
 from helio.policy.document import Operation
 
@@ -71,6 +72,19 @@ def _of_another_language(glob: str) -> Advice | None:
         message = "`%` stands for nothing here: globs have `*`"
         return message, f"write {quoted(glob.replace('%', '*'))}"
     return None
+
+
+def told_of_address(tool: str, upstream: str | None, upstreams: Collection[str]) -> Advice | None:
+    """The same of a call that somebody writes down: one to an upstream that there is not, or of a
+    tool by the name that agents see where several upstreams are served as one."""
+    if upstream is None:
+        return _prefixed(tool, upstreams)
+    if not upstreams or upstream in upstreams or upstream.startswith(ADAPTER_PREFIX):
+        return None
+    near = near_miss(upstream, sorted(upstreams))
+    known = ", ".join(quoted(name) for name in sorted(upstreams)[:8])
+    hint = f"there is {known}" if near is None else f"did you mean {quoted(near)}?"
+    return f"no upstream is called {quoted(upstream)}", hint
 
 
 def mistaken_name(name: str) -> Advice | None:

@@ -169,3 +169,25 @@ cases:
 def test_every_reason_that_agents_are_told_can_be_expected(reason: str) -> None:
     step = STEP.replace("decision: deny", f"reason: {reason}")
     assert findings(f"cases: [{{ name: a, steps: [{step}] }}]") == []
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "hint"),
+    [
+        ("{ tool: pay, upstream: strip }", "HL450", "did you mean `stripe`?"),
+        ("{ tool: stripe__pay }", "HL433", "write `upstream: stripe` and `tool: pay`"),
+        ("{ tool: pay, upstream: stripe }", None, None),
+        ("{ tool: pay, upstream: 'adapter:langchain' }", None, None),
+        ("{ tool: other__pay }", None, None),
+    ],
+)
+def test_a_call_that_no_upstream_gets_is_told(
+    call: str, code: str | None, hint: str | None
+) -> None:
+    """It would pass as denied whatever the rules say of the tool that was meant."""
+    text = f"cases: [{{ name: a, steps: [{{ call: {call}, expect: {{ decision: deny }} }}] }}]"
+    read = read_tests(text, "cases.yaml", ("stripe", "github"))
+    assert len(read.cases) == 1
+    assert [(each.code, each.hint) for each in read.diagnostics] == [(code, hint)] * (
+        code is not None
+    )

@@ -3,6 +3,7 @@
 Above: `helio.cli`. Below: `document`, `helio.policy.reading`, `helio.diagnostics`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final, cast
 
@@ -25,9 +26,12 @@ from helio.evaluator import HINTS, MalformedMessage, canonical_json, tool_call
 from helio.governance.identity import MAX_SESSION_ID
 from helio.governance.sessions import MAX_DOCUMENT
 from helio.pipeline.scan import UnfitScan, scan_message
+from helio.policy.codes import MISTAKEN_TOOL
 from helio.policy.installation import GLOBS, KINDS
+from helio.policy.mistaken import told_of_address
 from helio.policy.operands import json_text
 from helio.policy.reading import Parts, Reader
+from helio.policy.tool_codes import NO_SUCH_UPSTREAM
 from helio.simulation.testing.document import Answer, Call, Case, Evidence, Expectation, Step
 
 TOP: Final = ("cases", "fixtures")
@@ -86,8 +90,9 @@ class TestFile:
     source: SourceText
 
 
-def read_tests(text: str, file: str) -> TestFile:
-    """Reads one file; `file` is its name in diagnostics."""
+def read_tests(text: str, file: str, upstreams: Collection[str] = ()) -> TestFile:
+    """Reads one file; `file` is its name in diagnostics. `upstreams` are the names of several: a
+    call of another one is told in a warning."""
     document = parse_yaml(text, file)
     diagnostics = document.diagnostics
     cases: list[Case] = []
@@ -96,15 +101,16 @@ def read_tests(text: str, file: str) -> TestFile:
             message = "expected a mapping with `cases`, found nothing"
             diagnostics.add(codes.WRONG_TYPE, message, Span(1, 1, 1, 1))
     else:
-        cases = _File(Reader(diagnostics), document.root, file).cases()
+        cases = _File(Reader(diagnostics), document.root, file, upstreams).cases()
     return TestFile(() if diagnostics.has_errors else tuple(cases), diagnostics, document.source)
 
 
 class _File:
     """One file; fixtures are looked up where they are used."""
 
-    def __init__(self, reader: Reader, root: Node, file: str) -> None:
+    def __init__(self, reader: Reader, root: Node, file: str, upstreams: Collection[str]) -> None:
         self._reader = reader
+        self._upstreams = upstreams
         self._file = file
         if isinstance(root, Mapping):
             used = {key: each for key, each in root.entries.items() if not key.startswith("x-")}
@@ -252,12 +258,22 @@ class _File:
         upstream = parts.plain("upstream")
         if tool is None:
             return None
+        self._addressed(parts, tool, upstream)
         try:
             tool_call(tool, arguments.encode())
         except MalformedMessage as error:
             message = f"no door would let this call in: {error.args[3]}"
             self._reader.fault(codes.INVALID_VALUE, message, node, path)
         return Call(tool, arguments, upstream, annotations, listed)
+
+    def _addressed(self, parts: Parts, tool: str, upstream: str | None) -> None:
+        """Warns of a call that no configured upstream gets."""
+        found = parts.get("tool" if upstream is None else "upstream")
+        told = told_of_address(tool, upstream, self._upstreams)
+        if found is not None and told is not None:
+            (node, path), (message, hint) = found, told
+            code = MISTAKEN_TOOL if upstream is None else NO_SUCH_UPSTREAM
+            self._reader.diagnostics.add(code, message, opening(node), path, hint)
 
     def _scan(self, node: Node, path: str) -> Call | None:
         parts = Parts(self._reader, node, path, ("kind", *GLOBS))

@@ -20,7 +20,7 @@ from helio.policy.graph import CompiledPolicy
 class Surroundings:
     """What of a configuration decides beside its policy. `upstream` is where calls go that name
     none, `file` the configuration's name, `headers` those that a session's id may come in, `lock`
-    the accepted definitions."""
+    the accepted definitions, `upstreams` the names where there are several."""
 
     file: str
     environment: str | None
@@ -30,6 +30,7 @@ class Surroundings:
     sessions: Callable[[], Sessions]
     headers: tuple[str, ...]
     lock: ToolLock = field(default_factory=ToolLock)
+    upstreams: tuple[str, ...] = ()
 
 
 class Known(NamedTuple):
