@@ -52,6 +52,7 @@ def test_windows_are_found_and_counted_down(
     large = cards.filter(has_text="transfers")
     expect(large).to_contain_text("11345678901234567890 / 12345678901234567890")
     expect(large).to_contain_text("nearly full")
+    expect(large.locator(".bucket-key")).to_have_text("all")
     expect(cards.filter(has_text="pots")).to_contain_text("Empty, unless it is charged, in 1:59:")
     expect(often.get_by_text(MARKUP)).to_be_visible()  # Agents choose what sessions are called.
     assert desk.page.locator("main script").count() == 0

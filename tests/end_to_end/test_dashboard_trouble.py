@@ -121,6 +121,34 @@ def test_texts_show_what_would_make_them_look_other_than_they_are(
     )
 
 
+def test_arguments_that_are_not_kept_whole_are_called_so(house: HelioProcess, desk: Desk) -> None:
+    call(house.mcp_url, "create_payment", {"amount": 900, "note": "n" * 300_000}, session="long-1")
+    desk.open("#/approvals")
+    told = desk.page.get_by_text("only its beginning is known here")
+    expect(desk.page.get_by_role("article")).to_contain_text("Too long to be kept (300,")
+    desk.page.keyboard.press("a")
+    dialog = desk.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Too long to be kept (300,")
+    dialog.get_by_role("button", name="Cancel").click()
+    desk.open("#/audit?session=long-1")
+    desk.page.locator("tbody").get_by_role("link").first.click()
+    expect(told).to_be_visible()
+    expect(desk.page.get_by_text("Judged anew")).to_have_count(0)
+
+
+def test_the_focus_comes_back_from_a_question(house: HelioProcess, desk: Desk) -> None:
+    call(house.mcp_url, "create_payment", {"amount": 950})
+    desk.open("#/approvals")
+    desk.page.get_by_role("button", name="Deny").click()
+    dialog = desk.page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(desk.page.get_by_role("button", name="Deny")).to_be_focused()
+    desk.page.keyboard.press("Enter")
+    dialog.get_by_role("button", name="Deny").click()
+    desk.sees("Nothing waits for you")
+    expect(desk.page.locator("#main")).to_be_focused()
+
+
 def test_deadlines_and_periods_are_those_of_helio_also_by_a_wrong_clock(
     house: HelioProcess, desk: Desk
 ) -> None:

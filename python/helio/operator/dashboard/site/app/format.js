@@ -71,6 +71,19 @@ export function visible(text) {
   return text.replace(UNSEEN, (sign) => `\\u{${sign.codePointAt(0).toString(16)}}`);
 }
 
+/** The members of what is kept of a body that is too long to be kept. */
+const OUTLINE = new Set(["sha256", "hmac_sha256", "size", "head"]);
+
+/** Whether a value only outlines what was too long to be kept. @param {any} value */
+export function isOutline(value) {
+  return typeof value === "object" && value !== null && "size" in value && Object.keys(value).every((each) => OUTLINE.has(each));
+}
+
+/** Whose a window or a pot is, by its key. @param {string} key */
+export function holder(key) {
+  return key === "" || key === "global=" ? "all" : key;
+}
+
 /** `evidence_missing` as `evidence missing`. @param {string | null | undefined} word */
 export function words(word) {
   return (word ?? "").replaceAll("_", " ");

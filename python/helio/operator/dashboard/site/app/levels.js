@@ -1,6 +1,6 @@
 // How full one window of a limit or one pot of a budget is, and how long until there is more room.
 import { now } from "./clock.js";
-import { dayAndClock, left, numeric, text } from "./format.js";
+import { dayAndClock, holder, left, numeric, text } from "./format.js";
 import { html, useEffect, useState } from "./html.js";
 import { Badge } from "./parts.js";
 
@@ -23,7 +23,7 @@ export function Bucket({ bucket, maximum, unit = "", of = "", pot, again }) {
   const full = numeric(bucket.remaining) === 0; // A share is of doubles, which round a last digit away.
   const percent = Math.round(Math.min(1, bucket.share || 0) * 100);
   const kind = full ? "full" : bucket.share >= NEARLY_FULL ? "near" : "room";
-  const name = bucket.key || "all";
+  const name = holder(bucket.key);
   return html`<li class="bucket">
     <span class="bucket-key">${name}</span>
     <span class="bucket-number">${text(bucket.used)} / ${text(maximum)}

@@ -1,6 +1,6 @@
 // What several pages are made of.
 import { listen } from "./events.js";
-import { json, visible, words } from "./format.js";
+import { counted, isOutline, json, numeric, visible, words } from "./format.js";
 import { Fragment, html, useEffect, useRef, useState } from "./html.js";
 
 /** How each decision looks: a sign and a word, so that colour never stands alone. */
@@ -79,12 +79,13 @@ export function Ordered({ text }) {
   return html`<${Fragment}>${parts}<//>`;
 }
 
-/** A JSON value as text; long ones are folded. @param {{value: unknown, label: string}} props */
+/** A JSON value as text; long ones are folded. @param {{value: any, label: string}} props */
 export function Json({ value, label }) {
   const [whole, setWhole] = useState(false);
   const text = json(value);
   const long = text.length > LONGEST_SHOWN;
   return html`<div class="code-block">
+    ${isOutline(value) && html`<p class="notice notice-warn">Too long to be kept (${counted(numeric(value.size), "byte")}): ${"head" in value ? "only its beginning is known here" : "nothing of it is known here"}.</p>`}
     <pre class="code" tabindex="0" role="region" aria-label=${label}><${Ordered} text=${long && !whole ? `${text.slice(0, LONGEST_SHOWN)}…` : text} /></pre>
     ${long && html`<button type="button" class="button button-small" onClick=${() => setWhole(!whole)}>
       ${whole ? "Show less" : `Show all (${text.length.toLocaleString()} characters)`}
@@ -100,6 +101,13 @@ export function Facts({ of }) {
   </dl>`;
 }
 
+/** Gives the focus back, or to the page where what had it is gone; keys go on from there. @param {Element | null} before */
+function focusAgain(before) {
+  const kept = before instanceof HTMLElement && before.isConnected && before !== document.body;
+  const place = kept ? before : document.getElementById("main");
+  place?.focus({ preventScroll: true });
+}
+
 /**
  * A question over the page, with a form in it.
  * @param {{title: string, action: string, danger?: boolean, over?: string | false, onClose: () => void,
@@ -109,7 +117,11 @@ export function Dialog({ title, action, danger, over, onClose, onSubmit, childre
   const dialog = useRef(null);
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
-  useEffect(() => dialog.current.showModal(), []);
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current.showModal();
+    return () => queueMicrotask(() => focusAgain(before));
+  }, []);
   const submit = async (event) => {
     event.preventDefault();
     setBusy(true);

@@ -1,7 +1,7 @@
 // What calls took from a budget, newest first.
 import { get, withQuery } from "../api.js";
 import { narrowed, Text } from "../filters.js";
-import { counted, dayAndClock, text } from "../format.js";
+import { counted, dayAndClock, holder, text } from "../format.js";
 import { html } from "../html.js";
 import { Empty, Failure, useAsked, useTold } from "../parts.js";
 import { link, route } from "../router.js";
@@ -41,7 +41,7 @@ function Charges({ rows }) {
     <tbody>${rows.map((row) => html`<tr key=${`${row.id} ${row.key}`}>
       <td class="time" data-label="Time">${dayAndClock(row.timestamp)}</td>
       <td class="name" data-label="Tool"><a href=${link("audit", row.id)}>${row.tool_name}</a></td>
-      <td data-label="Pot">${row.key || "all"}</td><td class="muted" data-label="Agent">${row.agent_id ?? row.session_id ?? "–"}</td>
+      <td data-label="Pot">${holder(row.key)}</td><td class="muted" data-label="Agent">${row.agent_id ?? row.session_id ?? "–"}</td>
       <td class="number" data-label="Amount">${text(row.amount)} ${row.currency}</td></tr>`)}</tbody></table></div>`;
 }
 

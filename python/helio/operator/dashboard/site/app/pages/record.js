@@ -1,6 +1,6 @@
 // One row of the audit: what was asked, what was decided and why, what came of it.
 import { get, post } from "../api.js";
-import { dayAndClock, duration, numeric, text, words } from "../format.js";
+import { dayAndClock, duration, isOutline, numeric, text, words } from "../format.js";
 import { html } from "../html.js";
 import { Badge, Decision, Facts, Failure, Json, Sentence, useAsked } from "../parts.js";
 import { link, route } from "../router.js";
@@ -114,8 +114,7 @@ function Evidence({ chain }) {
 
 /** The recorded call as the playground takes it; null when the record does not hold it. @param {any} row */
 function stated(row) {
-  const cut = row.tool_input && "sha256" in row.tool_input && "head" in row.tool_input;
-  if (row.record_kind !== "tool_call" || !row.tool_name || cut) return null;
+  if (row.record_kind !== "tool_call" || !row.tool_name || isOutline(row.tool_input)) return null;
   const evidence = (row.evidence_chain ?? []).map((each) => each.evidence ?? each.requires);
   const session = row.session_id && { id: row.session_id, evidence, called: evidence };
   return {
