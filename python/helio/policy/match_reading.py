@@ -52,6 +52,7 @@ OPERATORS = (
 QUANTIFIERS = ("every", "some")
 SESSION_KEYS = ("labels", "called", "not_called")
 _CONDITIONS = frozenset(MATCH_KEYS)
+_QUANTIFIERS = frozenset(QUANTIFIERS)
 _ASKING = frozenset((*OPERATORS, *QUANTIFIERS, *MEANT))
 
 
@@ -125,6 +126,9 @@ def _tests(reader: Reader, selector: Text, node: Node, path: str) -> list[Select
         return []
     if not node.entries:
         reader.fault(codes.NOT_A_TEST, "expected at least one operator", node, path)
+    if node.entries.keys().isdisjoint(_QUANTIFIERS):
+        asked = _operations(reader, node.entries, path, allow_quantifiers=True)
+        return [Selection(selector, "some", asked)] if asked else []
     bare = {key: entry for key, entry in node.entries.items() if key not in QUANTIFIERS}
     found = [("some", _operations(reader, bare, path, allow_quantifiers=True), False)]
     for quantifier in QUANTIFIERS:

@@ -9,7 +9,6 @@ or no such call, is left to others.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import product
 from typing import Final
 
@@ -49,15 +48,17 @@ class _Move:
     new: Entry | None
 
 
-@dataclass(frozen=True, eq=False)
 class _Placed(Live):
-    """An entry, as the search for calls that get to it looks at it."""
+    """An entry, as the search for calls that get to it looks at it: its conditions say what it is
+    for, its rule does not.
+    """
 
-    @cached_property
-    def globs(self) -> tuple[str, ...]:
-        """The tools that it is for."""
-        asked = (each.meaning for each in self.conditions if each.subject == ("tool",))
-        return next(asked, ("*",))
+    __slots__ = ()
+
+    def __init__(self, rule: Rule, conditions: tuple[Condition, ...]) -> None:
+        super().__init__(rule, conditions)
+        asked = (each.meaning for each in conditions if each.subject == ("tool",))
+        self.globs = next(asked, ("*",))
 
     @property
     def decides_in_doubt(self) -> bool:

@@ -6,6 +6,7 @@ Above: `covering`, `redundancy`. Below: `helio.evaluator`. Pure.
 import re
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
@@ -90,6 +91,7 @@ class Candidates:
                 yield from self._by_beginning[longer]
 
 
+@lru_cache(maxsize=4096)
 def beginning(glob: str) -> str:
     """The characters that all names of a glob begin with."""
     special = _SPECIAL.search(glob)
@@ -98,6 +100,11 @@ def beginning(glob: str) -> str:
 
 def _may_meet(left: str, right: str) -> bool:
     """False only where no name matches both."""
-    if not _SPECIAL.search(left):
+    if _is_name(left):
         return glob_matches(right, left)
-    return bool(_SPECIAL.search(right)) or glob_matches(left, right)
+    return not _is_name(right) or glob_matches(left, right)
+
+
+def _is_name(glob: str) -> bool:
+    """Whether it describes one name, itself."""
+    return beginning(glob) == glob

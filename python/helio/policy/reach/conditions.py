@@ -130,6 +130,7 @@ def _selection(kind: str, selection: Selection) -> Iterator[Condition]:
     normal = normal_path if kind == "input" else normal_metadata_path
     selector = selection.selector
     path = normal(selector.value)
+    about = (kind, path)
     operations = selection.operations
     groups = [operations] if may_select_several(path) else [(each,) for each in operations]
     for group in groups:
@@ -138,7 +139,7 @@ def _selection(kind: str, selection: Selection) -> Iterator[Condition]:
         asked = tuple([each.operator for each in group])
         place = (group[0].operand.span, group[0].path)
         meaning = (selection.quantifier, tests)
-        yield Condition((kind, path), meaning, place, nodes, (asked, selector.value))
+        yield Condition(about, meaning, place, nodes, (asked, selector.value))
 
 
 def _is_told(node: Node) -> bool:

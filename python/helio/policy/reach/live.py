@@ -4,8 +4,6 @@ Above: `findings`, `covering`, `redundancy`. Below: `conditions`, `helio.policy.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
 
 from helio.diagnostics import quoted
 from helio.policy.document import Rule
@@ -14,18 +12,16 @@ from helio.policy.reach.conditions import Condition
 from helio.policy.reach.spaces import Space
 
 
-@dataclass(frozen=True, eq=False)
 class Live:
-    """A rule of this environment with its conditions."""
+    """A rule of this environment with its conditions; `globs` are the tools that it is for."""
 
-    rule: Rule
-    conditions: tuple[Condition, ...]
+    __slots__ = ("conditions", "globs", "rule")
 
-    @cached_property
-    def globs(self) -> tuple[str, ...]:
-        """The tools that it is for."""
-        texts = () if self.rule.match is None else self.rule.match.tool
-        return tuple(str(text.value) for text in texts) or ("*",)
+    def __init__(self, rule: Rule, conditions: tuple[Condition, ...]) -> None:
+        self.rule = rule
+        self.conditions = conditions
+        texts = () if rule.match is None else rule.match.tool
+        self.globs = tuple([str(text.value) for text in texts]) or ("*",)
 
     @property
     def decides_in_doubt(self) -> bool:

@@ -49,7 +49,8 @@ class Redundancy:
 
     def check(self, lives: Sequence[Live], diagnostics: Diagnostics) -> None:
         """Adds the rules that can go to `diagnostics`, as far as the work goes."""
-        for live in reversed(lives):
+        first = next((place for place, live in enumerate(lives) if self._may_go(live)), len(lives))
+        for live in reversed(lives[first:]):
             # It is only a note: what was not found out is not told.
             with suppress(Exhausted):
                 self._effort.begin()
@@ -57,8 +58,11 @@ class Redundancy:
             self._below.add(len(self._places), live.globs)
             self._places.append(live)
 
+    def _may_go(self, live: Live) -> bool:
+        return is_plain(live) and live in self._reaching
+
     def _rule(self, live: Live, diagnostics: Diagnostics) -> None:
-        if live not in self._reaching or not is_plain(live):
+        if not self._may_go(live):
             return
         if not self._below.any_of(live.globs):
             return

@@ -141,7 +141,7 @@ def _value(text: str) -> Any:
     """The value of a JSON text; a number that not every reader reads alike is a decimal."""
     if _SHORT_INTEGER.fullmatch(text):
         return int(text)
-    return _VALUES.decode(text)
+    return _text(text) if text.startswith('"') else _VALUES.decode(text)
 
 
 def _number(text: str) -> int | float | Decimal:
@@ -151,6 +151,12 @@ def _number(text: str) -> int | float | Decimal:
 
 
 _VALUES: Final = json.JSONDecoder(parse_int=_number, parse_float=_number)
+
+
+@lru_cache(maxsize=4096)
+def _text(text: str) -> Any:
+    """The value of a JSON text that is a string."""
+    return _VALUES.decode(text)
 
 
 def _placed(container: Any, segments: Sequence[str | int | None], values: list[Any]) -> Any:
