@@ -251,6 +251,12 @@ BETWEEN_RULES = Code(
     "A value between two rules, of which neither decides",
     "Write `lte` or `gte` in one of the two rules, so that one of them is for the value.",
 )
+LOOPHOLE = Code(
+    "HL438",
+    "warning",
+    "A text that is denied, and that a rule above permits",
+    "Move the rule that denies above the one that permits: the first rule that matches decides.",
+)
 REDUNDANT_RULE = Code(
     "HL470",
     "note",
@@ -302,6 +308,7 @@ POLICY_CODES = (
     MISTAKEN_PATH,
     OPEN_ADDRESS,
     BETWEEN_RULES,
+    LOOPHOLE,
     *TOOL_AND_STATE_CODES,
     REDUNDANT_RULE,
     PART_WITHOUT_EFFECT,

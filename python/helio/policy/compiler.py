@@ -30,7 +30,7 @@ from helio.policy.collecting import uncollected
 from helio.policy.graph import CompiledPolicy, Lowered, Settings
 from helio.policy.installation import INSTALL_PATH, Installation, read_installation
 from helio.policy.lower import lower
-from helio.policy.reach import check_holes, check_reach, check_scans
+from helio.policy.reach import check_holes, check_loopholes, check_reach, check_scans
 from helio.policy.redaction_check import check_redaction
 from helio.policy.rule_reading import read_rules
 from helio.policy.sdk_check import check_sdk
@@ -127,6 +127,7 @@ def _compiled(loaded: LoadedConfig, tools: KnownTools | None) -> Compiled:
     policy, evaluator = replace(verified[0], install=install_policy), verified[1]
     check_reach(rules, evaluator, policy.settings, diagnostics)
     check_holes(rules, evaluator, policy.settings, diagnostics)
+    check_loopholes(rules, evaluator, policy.settings, diagnostics)
     check_scans(installation.rules, scanned[1], scanned[0].settings, diagnostics)
     check_upstreams(rules, budgets, config, diagnostics)
     check_state(rules, budgets, config, diagnostics)
