@@ -3,6 +3,7 @@ look other than they are, a browser whose clock is wrong, answers that fail or c
 
 import json
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
@@ -235,6 +236,33 @@ def until_held(page: Page, held: list[Any]) -> None:
     """Lets the browser go on until it asked."""
     while not held:
         page.evaluate(FRAMES)
+
+
+def test_of_thousands_that_wait_the_most_urgent_is_first(house: HelioProcess, desk: Desk) -> None:
+    call(house.mcp_url, "create_payment", {"amount": 600})
+    (real,) = People(house).tickets(status="pending")
+    newest_first = [
+        {**real, "id": f"t{at}", "tool_input": {"at": at}, "timeout_at": f"2100-01-01T{at:06}"}
+        for at in reversed(range(2345))
+    ]
+
+    def paged(route: Route) -> None:
+        query = parse_qs(urlsplit(route.request.url).query)
+        offset = int(query.get("offset", ["0"])[0])
+        rows = newest_first[offset : offset + 1000]
+        route.fulfill(json={"data": rows, "total": 2345, "limit": 1000, "offset": offset})
+
+    desk.context.route("**/api/approvals?status=pending**", paged)
+    desk.open("#/approvals")
+    desk.page.reload()
+    expect(desk.page).to_have_title("(2345) Helio · Approvals")
+    queue = desk.page.get_by_role("navigation", name="Calls that wait")
+    expect(queue.get_by_role("link").first).to_contain_text('{"at":0}')
+    expect(queue.get_by_role("link")).to_have_count(200)
+    expect(queue).to_contain_text("2,145 less urgent calls after these")
+    desk.open("#/approvals/t2000")
+    expect(queue.locator("[aria-current]")).to_contain_text('{"at":2000}')
+    expect(queue).to_contain_text("1,900 more urgent calls before these")
 
 
 def test_hundreds_of_rules_leave_room_for_what_stands_below_them(desk: Desk) -> None:

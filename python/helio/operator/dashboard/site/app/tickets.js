@@ -4,6 +4,9 @@ import { connection, listen } from "./events.js";
 import { computed, signal } from "./html.js";
 import { link } from "./router.js";
 
+/** Tickets of one answer. They come newest first, so that the most urgent may be in the last one. */
+const PAGE = 1000;
+
 /** `null` until they were asked for. @type {{value: any[] | null}} */
 export const waiting = signal(null);
 /** Why they are not known; null while they are. @type {{value: Error | null}} */
@@ -33,8 +36,13 @@ export function refresh() {
 
 async function ask() {
   try {
-    const found = await get("/api/approvals", { status: "pending", limit: 1000 });
-    waiting.value = found.data.sort((one, other) => one.timeout_at.localeCompare(other.timeout_at));
+    const found = new Map();
+    for (let offset = 0, total = 1; offset < total; offset += PAGE) {
+      const page = await get("/api/approvals", { status: "pending", limit: PAGE, offset });
+      for (const ticket of page.data) found.set(ticket.id, ticket);
+      total = page.total;
+    }
+    waiting.value = [...found.values()].sort((one, other) => one.timeout_at.localeCompare(other.timeout_at));
     failure.value = null;
   } catch (error) {
     failure.value = error;

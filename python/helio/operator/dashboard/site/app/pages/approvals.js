@@ -93,18 +93,26 @@ function summary(input) {
   return line.length > 80 ? `${line.slice(0, 79)}…` : line;
 }
 
+/** Calls that are drawn at once: those around the one that is looked at. */
+const DRAWN = 200;
+
 /** @param {{tickets: any[], chosen: any}} props */
 function Queue({ tickets, chosen }) {
+  const start = Math.max(0, tickets.indexOf(chosen) - DRAWN / 2);
+  const drawn = tickets.slice(start, start + DRAWN);
+  const after = tickets.length - start - drawn.length;
   const list = useRef(null);
   useEffect(() => list.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" }), [chosen?.id]);
   return html`<nav class="queue" aria-label="Calls that wait">
     <p class="queue-head">${counted(tickets.length, "call")} waiting</p>
-    <ol ref=${list}>${tickets.map((ticket) => html`<li key=${ticket.id}>
+    ${start > 0 && html`<p class="queue-head">${counted(start, "more urgent call")} before these</p>`}
+    <ol ref=${list}>${drawn.map((ticket) => html`<li key=${ticket.id}>
       <a class="queue-item" href=${link("approvals", ticket.id)} aria-current=${ticket === chosen ? "true" : undefined}>
         <span class="name">${ticket.tool_name}</span><${Deadline} ticket=${ticket} />
         <span class="queue-why"><code><${Ordered} text=${summary(ticket.tool_input)} /></code></span>
         <span class="muted queue-why">${ticket.matched_rule ?? ticket.kind} · ${ticket.agent_id ?? ticket.session_id ?? "no session"}</span>
       </a></li>`)}</ol>
+    ${after > 0 && html`<p class="queue-head">${counted(after, "less urgent call")} after these</p>`}
   </nav>`;
 }
 
