@@ -1,6 +1,6 @@
 """Values between two rules, of which neither decides: `lt 1000` here, `gt 1000` there.
 
-Above: `compiler`. Below: `conditions`, `spaces`, `witnesses`. Pure. A call with that value is made
+Above: `compiler`. Below: `conditions`, `samples`, `witnesses`. Pure. A call with that value is made
 and run; it is told only when it is left to the default, and that does not deny as a neighbour does.
 """
 
@@ -17,10 +17,10 @@ from helio.policy.graph import Settings
 from helio.policy.patterns import may_select_several, normal_path
 from helio.policy.reach.conditions import conditions_of, is_elsewhere
 from helio.policy.reach.effort import Effort, Exhausted
-from helio.policy.reach.spaces import Space
-from helio.policy.reach.witnesses import Witness, judged, witness_of
+from helio.policy.reach.samples import samples
+from helio.policy.reach.witnesses import Witness, judged
 
-_EFFORT: Final = 500_000
+_EFFORT: Final = 50_000
 _EFFORT_EACH: Final = 20_000
 _BOUNDS: Final = ("lt", "gt")
 
@@ -92,9 +92,7 @@ def _left_out(bound: _Bound, effort: Effort) -> Witness | None:
         each._replace(operations=within) if each is selection else each for each in match.input
     )
     conditions = conditions_of(replace(bound.rule, match=replace(match, input=chosen)))
-    space = Space(conditions, effort)
-    examples = space.examples(space.box(conditions, possible=False))
-    return None if examples is None else witness_of(examples)
+    return next(samples(conditions, effort), None)
 
 
 def _tell(

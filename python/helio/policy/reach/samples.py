@@ -1,7 +1,7 @@
 """A few calls for which a rule is true, found quickly: most rules are shown to be reached by one.
 
-Above: `covering`, `redundancy`. Below: `spaces`, `witnesses`. Pure. Nothing follows from a sample
-before the evaluator was asked about it.
+Above: `covering`, `redundancy`, `holes`. Below: `spaces`, `witnesses`. Pure. Nothing follows from a
+sample before the evaluator was asked about it.
 """
 
 import re
