@@ -13,6 +13,7 @@ from helio.operator.api import application
 from helio.operator.explaining import PolicyExplaining
 from helio.policy import CompiledPolicy, compile_text
 from helio.protocol.guards import host_rules, origin_rules
+from helio.upstream.aggregate.names import Names
 
 TEXT = """
 version: '1'
@@ -21,7 +22,7 @@ environment: production
 policies:
   rules:
     - name: large
-      match: { tool: pay, input: { amount: { gt: 100 } } }
+      match: { tool: pay, upstream: bank, input: { amount: { gt: 100 } } }
       action: deny
 """
 
@@ -35,7 +36,10 @@ def compiled(text: str = TEXT) -> CompiledPolicy:
 class Port:
     def __init__(self) -> None:
         self.policy = compiled()
-        explaining = PolicyExplaining(lambda: self.policy, "default", session_falls_back=False)
+        split = Names(["bank", "mail"]).split
+        explaining = PolicyExplaining(
+            lambda: self.policy, "bank", session_falls_back=False, split=split
+        )
         access = Access(host_rules(listen_host="127.0.0.1"), origin_rules(own_ports=[3100]), None)
         self.server = TestServer(application(access, [explaining.route()]))
         self.client = ClientSession()
@@ -62,10 +66,17 @@ async def test_a_call_is_explained_by_the_policy_of_the_moment(port: Port) -> No
     status, told = await port.explain(call)
     assert (status, told["data"]["decision"], told["data"]["rule"]) == (200, "deny", "large")
     (rule,) = told["data"]["rules"]
-    assert [each["result"] for each in rule["conditions"]] == ["true", "true"]
+    assert [each["result"] for each in rule["conditions"]] == ["true"] * 3
     port.policy = compiled(TEXT.replace("gt: 100", "gt: 1000"))
     status, told = await port.explain(call)
     assert (status, told["data"]["decision"], told["data"]["rule"]) == (200, "allow", None)
+
+
+async def test_a_name_that_agents_see_of_many_upstreams_is_its_upstreams_own(port: Port) -> None:
+    call = {"tool": "bank__pay", "arguments": {"amount": 500}}
+    assert (await port.explain(call))[1]["data"]["rule"] == "large"
+    assert (await port.explain({**call, "tool": "mail__pay"}))[1]["data"]["rule"] is None
+    assert (await port.explain({**call, "upstream": "bank"}))[1]["data"]["rule"] is None
 
 
 @pytest.mark.parametrize(

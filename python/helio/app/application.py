@@ -269,7 +269,7 @@ class Application:
             memory=self._memory,
             asking=Asking(lambda: indexing.line),
             upstreams=self._upstreams or (),
-            session_falls_back=self._config.session.on_unresolved == "anonymous",
+            config=self._config,
             seen=self._seen,
         )
         tickets = ApprovalsView(self._broker, access)

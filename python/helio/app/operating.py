@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 
 from helio.app.governed import GovernedUpstream
 from helio.app.memory import Memory
+from helio.config import HelioConfig
 from helio.evaluator import Level
 from helio.operator.answers import json_answer
 from helio.operator.api import View, health_route, policy_route
@@ -26,6 +27,7 @@ from helio.operator.seen import Seen, adapters_route
 from helio.operator.tools import ToolsView
 from helio.policy import CompiledPolicy
 from helio.runtime import clock
+from helio.upstream.aggregate.names import Names
 
 
 def routes(
@@ -36,7 +38,7 @@ def routes(
     memory: Memory,
     asking: Asking,
     upstreams: Iterable[GovernedUpstream],
-    session_falls_back: bool,
+    config: HelioConfig,
     seen: Seen,
 ) -> list[web.RouteDef]:
     """Every route of the operator port, each answering by what is true when it is asked."""
@@ -69,7 +71,10 @@ def routes(
         *tools.routes(),
         adapters_route(seen),
         PolicyExplaining(
-            policy, next(iter(governed)), session_falls_back=session_falls_back
+            policy,
+            next(iter(governed)),
+            session_falls_back=config.session.on_unresolved == "anonymous",
+            split=Names(governed).split if config.aggregate else None,
         ).route(),
         *dashboard_routes(),
         web.get("/api/evidence/{session}", evidence_handler(memory.sessions, clock.now)),

@@ -106,7 +106,6 @@ def _addressed(call: "StatedCall", upstreams: list[str], *, aggregate: bool) -> 
     """The call as rules see it: under `aggregate` agents' names of tools hold their upstreams. What
     no upstream gets is said on stderr."""
     from helio.cli import output as out
-    from helio.evaluator import tool_call
     from helio.policy.mistaken import told_of_address
     from helio.upstream.aggregate.names import Names
 
@@ -114,7 +113,7 @@ def _addressed(call: "StatedCall", upstreams: list[str], *, aggregate: bool) -> 
     if found is not None:
         upstream, own = found
         out.console(errors=True).print(f"note: this is `{own}` of the upstream `{upstream}`")
-        return replace(call, message=tool_call(own, call.message.arguments), upstream=upstream)
+        return call.sent_to(upstream, own)
     told = None if call.is_scan else told_of_address(call.tool, call.upstream, upstreams)
     if told is not None:
         out.console(errors=True).print(f"note: {told[0]}: {told[1]}")

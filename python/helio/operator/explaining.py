@@ -23,15 +23,21 @@ class PolicyExplaining:
     """Explains by the policy of the moment.
 
     `upstream` is that of calls which name none, `session_falls_back` as `session.on_unresolved`
-    has it.
+    has it. `split` gives the upstream and its own name of a tool where agents' names hold both.
     """
 
     def __init__(
-        self, policy: Callable[[], CompiledPolicy], upstream: str, *, session_falls_back: bool
+        self,
+        policy: Callable[[], CompiledPolicy],
+        upstream: str,
+        *,
+        session_falls_back: bool,
+        split: Callable[[str], tuple[str, str] | None] | None = None,
     ) -> None:
         self._policy = policy
         self._upstream = upstream
         self._session_falls_back = session_falls_back
+        self._split = split
         self._explainer: tuple[CompiledPolicy, Explainer] | None = None
         self._turn = asyncio.Lock()
 
@@ -57,6 +63,8 @@ class PolicyExplaining:
             raise Refused(400, f"environment: this Helio runs in {policy.settings.environment!r}")
         if self._explainer is None or self._explainer[0] is not policy:
             self._explainer = policy, self._explaining(policy)
+        found = self._split(call.tool) if self._split and call.upstream is None else None
+        call = call if found is None else call.sent_to(*found)
         call = replace(call, session_falls_back=self._session_falls_back)
         return self._explainer[1].explain(call)
 

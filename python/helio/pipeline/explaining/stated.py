@@ -5,7 +5,7 @@ what agents send: numbers keep their digits, and a key that stands twice is refu
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
@@ -106,6 +106,10 @@ class StatedCall:
     def hints(self) -> int:
         """The annotations, packed."""
         return pack_hints(self.annotations)
+
+    def sent_to(self, upstream: str, tool: str) -> "StatedCall":
+        """The same call of an upstream's tool by its own name."""
+        return replace(self, message=tool_call(tool, self.message.arguments), upstream=upstream)
 
     def decided(self, evaluator: Evaluator, upstream: str) -> Decision:
         """What an evaluator says of it; `upstream` is where it goes when it names none."""
