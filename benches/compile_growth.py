@@ -32,7 +32,7 @@ PHASES = {
     "reading rules": ("read_rules", "read_budgets"),
     "checks": ("check", "check_circles", "check_budgets", "check_approvals", "check_redaction"),
     "the graph": ("lower", "_verified"),
-    "reach": ("check_reach",),
+    "reach": ("check_reach", "check_holes", "check_loopholes"),
     "the lock and state": ("check_upstreams", "check_state", "check_tools"),
 }
 """The phases of `helio.policy.compiler`, by the names of its functions."""
