@@ -108,8 +108,7 @@ class Indexing:
     async def _live(self, *, anew: bool) -> "_Life":
         """One process, from its start to its end."""
         try:
-            process, end = await _started()
-            reader, writer = await asyncio.open_unix_connection(sock=end)
+            process, reader, writer = await _started()
         except OSError as error:
             return _Life(f"its process cannot be started: {error}", began=False, was_ready=False)
         line = Line(reader, writer, self._settled)
@@ -126,9 +125,12 @@ class Indexing:
             if not (reading.done() or line.was_ready):
                 # It has nothing to bring to its end.
                 _kill(process)
-            await _end(line, process)
-            await asyncio.wait([reading, complaint])
-            await line.close()
+            ending = asyncio.create_task(_end(line, process, reading, complaint))
+            try:
+                await asyncio.shield(ending)
+            finally:
+                # Whoever stops meanwhile waits for it, too.
+                await ending
         why = _end_of(line, process, reading.exception(), complaint.result())
         return _Life(why, began=True, was_ready=line.was_ready)
 
@@ -149,14 +151,15 @@ class _Life(NamedTuple):
     was_ready: bool
 
 
-async def _started() -> tuple[Process, socket.socket]:
+async def _started() -> tuple[Process, asyncio.StreamReader, asyncio.StreamWriter]:
     """The process, and the end of the line whose other one is its stdin. Raises OSError."""
     ours, theirs = socket.socketpair()
     # `-P`: what lies in the directory where Helio was started is none of its modules.
     module = (sys.executable, "-P", "-m", "helio.audit.asking")
     level = logging.getLogger().getEffectiveLevel()
-    with theirs:
-        try:
+    process = None
+    try:
+        with theirs:
             process = await asyncio.create_subprocess_exec(
                 *module,
                 str(os.getpid()),
@@ -165,14 +168,18 @@ async def _started() -> tuple[Process, socket.socket]:
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
             )
-        except BaseException:
-            ours.close()
-            raise
-    return process, ours
+        return process, *await asyncio.open_unix_connection(sock=ours)
+    except BaseException:
+        ours.close()
+        if process is not None:
+            _kill(process)
+        raise
 
 
-async def _end(line: Line, process: Process) -> None:
-    """Has it end, and waits for that."""
+async def _end(
+    line: Line, process: Process, reading: asyncio.Task[None], complaint: asyncio.Task[str]
+) -> None:
+    """Has it end, and waits for that and for all that it still says."""
     line.end()
     try:
         async with asyncio.timeout(_GRACE_SECONDS):
@@ -180,6 +187,8 @@ async def _end(line: Line, process: Process) -> None:
     except TimeoutError:
         _kill(process)
         await process.wait()
+    await asyncio.wait([reading, complaint])
+    await line.close()
 
 
 def _hangs(line: Line) -> bool:
