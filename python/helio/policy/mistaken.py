@@ -22,6 +22,8 @@ _NESTED: Final = re.compile(r"\{[^{}]*\}|\[[^\[\]]*\]")
 _EXPRESSION: Final = re.compile(
     r"^\^|\$$|[()|]|\\[dDwWsSb]|(?:^|[^\w.*\]}])\.\*|_\.\*|\.\+|^/.*/\w*$"
 )
+_SIMPLE_GLOB: Final = re.compile(r"[\w*?-]+\Z")
+"""Globs of which there is nothing to say, as most are."""
 _PLAIN_GLOB: Final = re.compile(r"[\w.*{},-]+")
 _STARRED: Final = re.compile(r"(\*?)((?<=\*)[\w./@:-][^*]*|[^*]*[\w./@:-](?=\*))(\*?)$")
 _DELIMITED: Final = re.compile(r"/(.+)/([gimsuy]+)$", re.DOTALL)
@@ -39,7 +41,10 @@ def mistaken_tool(glob: str, upstreams: Collection[str]) -> Advice | None:
     """What a glob for tools was probably meant to be. `upstreams` are the names of several."""
     if isinstance(glob, Interpolated):
         return None
-    return _prefixed(glob, upstreams) or _around(glob) or _of_another_language(glob)
+    prefixed = _prefixed(glob, upstreams) if upstreams else None
+    if prefixed or _SIMPLE_GLOB.match(glob):
+        return prefixed
+    return _around(glob) or _of_another_language(glob)
 
 
 def _prefixed(glob: str, upstreams: Collection[str]) -> Advice | None:
@@ -121,14 +126,14 @@ def mistaken_text(operator: str, text: str) -> Advice | None:
     expression as other languages write them."""
     if isinstance(text, Interpolated):
         return None
-    delimited = _DELIMITED.match(text)
-    if delimited and operator == "regex":
+    delimited = _DELIMITED.match(text) if operator == "regex" else None
+    if delimited:
         inner, flags = delimited.groups()
         kept = "".join(flag for flag in "ims" if flag in flags)
         head = f"(?{kept})" if kept else ""
         message = "the `/` and the flags are part of this expression: nothing takes them away"
         return message, f"write `'{head}{inner}'`"
-    if operator not in _EXACT:
+    if operator not in _EXACT or "*" not in text:
         return None
     starred = _STARRED.match(text)
     if starred is None:
