@@ -26,6 +26,7 @@ policies:
         action: require_approval }
 """
 AN_HOUR_AHEAD = "const now = Date.now; Date.now = () => now() + 3_600_000;"
+FAMILY = "\U0001f469\u200d\U0001f467\U0001f3fd\u200d\U0001f466"
 FRAMES = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 
 
@@ -111,11 +112,14 @@ def test_texts_show_what_would_make_them_look_other_than_they_are(
     house: HelioProcess, desk: Desk
 ) -> None:
     said = {"amount": 200, "to": "pay \u202e0001", "zero": "a\u200bb", "tag": "x\U000e0041"}
+    said |= {"joiner": "a\u200db", "family": FAMILY, "late": f"{FAMILY}\u200dx"}
     call(house.mcp_url, "create_payment", {**said, "\u05de\u05e4": "\u05e9\u05dc\u05d5\u05dd 7"})
     desk.open("#/approvals")
     article = desk.page.get_by_role("article")
-    for shown in (r'"pay \u{202e}0001"', r'"a\u{200b}b"', r'"x\u{e0041}"'):
+    for shown in (r'"pay \u{202e}0001"', r'"a\u{200b}b"', r'"x\u{e0041}"', r'"a\u{200d}b"'):
         expect(article).to_contain_text(shown)
+    expect(article).to_contain_text(f'"{FAMILY}"')
+    expect(article).to_contain_text(rf'"{FAMILY}\u{{200d}}x"')
     expect(article.locator("bdi")).to_have_text(['"\u05de\u05e4"', '"\u05e9\u05dc\u05d5\u05dd 7"'])
     expect(desk.page.get_by_role("navigation", name="Calls that wait")).to_contain_text(
         r"pay \u{202e}0001"
@@ -148,6 +152,33 @@ def test_the_focus_comes_back_from_a_question(house: HelioProcess, desk: Desk) -
     dialog.get_by_role("button", name="Deny").click()
     desk.sees("Nothing waits for you")
     expect(desk.page.locator("#main")).to_be_focused()
+
+
+def test_a_reason_that_was_typed_outlasts_the_session(house: HelioProcess, desk: Desk) -> None:
+    call(house.mcp_url, "create_payment", {"amount": 960})
+    desk.open("#/approvals")
+    desk.page.get_by_role("button", name="Deny").click()
+    dialog = desk.page.get_by_role("dialog")
+    dialog.get_by_label("Why").fill("Pay it from the other account.")
+    desk.context.clear_cookies()
+    dialog.get_by_role("button", name="Deny").click()
+    desk.sees("Your session is over.")
+    desk.page.get_by_label("Operator's secret").fill(house.secret)
+    desk.page.get_by_role("button", name="Sign in").click()
+    expect(desk.page.get_by_role("article")).to_contain_text('"amount": 960')
+    desk.page.keyboard.press("d")
+    expect(dialog.get_by_label("Why")).to_have_value("Pay it from the other account.")
+    dialog.get_by_role("button", name="Deny").click()
+    desk.sees("Nothing waits for you")
+    desk.sees("Pay it from the other account.")
+
+
+def test_whoever_listens_is_told_what_waits(house: HelioProcess, desk: Desk) -> None:
+    told = desk.page.get_by_role("status", name="Calls that wait for a person")
+    expect(told).to_have_text("")
+    for amount, text in (970, "1 call waits"), (971, "2 calls wait"):
+        call(house.mcp_url, "create_payment", {"amount": amount})
+        expect(told).to_have_text(f"{text} for a person")
 
 
 def test_deadlines_and_periods_are_those_of_helio_also_by_a_wrong_clock(

@@ -63,8 +63,8 @@ export function text(value) {
   return JSON.stringify(value);
 }
 
-/** What nobody sees or what moves other signs about, but for ends of lines, tabs and how an emoji is drawn. */
-const UNSEEN = /(?![\n\t\uFE0E\uFE0F])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
+/** What nobody sees or what moves other signs about, but for ends of lines, tabs, and how an emoji is drawn or joined of others. */
+const UNSEEN = /(?![\n\t\uFE0E\uFE0F])(?!(?<=\p{Extended_Pictographic}[\uFE0F\p{Emoji_Modifier}]?)\u200D\p{Extended_Pictographic})[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** A text with escapes for what would make it look other than it is. @param {string} text */
 export function visible(text) {

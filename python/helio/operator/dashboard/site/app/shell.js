@@ -1,6 +1,7 @@
 // The frame around every page: where one can go, whether it is live, and who one is.
 import { Conditions } from "./conditions.js";
 import { connection } from "./events.js";
+import { counted } from "./format.js";
 import { html, useEffect, useErrorBoundary, useRef } from "./html.js";
 import { Analytics } from "./pages/analytics.js";
 import { Approvals } from "./pages/approvals.js";
@@ -82,7 +83,8 @@ export function Shell() {
     </header>
     <${Conditions} />
     <main id="main" class="page" tabindex="-1" ref=${main} aria-label=${title}><${Guarded} Page=${Page} /></main>
-    <${Said} />`;
+    <${Said} />
+    <p class="unseen" role="status" aria-label="Calls that wait for a person">${count.value ? `${counted(count.value, "call waits", "calls wait")} for a person` : ""}</p>`;
 }
 
 /** A page; or, where it could not be drawn, the reason, until one goes elsewhere. @param {{Page: () => any}} props */

@@ -222,9 +222,15 @@ const QUESTIONS = {
   "break-glass": { title: "Break the glass?", action: "Break glass", done: "The glass is broken", danger: true },
 };
 
+/** Reasons that were typed and not sent, by question and ticket: who must sign in again meanwhile finds them. @type {Map<string, string>} */
+const drafts = new Map();
+
 /** @param {{about: {verb: string, ticket: any}, onClose: () => void}} props */
 function Question({ about: { verb, ticket }, onClose }) {
   const { title, action, done, danger } = QUESTIONS[verb];
+  const draft = `${verb} ${ticket.id}`;
+  const reason = (more) => html`<textarea class="input" name="reason" rows="3" maxlength="2000" ...${more} autofocus=${Boolean(name.value)}
+    defaultValue=${drafts.get(draft) ?? ""} onInput=${(event) => drafts.set(draft, event.target.value)}></textarea>`;
   const submit = async (form) => {
     const by = String(form.get("by")).trim();
     rename(by);
@@ -235,6 +241,7 @@ function Question({ about: { verb, ticket }, onClose }) {
     } finally {
       await refresh();
     }
+    drafts.delete(draft);
     go(link("approvals"), { replace: true });
     say(`${done}: ${ticket.tool_name}.`, danger ? "quiet" : "good");
   };
@@ -244,10 +251,10 @@ function Question({ about: { verb, ticket }, onClose }) {
     <p><strong class="name">${ticket.tool_name}</strong>${ticket.agent_id && html` for ${ticket.agent_id}`}</p>
     <${Json} value=${ticket.tool_input} label="What it would do" />
     <${Field} label="Your name"><input class="input" name="by" required maxlength="100" value=${name.value} autofocus=${!name.value || verb === "approve"} /><//>
-    ${verb === "deny" && html`<${Field} label="Why (the agent is told)"><textarea class="input" name="reason" rows="3" maxlength="2000" autofocus=${Boolean(name.value)}></textarea><//>`}
+    ${verb === "deny" && html`<${Field} label="Why (the agent is told)">${reason({})}<//>`}
     ${verb === "break-glass" && html`
       <p class="notice notice-warn">This lets the call through in an emergency. The audit keeps the reason, and that it was you.</p>
-      <${Field} label="The emergency"><textarea class="input" name="reason" rows="3" maxlength="2000" required autofocus=${Boolean(name.value)}></textarea><//>
+      <${Field} label="The emergency">${reason({ required: true })}<//>
       <${Field} label="Operator's secret, again"><input class="input" type="password" name="secret" required autocomplete="off" /><//>`}
   <//>`;
 }
