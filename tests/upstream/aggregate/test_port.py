@@ -8,7 +8,7 @@ import pytest
 
 from helio.errors import UpstreamFailed
 from helio.upstream.made import StreamResponse, WholeResponse
-from upstream.aggregate.several import Server, several
+from upstream.aggregate.several import Server, several, until
 from upstream.scripted import Sent, post, result, send
 
 
@@ -133,9 +133,13 @@ async def test_all_down_is_a_failure() -> None:
 
 async def test_a_silent_one_keeps_nobody_waiting_twice() -> None:
     silent = Server()
+    given_up: list[Sent] = []
 
     async def never(sent: Sent) -> Any:
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.append(sent)
 
     silent.handler = never
     found = several(patience=0.05, silent=silent, two=Server(tools_list=tools("b")))
@@ -147,6 +151,8 @@ async def test_a_silent_one_keeps_nobody_waiting_twice() -> None:
     with pytest.raises(UpstreamFailed, match="a moment ago"):
         await found.ask("resources/read", {"uri": "ui://x"})
     assert len(silent.port.sent) == asked
+    await until(lambda: len(given_up) == asked)
+    await asyncio.sleep(0)  # whoever asks while it is being opened waits for that
     with pytest.raises(UpstreamFailed):
         await found.ask("prompts/get", {"name": "silent__p"})
     assert len(silent.port.sent) > asked
