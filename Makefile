@@ -21,6 +21,9 @@ PEERS := tests/clients/node_modules/stamp .venv-peers/stamp .venv-peers-v1/stamp
 FRAMEWORKS := langchain crewai autogen openai-agents
 COMPAT := $(FRAMEWORKS:%=.venv-compat-%/stamp)
 
+# Beside other targets of `make --jobs`, cargo shares out the processors by itself.
+CARGO := env -u MAKEFLAGS cargo
+
 # The binding is built against the interpreter of .venv, by whatever cargo command.
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
@@ -88,10 +91,10 @@ contracts: $(NATIVE) $(DEV)
 
 rust-lint: $(RUNTIME)
 	cargo fmt --check
-	cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --quiet --workspace --all-targets -- -D warnings
 
 rust-test: $(RUNTIME)
-	cargo test --locked --quiet --workspace
+	$(CARGO) test --locked --quiet --workspace
 
 fast-test: $(NATIVE) $(DEV)
 	$(BIN)/pytest --quiet -n $(WORKERS) --dist loadfile -m 'not slow and not end_to_end'
@@ -139,5 +142,5 @@ tests/clients/node_modules/stamp: tests/clients/package-lock.json
 # An editable install: Python sources are used in place, the extension is built in release. It waits for
 # the other installations, because two of them must not write into .venv at once.
 $(NATIVE): $(RUST_SOURCES) pyproject.toml $(RUNTIME) | $(if $(filter-out demo,$(MAKECMDGOALS)),$(DEV))
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(INSTALL) --no-deps --no-build-isolation --editable .
+	env -u MAKEFLAGS PATH="$(CURDIR)/$(BIN):$$PATH" $(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -314,6 +314,7 @@ def test_a_long_queue_keeps_its_place_also_on_a_phone(house: HelioProcess, desk:
     for number in range(30):
         call(house.mcp_url, "create_payment", {"amount": 500 + number})
     desk.open("#/approvals")
+    expect(desk.page.locator(".queue-item")).to_have_count(30)
     current = desk.page.locator(".queue-item[aria-current]")
     article = desk.page.get_by_role("article")
     for number in range(30):

@@ -16,5 +16,5 @@ function element(type, props, ...children) {
 
 export const html = htm.bind(element);
 export { Fragment, render } from "../vendor/preact.js";
-export { useEffect, useErrorBoundary, useRef, useState, useMemo, useCallback } from "../vendor/hooks.js";
+export { useEffect, useErrorBoundary, useLayoutEffect, useRef, useState, useMemo, useCallback } from "../vendor/hooks.js";
 export { signal, computed, effect, batch, useSignal, useComputed } from "../vendor/signals.js";

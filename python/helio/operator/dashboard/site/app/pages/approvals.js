@@ -2,7 +2,7 @@
 import { get, post } from "../api.js";
 import { now } from "../clock.js";
 import { clock, counted, left, text, words } from "../format.js";
-import { html, useEffect, useRef, useState } from "../html.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../html.js";
 import { Bucket, withShare } from "../levels.js";
 import { Decision, Dialog, Empty, Facts, Failure, Field, Json, Ordered, Sentence, Status, useAsked } from "../parts.js";
 import { go, link, route } from "../router.js";
@@ -50,7 +50,8 @@ function Notifications() {
 
 /** @param {(question: any) => void} ask */
 function useKeys(ask) {
-  useEffect(() => {
+  // As soon as a call is seen, keys are about it.
+  useLayoutEffect(() => {
     const pressed = (event) => {
       const typing = event.target.closest("input, select, textarea, dialog");
       if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
