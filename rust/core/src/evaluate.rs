@@ -12,15 +12,16 @@ mod prospect;
 mod walk;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 pub(crate) use self::judge::any_matches;
 use self::judge::{Judge, Memo};
 pub use self::prospect::{Caller, Prospect};
 use self::walk::Walk;
 use crate::call::Message;
-use crate::graph::{Graph, GraphError};
+use crate::graph::{Graph, GraphError, Rule};
 use crate::hint::Annotations;
-use crate::index::{Index, Plans};
+use crate::index::{Asked, Index, Plans};
 use crate::json::Value;
 use crate::keyed_hash::KeyedHash;
 use crate::outcome::Decision;
@@ -76,10 +77,22 @@ impl<'a> Call<'a> {
 
 /// What [`Evaluator::decide`] writes on: remembered truths and the candidates of tools. It belongs to one
 /// evaluator and may be dropped at any time, which costs speed only.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Scratch {
     memo: Memo,
     plans: Plans,
+    /// For [`Evaluator::decide_below`].
+    whole: Plans,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            memo: Memo::default(),
+            plans: Plans::default(),
+            whole: Plans::whole(),
+        }
+    }
 }
 
 /// A verified and indexed rule graph.
@@ -108,14 +121,42 @@ impl Evaluator {
 
     /// What the rules say of a call.
     pub fn decide(&self, call: &Call<'_>, facts: &Facts<'_>, scratch: &mut Scratch) -> Decision {
-        let Scratch { memo, plans } = scratch;
+        self.decide_from(0, call, facts, &mut scratch.memo, &mut scratch.plans)
+    }
+
+    /// What the rules below one say of a call, as if that one and those above it were not there.
+    pub fn decide_below(
+        &self,
+        above: u32,
+        call: &Call<'_>,
+        facts: &Facts<'_>,
+        scratch: &mut Scratch,
+    ) -> Decision {
+        // Rules stand in the order of their indices.
+        let from = self.graph.rules.partition_point(|rule| rule.index <= above);
+        self.decide_from(from, call, facts, &mut scratch.memo, &mut scratch.whole)
+    }
+
+    /// What the rules from a position on say of a call.
+    fn decide_from(
+        &self,
+        from: usize,
+        call: &Call<'_>,
+        facts: &Facts<'_>,
+        memo: &mut Memo,
+        plans: &mut Plans,
+    ) -> Decision {
         memo.start(self.graph.nodes.len());
         let mut walk = Walk::new(&self.graph, call, facts);
         let mut judge = Judge::new(&self.graph, call, facts, memo);
-        let candidates =
-            self.index
-                .candidates(&self.graph, plans, facts, &call.tool, call.arguments);
-        for position in candidates {
+        let asked = Asked {
+            graph: &self.graph,
+            facts,
+            tool: &call.tool,
+            arguments: call.arguments,
+            from: from as u32,
+        };
+        for position in self.index.candidates(plans, &asked) {
             let Some(rule) = self.graph.rules.get(position) else {
                 continue;
             };
@@ -127,42 +168,18 @@ impl Evaluator {
         self.finish(walk, &mut judge, call, facts)
     }
 
-    /// What the rules below one say of a call, as if that one and those above it were not there. The index's
-    /// plans end at the first rule that surely decides: here all that may describe the tool are visited.
-    pub fn decide_below(
+    /// The same without the index, of the rules below one if that is given: each is visited and nothing is
+    /// remembered. For cross-checks.
+    #[must_use]
+    pub fn decide_linear(
         &self,
-        above: u32,
+        above: Option<u32>,
         call: &Call<'_>,
         facts: &Facts<'_>,
-        scratch: &mut Scratch,
     ) -> Decision {
-        let memo = &mut scratch.memo;
-        memo.start(self.graph.nodes.len());
         let mut walk = Walk::new(&self.graph, call, facts);
-        let mut judge = Judge::new(&self.graph, call, facts, memo);
-        let positions = self.index.naming(&call.tool);
-        // Rules stand in the order of their indices, and so do their positions.
-        let lower = positions.partition_point(|position| {
-            let rule = self.graph.rules.get(*position as usize);
-            rule.is_some_and(|rule| rule.index <= above)
-        });
-        let rules = positions
-            .iter()
-            .skip(lower)
-            .filter_map(|position| self.graph.rules.get(*position as usize));
-        for rule in rules {
-            if walk.visit(rule, judge.all(&rule.conditions)) {
-                break;
-            }
-        }
-        self.finish(walk, &mut judge, call, facts)
-    }
-
-    /// The same without the index: every rule is visited and nothing is remembered. For cross-checks.
-    #[must_use]
-    pub fn decide_linear(&self, call: &Call<'_>, facts: &Facts<'_>) -> Decision {
-        let mut walk = Walk::new(&self.graph, call, facts);
-        for rule in &self.graph.rules {
+        let counts = |rule: &&Arc<Rule>| above.is_none_or(|above| rule.index > above);
+        for rule in self.graph.rules.iter().filter(counts) {
             // A fresh memo for each rule: what is never remembered cannot be remembered wrongly.
             let mut memo = Memo::default();
             memo.start(self.graph.nodes.len());

@@ -7,6 +7,7 @@
 //! INVARIANT: a rule is left out only when it is false. Whatever could make it indeterminate (a value of
 //! another type than the guard judges, several values) makes it a candidate.
 
+mod choice;
 mod guard;
 mod layer;
 mod plans;
@@ -60,14 +61,19 @@ impl Index {
             free: Vec::new(),
             tools: Tools::default(),
         };
+        let mut guards = Vec::with_capacity(graph.rules.len());
         for (position, rule) in (0..).zip(&graph.rules) {
             let entry = Entry::of(graph, rule);
+            guards.push((entry.tools.first().copied(), entry.guards(graph)));
             match entry.tools.first().and_then(|node| graph.condition(*node)) {
                 _ if entry.never => {}
                 Some(Condition::Tool(globs)) => index.tools.add(globs, position),
                 _ => index.free.push(position),
             }
             index.entries.push(entry);
+        }
+        for (entry, guard) in index.entries.iter_mut().zip(choice::choose(guards)) {
+            entry.guard = guard;
         }
         index
     }
@@ -80,21 +86,14 @@ impl Index {
     }
 
     /// The positions of the rules that may be anything but false, in file order.
-    pub(crate) fn candidates<'p>(
-        &self,
-        graph: &Graph,
-        plans: &'p mut Plans,
-        facts: &Facts<'_>,
-        tool: &str,
-        arguments: Value<'_>,
-    ) -> Candidates<'p> {
-        let (general, specific) = plans.layers(self, graph, facts, tool);
+    pub(crate) fn candidates<'p>(&self, plans: &'p mut Plans, asked: &Asked<'_>) -> Candidates<'p> {
+        let (general, specific) = plans.layers(self, asked.graph, asked.facts, asked.tool);
         let mut streams = Vec::new();
         for layer in [general, specific] {
-            layer.activate(arguments, &mut streams);
+            layer.activate(asked.arguments, asked.from, &mut streams);
         }
         Candidates {
-            plain: [general.plain(), specific.plain()],
+            plain: [general, specific].map(|layer| from_on(layer.plain(), asked.from)),
             streams,
         }
     }
@@ -108,12 +107,12 @@ impl Index {
     }
 
     /// The layer of the rules for any tool.
-    fn general(&self, graph: &Graph, facts: &Facts<'_>) -> Layer {
-        self.layer(&self.settle(graph, facts, &self.free))
+    fn general(&self, graph: &Graph, facts: &Facts<'_>, whole: bool) -> Layer {
+        self.layer(&self.settle(graph, facts, &self.free, whole))
     }
 
     /// The positions of the rules that name the tool, settled.
-    fn specific(&self, graph: &Graph, facts: &Facts<'_>, tool: &str) -> Vec<u32> {
+    fn specific(&self, graph: &Graph, facts: &Facts<'_>, tool: &str, whole: bool) -> Vec<u32> {
         let mut named = self.tools.matching(tool);
         named.retain(|position| {
             let conditions = self.entries.get(*position as usize);
@@ -124,11 +123,12 @@ impl Index {
                 })
             })
         });
-        self.settle(graph, facts, &named)
+        self.settle(graph, facts, &named, whole)
     }
 
-    /// Those of `positions` that upstream and annotations leave possible, up to the first that surely decides.
-    fn settle(&self, graph: &Graph, facts: &Facts<'_>, positions: &[u32]) -> Vec<u32> {
+    /// Those of `positions` that upstream and annotations leave possible, up to the first that surely decides
+    /// unless `whole`.
+    fn settle(&self, graph: &Graph, facts: &Facts<'_>, positions: &[u32], whole: bool) -> Vec<u32> {
         let mut kept = Vec::new();
         let holds = |node: &NodeIndex| match graph.condition(*node) {
             Some(Condition::Upstream(globs)) => any_matches(globs, facts.upstream),
@@ -143,7 +143,7 @@ impl Index {
             };
             if entry.settled.iter().all(holds) {
                 kept.push(*position);
-                if entry.decides && entry.unsettled.is_empty() {
+                if !whole && entry.decides && entry.unsettled.is_empty() {
                     break;
                 }
             }
@@ -179,11 +179,35 @@ impl Entry {
                 _ => unsettled.push(*node),
             }
         }
-        let conditions = unsettled.iter().filter_map(|node| graph.condition(*node));
-        entry.guard = Guard::best(conditions);
         entry.unsettled = unsettled.into();
         entry
     }
+
+    /// What its conditions on the arguments make of guards.
+    fn guards(&self, graph: &Graph) -> Vec<Guard> {
+        let conditions = self.unsettled.iter();
+        conditions
+            .filter_map(|node| Guard::of(graph.condition(*node)?))
+            .collect()
+    }
+}
+
+/// What candidates are asked for: a call, and the position of the first rule that counts.
+pub(crate) struct Asked<'a> {
+    pub(crate) graph: &'a Graph,
+    pub(crate) facts: &'a Facts<'a>,
+    pub(crate) tool: &'a str,
+    pub(crate) arguments: Value<'a>,
+    pub(crate) from: u32,
+}
+
+/// Those of ascending positions that are not before `from`.
+fn from_on(positions: &[u32], from: u32) -> &[u32] {
+    let before = match from {
+        0 => 0,
+        _ => positions.partition_point(|position| *position < from),
+    };
+    positions.get(before..).unwrap_or_default()
 }
 
 /// The candidates of one call, in file order, each once.

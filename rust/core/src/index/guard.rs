@@ -1,14 +1,15 @@
 //! A rule's guard: one condition on the arguments without which the rule is false, in a form to look up.
 //!
-//! Above: `index`, `layer`. Below: `compare`, `graph`, `json`. Pure.
+//! Above: `index`, `layer`. Below: `thresholds`, `compare`, `graph`, `json`. Pure.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use rustc_hash::FxHasher;
 
+use super::thresholds::Limit;
 use crate::compare::{Operator, Test};
-use crate::graph::{Condition, Selection};
+use crate::graph::Condition;
 use crate::json::{Kind, Value};
 use crate::number;
 use crate::path::Path;
@@ -30,46 +31,51 @@ pub(super) struct Guard {
 pub(super) enum Wanted {
     /// Anything at all.
     Presence,
-    /// A number above this one, or equal where inclusive.
-    Above { lexeme: Box<str>, inclusive: bool },
-    /// A number below this one, or equal where inclusive.
-    Below { lexeme: Box<str>, inclusive: bool },
+    /// A number above this one.
+    Above(Limit),
+    /// A number below this one.
+    Below(Limit),
+    /// A number above the one and below the other.
+    Between([Limit; 2]),
     /// A scalar of this kind with one of these hashes.
     Equal { kind: Kind, hashes: Vec<u64> },
 }
 
 impl Wanted {
-    fn rank(&self) -> u8 {
+    pub(super) fn rank(&self) -> u8 {
         match self {
             Self::Presence => 0,
-            Self::Above { .. } | Self::Below { .. } => 1,
-            Self::Equal { .. } => 2,
+            Self::Above(_) | Self::Below(_) => 1,
+            Self::Between(_) => 2,
+            Self::Equal { .. } => 3,
         }
     }
 
     fn of(test: &Test) -> Self {
         let operand = test.operand().value();
-        let lexeme = || operand.number_text().unwrap_or_default().into();
+        let limit = |inclusive| Limit {
+            lexeme: operand.number_text().unwrap_or_default().into(),
+            inclusive,
+        };
         match test.operator() {
-            Operator::Greater => Self::Above {
-                lexeme: lexeme(),
-                inclusive: false,
-            },
-            Operator::GreaterOrEqual => Self::Above {
-                lexeme: lexeme(),
-                inclusive: true,
-            },
-            Operator::Less => Self::Below {
-                lexeme: lexeme(),
-                inclusive: false,
-            },
-            Operator::LessOrEqual => Self::Below {
-                lexeme: lexeme(),
-                inclusive: true,
-            },
+            Operator::Greater => Self::Above(limit(false)),
+            Operator::GreaterOrEqual => Self::Above(limit(true)),
+            Operator::Less => Self::Below(limit(false)),
+            Operator::LessOrEqual => Self::Below(limit(true)),
             Operator::Equal => Self::equal(std::iter::once(operand)),
             Operator::In => Self::equal(operand.elements().take(OPERANDS + 1)),
             _ => Self::Presence,
+        }
+    }
+
+    /// The more selective of two; of a number above one and below another, both.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Above(low), Self::Below(high)) | (Self::Below(high), Self::Above(low)) => {
+                Self::Between([low, high])
+            }
+            (one, other) if one.rank() > other.rank() => one,
+            (_, other) => other,
         }
     }
 
@@ -99,28 +105,18 @@ impl Wanted {
 }
 
 impl Guard {
-    /// The most selective guard among a rule's conditions, if there is one.
-    pub(super) fn best<'g>(conditions: impl Iterator<Item = &'g Condition>) -> Option<Self> {
-        let selections = conditions.filter_map(|condition| match condition {
+    /// The guard that a condition makes, if it makes one. All its tests must hold, so that any of them guards.
+    pub(super) fn of(condition: &Condition) -> Option<Self> {
+        match condition {
             // Only where nothing selected is surely false may the rule be left out.
-            Condition::Input(selection) if selection.absence == Truth::False => Some(selection),
+            Condition::Input(selection) if selection.absence == Truth::False => {
+                let wanted = selection.tests.iter().map(Wanted::of).reduce(Wanted::and);
+                Some(Self {
+                    path: selection.path.clone(),
+                    wanted: wanted.unwrap_or(Wanted::Presence),
+                })
+            }
             _ => None,
-        });
-        selections
-            .map(Self::of)
-            .max_by_key(|guard| guard.wanted.rank())
-    }
-
-    /// All tests must hold, so that any one of them guards.
-    fn of(selection: &Selection) -> Self {
-        let wanted = selection
-            .tests
-            .iter()
-            .map(Wanted::of)
-            .max_by_key(Wanted::rank);
-        Self {
-            path: selection.path.clone(),
-            wanted: wanted.unwrap_or(Wanted::Presence),
         }
     }
 }

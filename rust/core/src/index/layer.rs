@@ -7,8 +7,8 @@
 use rustc_hash::FxHashMap;
 
 use super::guard::{Guard, Wanted, scalar_hash};
-use super::thresholds::{Comparison, Thresholds};
-use super::{Selected, selected};
+use super::thresholds::{Limit, Thresholds};
+use super::{Selected, from_on, selected};
 use crate::json::{Kind, Value, key_hash};
 use crate::path::Path;
 
@@ -34,16 +34,10 @@ struct Table {
     path: Path,
     /// Those that want any value.
     present: Box<[u32]>,
-    above: Option<Compared>,
-    below: Option<Compared>,
+    above: Option<Thresholds<1>>,
+    below: Option<Thresholds<1>>,
+    between: Option<Thresholds<2>>,
     equal: Vec<Equal>,
-}
-
-/// Rules that want a number on one side of theirs.
-#[derive(Debug)]
-struct Compared {
-    all: Box<[u32]>,
-    thresholds: Thresholds,
 }
 
 /// A rule's position and the hashes of the scalars that it wants.
@@ -93,10 +87,15 @@ impl Layer {
         &self.plain
     }
 
-    /// Adds the guarded rules that these arguments make candidates.
-    pub(super) fn activate<'p>(&'p self, arguments: Value<'_>, streams: &mut Vec<Stream<'p>>) {
+    /// Adds the guarded rules, from a position on, that these arguments make candidates.
+    pub(super) fn activate<'p>(
+        &'p self,
+        arguments: Value<'_>,
+        from: u32,
+        streams: &mut Vec<Stream<'p>>,
+    ) {
         for table in &self.unnamed {
-            table.activate(arguments, streams);
+            table.activate(arguments, from, streams);
         }
         if self.filter == 0 {
             return;
@@ -108,7 +107,7 @@ impl Layer {
             for (name, table) in self.named.get(&hash).into_iter().flatten() {
                 // Hashes are of folded names; paths mean the exact one.
                 if let Some(value) = arguments.member_at(place, name) {
-                    table.activate(value, streams);
+                    table.activate(value, from, streams);
                 }
             }
         }
@@ -122,20 +121,17 @@ fn filter_bit(hash: u32) -> u64 {
 impl Table {
     fn new(path: Path, rules: &[(u32, &Wanted)]) -> Self {
         let mut present = Vec::new();
-        let mut sides: [Vec<Comparison>; 2] = [Vec::new(), Vec::new()];
+        let mut above = Vec::new();
+        let mut below = Vec::new();
+        let mut between = Vec::new();
         let mut equal: Vec<(Kind, Vec<Wants<'_>>)> = Vec::new();
-        let [above, below] = &mut sides;
         for (position, wanted) in rules {
             let position = *position;
-            let comparison = |lexeme: &str, inclusive: &bool| Comparison {
-                position,
-                lexeme: lexeme.into(),
-                inclusive: *inclusive,
-            };
             match wanted {
                 Wanted::Presence => present.push(position),
-                Wanted::Above { lexeme, inclusive } => above.push(comparison(lexeme, inclusive)),
-                Wanted::Below { lexeme, inclusive } => below.push(comparison(lexeme, inclusive)),
+                Wanted::Above(limit) => above.push((position, [limit.clone()])),
+                Wanted::Below(limit) => below.push((position, [limit.clone()])),
+                Wanted::Between(limits) => between.push((position, limits.clone())),
                 Wanted::Equal { kind, hashes } => {
                     match equal.iter_mut().find(|(known, _)| known == kind) {
                         Some((_, rules)) => rules.push((position, hashes)),
@@ -147,8 +143,9 @@ impl Table {
         Self {
             path,
             present: present.into(),
-            above: Compared::new(above, false),
-            below: Compared::new(below, true),
+            above: compared(&above, [false]),
+            below: compared(&below, [true]),
+            between: compared(&between, [false, true]),
             equal: equal
                 .iter()
                 .map(|(kind, rules)| Equal::new(*kind, rules))
@@ -156,22 +153,30 @@ impl Table {
         }
     }
 
-    fn activate<'p>(&'p self, root: Value<'_>, streams: &mut Vec<Stream<'p>>) {
+    fn activate<'p>(&'p self, root: Value<'_>, from: u32, streams: &mut Vec<Stream<'p>>) {
         let value = match selected(&self.path, root) {
             Selected::Nothing => return,
             Selected::One(value) => Some(value),
             Selected::Several => None,
         };
+        let list = |positions| Stream::List(from_on(positions, from));
         let mut push = |stream: Stream<'p>| {
             if stream.head().is_some() {
                 streams.push(stream);
             }
         };
-        push(Stream::list(&self.present));
-        for compared in self.above.iter().chain(&self.below) {
-            push(match value.and_then(|value| value.number_text()) {
-                Some(lexeme) => Stream::reached(&compared.thresholds, lexeme),
-                None => Stream::list(&compared.all),
+        push(list(&self.present));
+        let lexeme = value.and_then(|value| value.number_text());
+        for one_sided in self.above.iter().chain(&self.below) {
+            push(match lexeme {
+                Some(lexeme) => Stream::OneSided(Reached::new(one_sided, lexeme, from)),
+                None => list(one_sided.positions()),
+            });
+        }
+        if let Some(two_sided) = &self.between {
+            push(match lexeme {
+                Some(lexeme) => Stream::TwoSided(Reached::new(two_sided, lexeme, from)),
+                None => list(two_sided.positions()),
             });
         }
         for equal in &self.equal {
@@ -180,24 +185,19 @@ impl Table {
                     .filter(|value| value.kind() == equal.kind)
                     .and_then(scalar_hash)
                 {
-                    Some(hash) => Stream::list(equal.by_hash.get(&hash).map_or(&[], Vec::as_slice)),
-                    None => Stream::list(&equal.all),
+                    Some(hash) => list(equal.by_hash.get(&hash).map_or(&[], Vec::as_slice)),
+                    None => list(&equal.all),
                 },
             );
         }
     }
 }
 
-impl Compared {
-    fn new(comparisons: &[Comparison], descending: bool) -> Option<Self> {
-        (!comparisons.is_empty()).then(|| Self {
-            all: comparisons
-                .iter()
-                .map(|comparison| comparison.position)
-                .collect(),
-            thresholds: Thresholds::new(comparisons, descending),
-        })
-    }
+fn compared<const N: usize>(
+    rules: &[(u32, [Limit; N])],
+    descending: [bool; N],
+) -> Option<Thresholds<N>> {
+    (!rules.is_empty()).then(|| Thresholds::new(rules, descending))
 }
 
 impl Equal {
@@ -217,46 +217,56 @@ impl Equal {
 #[derive(Debug)]
 pub(super) enum Stream<'p> {
     List(&'p [u32]),
-    Reached {
-        thresholds: &'p Thresholds,
-        bound: u32,
-        /// The next one's place among the comparisons and its position.
-        next: Option<(usize, u32)>,
-    },
+    OneSided(Reached<'p, 1>),
+    TwoSided(Reached<'p, 2>),
 }
 
-impl<'p> Stream<'p> {
-    fn list(positions: &'p [u32]) -> Self {
-        Self::List(positions)
-    }
+/// The rules that a number reaches.
+#[derive(Debug)]
+pub(super) struct Reached<'p, const N: usize> {
+    thresholds: &'p Thresholds<N>,
+    bounds: [u32; N],
+    /// The next one's place among the rules and its position.
+    next: Option<(usize, u32)>,
+}
 
-    fn reached(thresholds: &'p Thresholds, lexeme: &str) -> Self {
-        let bound = thresholds.bound(lexeme);
-        let next = thresholds.next(0, bound);
-        Self::Reached {
+impl<'p, const N: usize> Reached<'p, N> {
+    /// Those from a position on.
+    fn new(thresholds: &'p Thresholds<N>, lexeme: &str, from: u32) -> Self {
+        let bounds = thresholds.bounds(lexeme);
+        let all = thresholds.positions();
+        let place = all.len() - from_on(all, from).len();
+        Self {
             thresholds,
-            bound,
-            next,
+            bounds,
+            next: thresholds.next(place, bounds),
         }
     }
 
+    fn head(&self) -> Option<u32> {
+        self.next.map(|(_, position)| position)
+    }
+
+    fn advance(&mut self) {
+        let after = self.next.map(|(place, _)| place + 1);
+        self.next = after.and_then(|place| self.thresholds.next(place, self.bounds));
+    }
+}
+
+impl<'p> Stream<'p> {
     pub(super) fn head(&self) -> Option<u32> {
         match self {
             Self::List(positions) => positions.first().copied(),
-            Self::Reached { next, .. } => next.map(|(_, position)| position),
+            Self::OneSided(reached) => reached.head(),
+            Self::TwoSided(reached) => reached.head(),
         }
     }
 
     pub(super) fn advance(&mut self) {
         match self {
             Self::List(positions) => *positions = positions.get(1..).unwrap_or_default(),
-            Self::Reached {
-                thresholds,
-                bound,
-                next,
-            } => {
-                *next = next.and_then(|(place, _)| thresholds.next(place + 1, *bound));
-            }
+            Self::OneSided(reached) => reached.advance(),
+            Self::TwoSided(reached) => reached.advance(),
         }
     }
 }

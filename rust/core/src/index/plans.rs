@@ -25,6 +25,8 @@ const SHARED: usize = 4096;
 /// The layers of the calls seen so far. A plan belongs to one index.
 #[derive(Debug, Default)]
 pub struct Plans {
+    /// Whether they go on below a rule that surely decides.
+    whole: bool,
     /// By upstream and effective annotations.
     generals: Vec<General>,
     /// `SETS` times `WAYS` places, made with the first call.
@@ -50,6 +52,14 @@ struct Named {
 }
 
 impl Plans {
+    /// Plans that go on below a rule that surely decides, for who begins below it.
+    pub(crate) fn whole() -> Self {
+        Self {
+            whole: true,
+            ..Self::default()
+        }
+    }
+
     /// The layer of the rules for any tool and that of the rules that name this one.
     pub(super) fn layers(
         &mut self,
@@ -63,7 +73,7 @@ impl Plans {
         let place = match self.find(general, tool) {
             Ok(place) => place,
             Err(place) => {
-                let layer = self.share(index, &index.specific(graph, facts, tool));
+                let layer = self.share(index, &index.specific(graph, facts, tool, self.whole));
                 if let Some(slot) = self.tools.get_mut(place) {
                     let tool = tool.into();
                     *slot = Some(Named {
@@ -90,12 +100,15 @@ impl Plans {
         });
         known.unwrap_or_else(|| {
             if self.generals.len() >= GENERALS {
-                *self = Self::default();
+                *self = Self {
+                    whole: self.whole,
+                    ..Self::default()
+                };
             }
             self.generals.push(General {
                 upstream: facts.upstream.into(),
                 annotations,
-                layer: index.general(graph, facts),
+                layer: index.general(graph, facts, self.whole),
             });
             self.generals.len() - 1
         })

@@ -1,8 +1,10 @@
-//! Rules that compare one value with a number, in sorted arrays: which come next for this value?
+//! Rules that compare one value with numbers, in sorted arrays: which come next for this value?
 //!
 //! Above: `layer`. Below: `number`. Pure. For `gt` and `gte` the thresholds ascend, for `lt` and `lte` they
 //! descend, so that for either the rules that a value reaches are those whose key is below one bound. A tree
-//! of minima over the keys in file order finds the next such rule in logarithmic time, however many match.
+//! of minima over the keys in file order finds the next such rule. On one side that takes logarithmic time,
+//! however many match. On two sides (an interval) a part of the tree may look promising and hold no such rule:
+//! intervals that ascend or descend in the file cost little more, and others at most a look at each node.
 
 use std::cmp::Ordering;
 
@@ -32,7 +34,8 @@ impl Threshold {
     }
 }
 
-fn nearest(lexeme: &str) -> f64 {
+/// The double nearest to a number.
+pub(super) fn nearest(lexeme: &str) -> f64 {
     // Most numbers are short integers, which doubles hold exactly.
     if lexeme.len() <= 9 && lexeme.bytes().all(|byte| byte.is_ascii_digit()) {
         let value = lexeme
@@ -44,61 +47,87 @@ fn nearest(lexeme: &str) -> f64 {
     lexeme.parse().unwrap_or(f64::NAN)
 }
 
-/// A rule's comparison.
-#[derive(Debug)]
-pub(super) struct Comparison {
-    pub(super) position: u32,
+/// One side of what a rule wants a number to be.
+#[derive(Clone, Debug)]
+pub(super) struct Limit {
     pub(super) lexeme: Box<str>,
     /// Whether the threshold itself satisfies it.
     pub(super) inclusive: bool,
 }
 
-/// The rules that compare in one direction.
+/// The rules that compare on `N` sides.
 #[derive(Debug)]
-pub(super) struct Thresholds {
+pub(super) struct Thresholds<const N: usize> {
+    sides: [Side; N],
+    positions: Box<[u32]>,
+    tree: Tree<N>,
+}
+
+impl<const N: usize> Thresholds<N> {
+    /// Of rules' positions, in file order, with what each wants on each side. A side descends for `lt` and `lte`.
+    pub(super) fn new(rules: &[(u32, [Limit; N])], descending: [bool; N]) -> Self {
+        let mut nth = 0..N;
+        let sides = descending.map(|descending| {
+            let nth = nth.next().unwrap_or_default();
+            let limits = rules.iter().filter_map(|(_, limits)| limits.get(nth));
+            Side::new(limits, descending)
+        });
+        let keys = rules.iter().map(|(_, limits)| {
+            let mut limits = limits.iter();
+            sides
+                .each_ref()
+                .map(|side| limits.next().map_or(0, |limit| side.key(limit)))
+        });
+        Self {
+            tree: Tree::new(keys.collect()),
+            positions: rules.iter().map(|(position, _)| *position).collect(),
+            sides,
+        }
+    }
+
+    /// The rules' positions, in file order.
+    pub(super) fn positions(&self) -> &[u32] {
+        &self.positions
+    }
+
+    /// The bounds for a value: the rules hold whose keys are all below them.
+    pub(super) fn bounds(&self, lexeme: &str) -> [u32; N] {
+        let value = nearest(lexeme);
+        self.sides.each_ref().map(|side| side.bound(value, lexeme))
+    }
+
+    /// The first rule from `place` on whose keys are below `bounds`: its place and its position.
+    pub(super) fn next(&self, place: usize, bounds: [u32; N]) -> Option<(usize, u32)> {
+        let place = self.tree.next_below(place, bounds)?;
+        self.positions.get(place).map(|position| (place, *position))
+    }
+}
+
+/// The thresholds of one side.
+#[derive(Debug)]
+struct Side {
     descending: bool,
     /// Distinct, in the order of the direction.
     sorted: Vec<Threshold>,
-    positions: Box<[u32]>,
-    tree: Tree,
 }
 
-impl Thresholds {
-    /// Of comparisons in file order; `descending` for `lt` and `lte`.
-    pub(super) fn new(comparisons: &[Comparison], descending: bool) -> Self {
-        let mut sorted: Vec<Threshold> = comparisons
-            .iter()
-            .map(|comparison| Threshold::new(&comparison.lexeme))
-            .collect();
+impl Side {
+    fn new<'l>(limits: impl Iterator<Item = &'l Limit>, descending: bool) -> Self {
+        let mut sorted: Vec<Threshold> =
+            limits.map(|limit| Threshold::new(&limit.lexeme)).collect();
         sorted.sort_by(|left, right| {
             directed(left.compare(right.nearest, &right.lexeme), descending)
         });
         sorted.dedup_by(|left, right| left.compare(right.nearest, &right.lexeme).is_eq());
-        let mut thresholds = Self {
-            descending,
-            sorted,
-            positions: comparisons.iter().map(|one| one.position).collect(),
-            tree: Tree::default(),
-        };
-        let keys: Vec<u32> = comparisons
-            .iter()
-            .map(|comparison| {
-                // The bound of the threshold itself lies above inclusive rules and below the others.
-                let bound = thresholds.bound(&comparison.lexeme);
-                if comparison.inclusive {
-                    bound - 1
-                } else {
-                    bound
-                }
-            })
-            .collect();
-        thresholds.tree = Tree::new(&keys);
-        thresholds
+        Self { descending, sorted }
     }
 
-    /// The bound for a value: the rules whose key is below it hold.
-    pub(super) fn bound(&self, lexeme: &str) -> u32 {
-        let value = nearest(lexeme);
+    /// The bound of the threshold itself lies above inclusive rules and below the others.
+    fn key(&self, limit: &Limit) -> u32 {
+        self.bound(nearest(&limit.lexeme), &limit.lexeme) - u32::from(limit.inclusive)
+    }
+
+    fn bound(&self, value: f64, lexeme: &str) -> u32 {
         let order =
             |threshold: &Threshold| directed(threshold.compare(value, lexeme), self.descending);
         let passed = self
@@ -111,34 +140,31 @@ impl Thresholds {
         // INVARIANT: a graph has at most 100,000 rules, so that this cannot overflow.
         2 * passed as u32 + u32::from(met)
     }
-
-    /// The first rule from `place` on whose key is below `bound`: its place and its position.
-    pub(super) fn next(&self, place: usize, bound: u32) -> Option<(usize, u32)> {
-        let place = self.tree.next_below(place, bound)?;
-        self.positions.get(place).map(|position| (place, *position))
-    }
 }
 
 fn directed(order: Ordering, descending: bool) -> Ordering {
     if descending { order.reverse() } else { order }
 }
 
-/// Minima over ranges of keys: node 1 covers all, the children of `n` are `2n` and `2n + 1`.
-#[derive(Debug, Default)]
-struct Tree {
+/// Minima over ranges of keys, side by side: node 1 covers all, the children of `n` are `2n` and `2n + 1`.
+#[derive(Debug)]
+struct Tree<const N: usize> {
     leaves: usize,
-    minima: Vec<u32>,
+    minima: Vec<[u32; N]>,
 }
 
-impl Tree {
-    fn new(keys: &[u32]) -> Self {
+impl<const N: usize> Tree<N> {
+    fn new(keys: Vec<[u32; N]>) -> Self {
         let leaves = keys.len().next_power_of_two();
-        let mut minima = vec![u32::MAX; leaves];
-        minima.extend_from_slice(keys);
-        minima.resize(2 * leaves, u32::MAX);
+        let mut minima = vec![[u32::MAX; N]; leaves];
+        minima.extend(keys);
+        minima.resize(2 * leaves, [u32::MAX; N]);
         let mut tree = Self { leaves, minima };
         for node in (1..leaves).rev() {
-            let smaller = tree.minimum(2 * node).min(tree.minimum(2 * node + 1));
+            let mut right = tree.minimum(2 * node + 1).into_iter();
+            let smaller = tree
+                .minimum(2 * node)
+                .map(|left| left.min(right.next().unwrap_or(u32::MAX)));
             if let Some(minimum) = tree.minima.get_mut(node) {
                 *minimum = smaller;
             }
@@ -146,17 +172,30 @@ impl Tree {
         tree
     }
 
-    fn minimum(&self, node: usize) -> u32 {
-        self.minima.get(node).copied().unwrap_or(u32::MAX)
+    fn minimum(&self, node: usize) -> [u32; N] {
+        self.minima.get(node).copied().unwrap_or([u32::MAX; N])
     }
 
-    /// The first leaf from `from` on whose key is below `bound`.
-    fn next_below(&self, from: usize, bound: u32) -> Option<usize> {
+    /// Whether on each side some key of the node is below the bound; of a leaf, whether it is a rule that holds.
+    fn promises(&self, node: usize, bounds: [u32; N]) -> bool {
+        let mut sides = self.minimum(node).into_iter().zip(bounds);
+        sides.all(|(key, bound)| key < bound)
+    }
+
+    /// The first leaf from `from` on whose keys are below `bounds`.
+    fn next_below(&self, from: usize, bounds: [u32; N]) -> Option<usize> {
         if from >= self.leaves {
             return None;
         }
         let mut node = self.leaves + from;
-        while self.minimum(node) >= bound {
+        loop {
+            if self.promises(node, bounds) {
+                if node >= self.leaves {
+                    return Some(node - self.leaves);
+                }
+                node *= 2;
+                continue;
+            }
             // On to the next subtree on the right; an odd node is a right child, or the root at last.
             while node % 2 == 1 {
                 node /= 2;
@@ -166,13 +205,6 @@ impl Tree {
             }
             node += 1;
         }
-        while node < self.leaves {
-            node *= 2;
-            if self.minimum(node) >= bound {
-                node += 1;
-            }
-        }
-        Some(node - self.leaves)
     }
 }
 
@@ -180,27 +212,32 @@ impl Tree {
 mod tests {
     use super::*;
 
-    fn reached(thresholds: &Thresholds, value: &str) -> Vec<u32> {
-        let bound = thresholds.bound(value);
+    fn reached<const N: usize>(thresholds: &Thresholds<N>, value: &str) -> Vec<u32> {
+        let bounds = thresholds.bounds(value);
         let mut place = 0;
         let mut found = Vec::new();
-        while let Some((next, position)) = thresholds.next(place, bound) {
+        while let Some((next, position)) = thresholds.next(place, bounds) {
             found.push(position);
             place = next + 1;
         }
         found
     }
 
-    fn comparisons(texts: &[(&str, bool)]) -> Vec<Comparison> {
-        let each = texts
-            .iter()
-            .zip(10..)
-            .map(|((lexeme, inclusive), position)| Comparison {
-                position,
-                lexeme: (*lexeme).into(),
-                inclusive: *inclusive,
-            });
-        each.collect()
+    fn limit((lexeme, inclusive): (&str, bool)) -> Limit {
+        Limit {
+            lexeme: lexeme.into(),
+            inclusive,
+        }
+    }
+
+    fn one_sided(limits: &[(&str, bool)], descending: bool) -> Thresholds<1> {
+        let limits = limits.iter().map(|each| [limit(*each)]);
+        Thresholds::new(&(10..).zip(limits).collect::<Vec<_>>(), [descending])
+    }
+
+    fn intervals(limits: &[[(&str, bool); 2]]) -> Thresholds<2> {
+        let limits = limits.iter().map(|sides| sides.map(limit));
+        Thresholds::new(&(10..).zip(limits).collect::<Vec<_>>(), [false, true])
     }
 
     #[test]
@@ -212,7 +249,7 @@ mod tests {
             ("100", true),
             ("1e1", false),
         ];
-        let above = Thresholds::new(&comparisons(&rules), false);
+        let above = one_sided(&rules, false);
         assert!(reached(&above, "-1").is_empty());
         assert_eq!(reached(&above, "0"), [12]);
         assert_eq!(reached(&above, "5"), [11, 12]);
@@ -222,10 +259,7 @@ mod tests {
 
     #[test]
     fn finds_what_a_value_falls_short_of() {
-        let below = Thresholds::new(
-            &comparisons(&[("5", false), ("5", true), ("7", false)]),
-            true,
-        );
+        let below = one_sided(&[("5", false), ("5", true), ("7", false)], true);
         assert!(reached(&below, "7").is_empty());
         assert_eq!(reached(&below, "6.9"), [12]);
         assert_eq!(reached(&below, "5"), [11, 12]);
@@ -239,34 +273,56 @@ mod tests {
             ("9007199254740992", false),
             ("1e400", false),
         ];
-        let above = Thresholds::new(&comparisons(&close), false);
+        let above = one_sided(&close, false);
         assert_eq!(reached(&above, "9007199254740993"), [11]);
         assert_eq!(reached(&above, "9007199254740994"), [10, 11]);
         assert_eq!(reached(&above, "1e401"), [10, 11, 12]);
     }
 
     #[test]
+    fn finds_the_intervals_that_a_value_is_in() {
+        let tiers = intervals(&[
+            [("0", true), ("10", false)],
+            [("10", true), ("20", false)],
+            [("5", false), ("15", true)],
+            [("30", false), ("1", false)],
+        ]);
+        assert_eq!(tiers.positions(), [10, 11, 12, 13]);
+        assert_eq!(reached(&tiers, "0"), [10]);
+        assert_eq!(reached(&tiers, "5"), [10]);
+        assert_eq!(reached(&tiers, "5.1"), [10, 12]);
+        assert_eq!(reached(&tiers, "10"), [11, 12]);
+        assert_eq!(reached(&tiers, "15"), [11, 12]);
+        assert!(reached(&tiers, "20").is_empty());
+        assert!(reached(&tiers, "-1").is_empty());
+    }
+
+    #[test]
     fn agrees_with_a_plain_scan() {
         for count in 1..40_u32 {
-            let texts: Vec<String> = (0..count).map(|n| (n * 7 % 13).to_string()).collect();
-            let rules: Vec<(&str, bool)> = texts
-                .iter()
-                .zip(0..)
-                .map(|(text, n)| (text.as_str(), n % 3 == 0))
-                .collect();
-            let above = Thresholds::new(&comparisons(&rules), false);
+            let numbers: Vec<String> = (0..14).map(|number: u32| number.to_string()).collect();
+            let text = |number: u32| numbers.get(number as usize).map_or("", String::as_str);
+            let low = |n: u32| (n * 7 % 13, n.is_multiple_of(3));
+            let high = |n: u32| (n * 5 % 14, n.is_multiple_of(2));
+            let told = |(number, inclusive)| (text(number), inclusive);
+            let above: Vec<_> = (0..count).map(|n| told(low(n))).collect();
+            let between: Vec<_> = (0..count).map(|n| [told(low(n)), told(high(n))]).collect();
+            let (above, between) = (one_sided(&above, false), intervals(&between));
             for value in 0..14_u32 {
-                let holds = |(text, inclusive): &(&str, bool)| {
-                    let threshold: u32 = text.parse().unwrap();
-                    value > threshold || (*inclusive && value == threshold)
+                let exceeds = |(number, inclusive)| value > number || inclusive && value == number;
+                let falls_short =
+                    |(number, inclusive)| value < number || inclusive && value == number;
+                let positions = |holds: &dyn Fn(u32) -> bool| -> Vec<u32> {
+                    (0..count).filter(|n| holds(*n)).map(|n| n + 10).collect()
                 };
-                let wanted: Vec<u32> = rules
-                    .iter()
-                    .zip(10..)
-                    .filter(|(rule, _)| holds(rule))
-                    .map(|(_, position)| position)
-                    .collect();
-                assert_eq!(reached(&above, &value.to_string()), wanted);
+                assert_eq!(
+                    reached(&above, text(value)),
+                    positions(&|n| exceeds(low(n)))
+                );
+                assert_eq!(
+                    reached(&between, text(value)),
+                    positions(&|n| exceeds(low(n)) && falls_short(high(n)))
+                );
             }
         }
     }

@@ -16,7 +16,7 @@ fn decide(policy: &Policy, tool: &str, arguments: &str, facts: &Facts<'_>) -> De
     let call = Call::of(&message, body.as_bytes()).unwrap();
     let evaluator = Evaluator::new(&policy.text()).unwrap();
     let decision = evaluator.decide(&call, facts, &mut Scratch::default());
-    assert_eq!(decision, evaluator.decide_linear(&call, facts));
+    assert_eq!(decision, evaluator.decide_linear(None, &call, facts));
     decision
 }
 

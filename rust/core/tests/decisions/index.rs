@@ -41,11 +41,19 @@ fn compare(policy: &Policy, calls: usize, chance: &mut Chance, tally: &mut Tally
             hash_key: None,
         };
         let decision = evaluator.decide(&call, &facts, &mut scratch);
-        let plain = evaluator.decide_linear(&call, &facts);
+        let plain = evaluator.decide_linear(None, &call, &facts);
         assert_eq!(
             decision,
             plain,
             "{}\n{}\n{facts:?}",
+            evaluator.graph().listing(),
+            String::from_utf8_lossy(&body)
+        );
+        let above = chance.below(policy.rules.len() + 1) as u32;
+        assert_eq!(
+            evaluator.decide_below(above, &call, &facts, &mut scratch),
+            evaluator.decide_linear(Some(above), &call, &facts),
+            "below {above}\n{}\n{}\n{facts:?}",
             evaluator.graph().listing(),
             String::from_utf8_lossy(&body)
         );
@@ -95,16 +103,19 @@ fn agrees_where_every_rule_is_guarded() {
             let path = chance.of(&["$['a']", "$['b']", "$['c'][*]", "$..['b']"]);
             let operand = chance.below(12).to_string();
             let quoted = format!("\"{}\"", chance.of(&["x", "y", "5"]));
-            let test = match chance.below(6) {
-                0 => ("gt", operand.as_str()),
-                1 => ("gte", operand.as_str()),
-                2 => ("lt", operand.as_str()),
-                3 => ("lte", operand.as_str()),
-                4 => ("eq", operand.as_str()),
-                _ => ("eq", quoted.as_str()),
+            let higher = (chance.below(12) + 3).to_string();
+            let low = (chance.of(&["gt", "gte"]), operand.as_str());
+            let high = (chance.of(&["lt", "lte"]), higher.as_str());
+            let tests = match chance.below(6) {
+                0 => vec![low],
+                1 => vec![high],
+                2 => vec![low, high],
+                3 => vec![high, ("neq", operand.as_str()), low],
+                4 => vec![("eq", operand.as_str())],
+                _ => vec![("eq", quoted.as_str())],
             };
             let quantifier = chance.of(&["some", "every"]);
-            let mut conditions = vec![policy.selection("input", path, quantifier, &[test])];
+            let mut conditions = vec![policy.selection("input", path, quantifier, &tests)];
             if chance.one_in(3) {
                 conditions.push(policy.globs("tool", &[chance.of(TOOLS)]));
             }
@@ -149,7 +160,7 @@ fn agrees_when_names_never_repeat() {
         let decision = evaluator.decide(&call, &facts, &mut scratch);
         assert_eq!(
             decision,
-            evaluator.decide_linear(&call, &facts),
+            evaluator.decide_linear(None, &call, &facts),
             "t{number}"
         );
     }
