@@ -186,14 +186,16 @@ async def test_one_that_ends_again_and_again_is_told_of_and_tried_without_its_fi
 async def test_an_end_while_one_is_ending_leaves_nothing_open(
     kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = tmp_path / "lingering"
-    program.write_text("#!/bin/sh\nsleep 0.3 &\nexit 1\n")  # Its last words may still come.
+    program, ends = tmp_path / "lingering", tmp_path / "ends"
+    wait = f"until [ -e {ends} ]; do sleep 0.02; done"
+    program.write_text(f"#!/bin/sh\n{wait}\nsleep 0.3 &\nexit 1\n")  # Last words may still come.
     program.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(program))
     before = open_files()
     kept.indexing.start()
     await until(lambda: kept.indexing.line is not None)
     line = kept.indexing.line
+    ends.touch()
     await until(lambda: kept.indexing.line is None)
     await kept.indexing.stop()
     assert line is not None  # Held: nothing of it is closed by being forgotten.
