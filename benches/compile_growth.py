@@ -1,4 +1,4 @@
-"""What compiling costs as policies grow, split by phase, for seven kinds of policies.
+"""What compiling costs as policies grow, split by phase, for nine kinds of policies.
 
     python benches/compile_growth.py [--runs N] > docs/figures/compile.json
     python benches/compile_growth.py --chart docs/figures/compile.json
@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from helio.policy import compile_text, compiler
 from helio.policy.tool_types import KnownTool, KnownTools
 
-COLUMNS = 4
+COLUMNS = 5
 COUNTS = (100, 1_000, 3_000, 10_000)
 HEAD = "version: '1'\nupstream: { url: 'http://localhost:8080/mcp' }\npolicies:\n  rules:\n"
 PHASES = {
@@ -69,6 +69,20 @@ def two_intervals(number: int) -> str:
     return short(f"{{ tool: pay, input: {{ amount: {amount}, fee: {fee} }} }}", number)
 
 
+def crossing(number: int) -> str:
+    """The same, and the one value grows as the other falls."""
+    amount = f"{{ gt: {number}, lt: {number + 50} }}"
+    fee = f"{{ gte: {9_999 - number}, lte: {10_010 - number} }}"
+    return short(f"{{ tool: pay, input: {{ amount: {amount}, fee: {fee} }} }}", number)
+
+
+def beginning(number: int) -> str:
+    """One tool for all rules, how a text begins, and an interval."""
+    amount = f"{{ gt: {number}, lt: {number + 100} }}"
+    asked = f"{{ to: {{ starts_with: 'account{number % 997}' }}, amount: {amount} }}"
+    return short(f"{{ tool: pay, input: {asked} }}", number)
+
+
 def limited(number: int) -> str:
     """A name, two globs, limits: the file of docs/diagnostics.md."""
     globs = f"['tool_{number}', 'group_{number}_*']"
@@ -104,6 +118,8 @@ KINDS: dict[str, Callable[[int], str]] = {
     "globs with intervals": overlapping,
     "heavy overlap": heavy,
     "two intervals": two_intervals,
+    "intervals that cross": crossing,
+    "texts and intervals": beginning,
     "with a lock of 200 tools": known,
     "two globs, a name and limits": limited,
     "rich rules": rich,
@@ -168,7 +184,7 @@ def _timed(function: Callable[..., Any], spent: dict[str, float], phase: str) ->
 
 def draw(report: dict[str, Any]) -> Figure:
     """Seconds by rules, one panel for each kind, the phases on top of each other."""
-    figure, panels = plt.subplots(2, COLUMNS, figsize=(9.6, 5.6), sharex=True, sharey=True)
+    figure, panels = plt.subplots(2, COLUMNS, figsize=(11.5, 5.6), sharex=True, sharey=True)
     for axes, (kind, found) in zip(panels.flat, report.items(), strict=False):
         counts = [int(count) for count in found]
         parts = [[each["phases"][phase] for each in found.values()] for phase in PHASES]

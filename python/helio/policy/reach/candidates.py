@@ -100,6 +100,8 @@ def beginning(glob: str) -> str:
 
 def _may_meet(left: str, right: str) -> bool:
     """False only where no name matches both."""
+    if left == right:
+        return True
     if _is_name(left):
         return glob_matches(right, left)
     return not _is_name(right) or glob_matches(left, right)

@@ -27,6 +27,9 @@ _EFFORT_EACH: Final = 20_000
 _MOST_ABOVE: Final = 20
 _PERMITTING: Final = ("allow", "rate_limit", "spend_limit", None)
 _JUDGING: Final = TEXTUAL | {"contains"}
+_NESTING: Final = (["starts_with"], ["ends_with"])
+"""Of two rules that judge a text by the same one of these, none has a part of what the other has:
+it has all of that, or nothing."""
 
 
 def check_loopholes(
@@ -35,18 +38,22 @@ def check_loopholes(
     """Adds denials that a permit above takes calls from. The rules must have been checked without
     an error; `evaluator` judges by them."""
     effort = Effort(_EFFORT, _EFFORT_EACH)
-    permits: dict[str, list[Rule]] = defaultdict(list)
+    permits: dict[str, list[tuple[Rule, list[str]]]] = defaultdict(list)
     for rule in rules:
         if rule.shadow or is_elsewhere(rule, settings.environment):
             continue
         asks = rule.evidence or rule.requires
         for path, selection in _judged_texts(rule):
+            judges = [each.operator for each in selection.operations]
             if rule.action in _PERMITTING and not asks:
-                permits[path].append(rule)
+                permits[path].append((rule, judges))
             if rule.action != "deny" or asks:
                 continue
+            above = permits[path][-_MOST_ABOVE:]
+            nests = judges in _NESTING
+            crossing = [permit for permit, other in above if not (nests and other == judges)]
             try:
-                found = _permitted(rule, permits[path][-_MOST_ABOVE:], path, evaluator, effort)
+                found = _permitted(rule, crossing, path, evaluator, effort) if crossing else None
             except Exhausted:
                 return
             if found is not None:
