@@ -25,10 +25,13 @@ class Candidates:
         self._by_beginning: dict[str, list[tuple[str, int]]] = {}
         self._beginnings: list[str] = []
         self._lengths: list[int] = []
+        self._rules: dict[str, int] = {}
+        """How many rules have a glob."""
 
     def add(self, place: int, globs: Iterable[str]) -> None:
         """The next rule, in file order."""
-        for glob in globs:
+        for glob in dict.fromkeys(globs):
+            self._rules[glob] = self._rules.get(glob, 0) + 1
             start = beginning(glob)
             known = self._by_beginning.get(start)
             if known is None:
@@ -56,6 +59,8 @@ class Candidates:
         """
         found: dict[int, None] = {}
         for glob in globs:
+            if self._rules.get(glob, 0) > MOST:
+                return None
             near = self._near(glob)
             for other, place in islice(near, 20 * MOST):
                 if place not in found and _may_meet(glob, other):
