@@ -62,18 +62,20 @@ def heavy(number: int) -> str:
     return short(f"{{ tool: 'p{number % 7}*', input: {{ amount: {asked} }} }}", number)
 
 
-def two_intervals(number: int) -> str:
-    """One tool for all rules, and two values of which each must be in an interval."""
-    amount = f"{{ gt: {number}, lt: {number + 50} }}"
-    fee = f"{{ gte: {number // 2}, lte: {number // 2 + 10} }}"
+def paying(number: int, low: int, high: int) -> str:
+    """A rule about the one tool of which two values must each be in an interval."""
+    amount, fee = f"{{ gt: {number}, lt: {number + 50} }}", f"{{ gte: {low}, lte: {high} }}"
     return short(f"{{ tool: pay, input: {{ amount: {amount}, fee: {fee} }} }}", number)
+
+
+def two_intervals(number: int) -> str:
+    """One tool for all rules, and two values that grow."""
+    return paying(number, number // 2, number // 2 + 10)
 
 
 def crossing(number: int) -> str:
     """The same, and the one value grows as the other falls."""
-    amount = f"{{ gt: {number}, lt: {number + 50} }}"
-    fee = f"{{ gte: {9_999 - number}, lte: {10_010 - number} }}"
-    return short(f"{{ tool: pay, input: {{ amount: {amount}, fee: {fee} }} }}", number)
+    return paying(number, 9_999 - number, 10_010 - number)
 
 
 def beginning(number: int) -> str:
