@@ -179,6 +179,26 @@ def test_a_reason_that_was_typed_outlasts_the_session(house: HelioProcess, desk:
     desk.sees("Pay it from the other account.")
 
 
+def test_whoever_signs_out_leaves_no_reason_to_the_next(house: HelioProcess, desk: Desk) -> None:
+    call(house.mcp_url, "create_payment", {"amount": 965})
+    desk.open("#/approvals")
+    dialog = desk.page.get_by_role("dialog")
+    for typed in ("", "Not by me."):
+        desk.page.get_by_role("button", name="Deny").click()
+        expect(dialog.get_by_label("Why")).to_have_value("")
+        dialog.get_by_label("Why").fill(typed)
+        dialog.get_by_role("button", name="Cancel").click()
+    desk.page.get_by_role("button", name="Deny").click()
+    expect(dialog.get_by_label("Why")).to_have_value("Not by me.")
+    dialog.get_by_role("button", name="Cancel").click()
+    desk.page.get_by_role("button", name="Sign out").click()
+    desk.sees("You are signed out.")
+    desk.page.get_by_label("Operator's secret").fill(house.secret)
+    desk.page.get_by_role("button", name="Sign in").click()
+    desk.page.get_by_role("button", name="Deny").click()
+    expect(dialog.get_by_label("Why")).to_have_value("")
+
+
 def test_whoever_listens_is_told_what_waits(house: HelioProcess, desk: Desk) -> None:
     told = desk.page.get_by_role("status", name="Calls that wait for a person")
     expect(told).to_have_text("")

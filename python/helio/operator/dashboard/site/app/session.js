@@ -15,6 +15,9 @@ export function rename(text) {
   localStorage.setItem("helio.name", text);
 }
 
+/** What was typed and not sent, for who must sign in again; who signs out leaves nothing of it. @type {Map<string, string>} */
+export const drafts = new Map();
+
 whenSignedOut(() => check());
 
 /** Takes the secret out of the address, where the sign-in link has it, so that it is in no history. */
@@ -66,6 +69,7 @@ export async function signIn(secret) {
 export async function signOut() {
   await post("/api/auth/logout");
   useToken(null);
+  drafts.clear();
   session.value = { state: "out", why: "You are signed out." };
 }
 

@@ -7,7 +7,7 @@ import { Bucket, withShare } from "../levels.js";
 import { Decision, Dialog, Empty, Facts, Failure, Field, Json, Ordered, Sentence, Status, useAsked } from "../parts.js";
 import { go, link, route } from "../router.js";
 import { say } from "../saying.js";
-import { name, rename, session } from "../session.js";
+import { drafts, name, rename, session } from "../session.js";
 import { askToNotify, failure, permission, refresh, waiting } from "../tickets.js";
 import { Difference } from "./difference.js";
 
@@ -222,9 +222,6 @@ const QUESTIONS = {
   deny: { title: "Deny this call?", action: "Deny", done: "Denied", danger: true },
   "break-glass": { title: "Break the glass?", action: "Break glass", done: "The glass is broken", danger: true },
 };
-
-/** Reasons that were typed and not sent, by question and ticket: who must sign in again meanwhile finds them. @type {Map<string, string>} */
-const drafts = new Map();
 
 /** @param {{about: {verb: string, ticket: any}, onClose: () => void}} props */
 function Question({ about: { verb, ticket }, onClose }) {
